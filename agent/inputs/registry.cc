@@ -1,0 +1,75 @@
+#include <condition_variable>
+#include <map>
+#include <mutex>
+
+#include "agent/inputs/csv.h"
+#include "agent/inputs/host.h"
+#include "agent/inputs/input.h"
+#include "agent/inputs/line_socket.h"
+#include "agent/inputs/model.h"
+#include "agent/inputs/mqtt.h"
+#include "agent/inputs/stdin.h"
+#include "agent/inputs/thermal.h"
+
+namespace dunlin::agent {
+
+namespace {
+
+struct Registry {
+  std::mutex mutex;
+  std::map<std::string, InputFactory> factories = {
+      {"csv", make_csv_input},
+      {"host", make_host_input},
+      {"line_protocol", make_line_socket_input},
+      {"model", make_model_input},
+      {"mqtt", make_mqtt_input},
+      {"stdin", make_stdin_input},
+      {"thermal", make_thermal_input},
+  };
+};
+
+Registry& registry() {
+  static Registry instance;
+  return instance;
+}
+
+}  // namespace
+
+void register_input(std::string type, InputFactory factory) {
+  const std::lock_guard lock(registry().mutex);
+  registry().factories.insert_or_assign(std::move(type), std::move(factory));
+}
+
+std::vector<std::string> input_types() {
+  const std::lock_guard lock(registry().mutex);
+  std::vector<std::string> types;
+  for (const auto& [type, factory] : registry().factories) types.push_back(type);
+  return types;
+}
+
+Result<std::unique_ptr<Input>> make_input(config::Table& table) {
+  const std::string where = table.where("type");
+  if (!table.has("type")) {
+    table.mistake("type", "missing");
+    return Error{Errc::config, where + ": missing"};
+  }
+  const std::string type = table.choice("type", "", input_types());
+  InputFactory factory;
+  {
+    const std::lock_guard lock(registry().mutex);
+    const auto found = registry().factories.find(type);
+    if (found != registry().factories.end()) factory = found->second;
+  }
+  if (!factory) return Error{Errc::config, where + ": unknown type of input"};
+  return factory(table);
+}
+
+bool wait_for(std::stop_token stop, std::chrono::microseconds duration) {
+  std::mutex mutex;
+  std::condition_variable_any woken;
+  std::unique_lock lock(mutex);
+  woken.wait_for(lock, stop, duration, [] { return false; });
+  return !stop.stop_requested();
+}
+
+}  // namespace dunlin::agent

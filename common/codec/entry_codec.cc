@@ -1,0 +1,286 @@
+#include "common/codec/entry_codec.h"
+
+#include <string>
+
+#include "common/base/check.h"
+#include "common/log/limits.h"
+
+namespace dunlin {
+
+namespace {
+
+void encode_cell(CborWriter& writer, const Rows& rows, const Cell& cell) {
+  switch (cell.kind) {
+    case Cell::Kind::missing: return writer.null();
+    case Cell::Kind::integer: return writer.integer(cell.integer);
+    case Cell::Kind::real: return writer.real(cell.real);
+    case Cell::Kind::boolean: return writer.boolean(cell.boolean);
+    case Cell::Kind::text: return writer.text(rows.text(cell));
+  }
+}
+
+// Differences of times wrap modulo 2^64, so that every pair of times has one.
+std::int64_t wrapping_sub(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
+}
+std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+
+struct OpEncoder {
+  CborWriter& w;
+
+  void operator()(const Open& op) {
+    w.array(3), w.uint(Open::kCode), w.bytes(op.public_key), w.text(op.name);
+  }
+  void operator()(const Seal& op) {
+    w.array(5), w.uint(Seal::kCode), w.uint(op.epoch.value), w.uint(op.track.value);
+    w.uint(op.last), w.bytes(op.hash);
+  }
+  void operator()(const Define& op) {
+    w.array(5), w.uint(Define::kCode), w.uint(op.id), w.uint(op.version), w.text(op.schema.name);
+    w.array(op.schema.fields.size());
+    for (const Field& field : op.schema.fields) {
+      w.array(4), w.text(field.name), w.uint(static_cast<std::uint64_t>(field.type));
+      w.text(field.unit), w.uint(field.decimals);
+    }
+  }
+  void operator()(const Samples& op) {
+    w.array(4), w.uint(Samples::kCode), w.uint(op.stream);
+    if (op.boot) w.array(2), w.uint(*op.boot);
+    w.integer(op.base);
+    w.array(op.rows.size());
+    for (std::size_t row = 0; row < op.rows.size(); ++row) {
+      w.array(op.rows.fields() + 1);
+      w.integer(wrapping_sub(op.rows.time(row), op.base));
+      for (std::size_t f = 0; f < op.rows.fields(); ++f) encode_cell(w, op.rows, op.rows.cell(row, f));
+    }
+  }
+  void operator()(const Lost& op) {
+    w.array(3), w.uint(Lost::kCode), w.uint(op.track.value), w.array(op.ranges.size());
+    for (const LostRange& range : op.ranges) {
+      w.array(5), w.uint(range.first), w.uint(range.last), w.bytes(range.before);
+      w.bytes(range.after), w.uint(range.readings);
+    }
+  }
+  void operator()(const TimeAnchor& op) {
+    w.array(6), w.uint(TimeAnchor::kCode), w.uint(op.boot), w.text(op.boot_id);
+    w.integer(op.monotonic_us), w.integer(op.utc_us), w.uint(op.uncertainty_us);
+  }
+  void operator()(const UnknownOp& op) { w.raw(op.cbor); }
+};
+
+Result<std::string> read_name(CborReader& r, std::string_view what) {
+  DUNLIN_ASSIGN(const std::string_view text, r.text());
+  if (text.size() > kNameBytesMax) return r.error(Errc::malformed, std::string(what) + " too long");
+  return std::string(text);
+}
+
+Result<Op> decode_open(CborReader& r) {
+  DUNLIN_TRY(r.array_of(3));
+  DUNLIN_TRY(r.uint());
+  DUNLIN_ASSIGN(const ByteView key, r.bytes());
+  Open op{Bytes(key.begin(), key.end()), {}};
+  DUNLIN_ASSIGN(op.name, read_name(r, "node name"));
+  return Op(std::move(op));
+}
+
+Result<Op> decode_seal(CborReader& r) {
+  DUNLIN_TRY(r.array_of(5));
+  DUNLIN_TRY(r.uint());
+  Seal op;
+  DUNLIN_ASSIGN(op.epoch.value, r.uint());
+  DUNLIN_ASSIGN(op.track.value, r.uint());
+  DUNLIN_ASSIGN(op.last, r.uint());
+  DUNLIN_TRY(r.bytes_into(op.hash));
+  return Op(std::move(op));
+}
+
+Result<Op> decode_define(CborReader& r) {
+  DUNLIN_TRY(r.array_of(5));
+  DUNLIN_TRY(r.uint());
+  Define op;
+  DUNLIN_ASSIGN(op.id, r.uint());
+  DUNLIN_ASSIGN(op.version, r.uint());
+  DUNLIN_ASSIGN(op.schema.name, read_name(r, "stream name"));
+  DUNLIN_ASSIGN(const std::uint64_t fields, r.array());
+  if (fields == 0 || fields > kFieldsMax) return r.error(Errc::malformed, "1 to 256 fields");
+  for (std::uint64_t i = 0; i < fields; ++i) {
+    Field field;
+    DUNLIN_TRY(r.array_of(4));
+    DUNLIN_ASSIGN(field.name, read_name(r, "field name"));
+    DUNLIN_ASSIGN(const std::uint64_t type, r.uint());
+    if (type > static_cast<std::uint64_t>(FieldType::text)) return r.error(Errc::malformed, "field type");
+    field.type = static_cast<FieldType>(type);
+    DUNLIN_ASSIGN(field.unit, read_name(r, "unit"));
+    DUNLIN_ASSIGN(const std::uint64_t decimals, r.uint());
+    if (decimals > 18) return r.error(Errc::malformed, "more than 18 decimals");
+    field.decimals = static_cast<std::uint8_t>(decimals);
+    op.schema.fields.push_back(std::move(field));
+  }
+  return Op(std::move(op));
+}
+
+Result<void> decode_cell(CborReader& r, Rows& rows) {
+  switch (r.peek()) {
+    case CborReader::Type::null: {
+      DUNLIN_TRY(r.null());
+      rows.add_missing();
+      return {};
+    }
+    case CborReader::Type::uint:
+    case CborReader::Type::negative: {
+      DUNLIN_ASSIGN(const std::int64_t value, r.integer());
+      rows.add_integer(value);
+      return {};
+    }
+    case CborReader::Type::real: {
+      DUNLIN_ASSIGN(const double value, r.real());
+      rows.add_real(value);
+      return {};
+    }
+    case CborReader::Type::boolean: {
+      DUNLIN_ASSIGN(const bool value, r.boolean());
+      rows.add_boolean(value);
+      return {};
+    }
+    case CborReader::Type::text: {
+      DUNLIN_ASSIGN(const std::string_view value, r.text());
+      rows.add_text(value);
+      return {};
+    }
+    default: return r.error(r.at_end() ? Errc::truncated : Errc::malformed, "expected a cell");
+  }
+}
+
+Result<Op> decode_samples(CborReader& r) {
+  DUNLIN_TRY(r.array_of(4));
+  DUNLIN_TRY(r.uint());
+  Samples op;
+  DUNLIN_ASSIGN(op.stream, r.uint());
+  if (r.peek() == CborReader::Type::array) {
+    DUNLIN_TRY(r.array_of(2));
+    DUNLIN_ASSIGN(op.boot, r.uint());
+  }
+  DUNLIN_ASSIGN(op.base, r.integer());
+  DUNLIN_ASSIGN(const std::uint64_t count, r.array());
+  for (std::uint64_t i = 0; i < count; ++i) {
+    DUNLIN_ASSIGN(const std::uint64_t items, r.array());
+    if (items < 2 || items > kFieldsMax + 1) return r.error(Errc::malformed, "1 to 256 cells in a row");
+    if (i == 0) op.rows = Rows(static_cast<std::size_t>(items - 1));
+    if (items != op.rows.fields() + 1) return r.error(Errc::malformed, "rows of different length");
+    DUNLIN_ASSIGN(const std::int64_t offset, r.integer());
+    op.rows.begin_row(wrapping_add(op.base, offset));
+    for (std::uint64_t f = 1; f < items; ++f) DUNLIN_TRY(decode_cell(r, op.rows));
+  }
+  return Op(std::move(op));
+}
+
+Result<Op> decode_lost(CborReader& r) {
+  DUNLIN_TRY(r.array_of(3));
+  DUNLIN_TRY(r.uint());
+  Lost op;
+  DUNLIN_ASSIGN(op.track.value, r.uint());
+  DUNLIN_ASSIGN(const std::uint64_t count, r.array());
+  Seq previous = 0;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    LostRange range;
+    DUNLIN_TRY(r.array_of(5));
+    DUNLIN_ASSIGN(range.first, r.uint());
+    DUNLIN_ASSIGN(range.last, r.uint());
+    DUNLIN_TRY(r.bytes_into(range.before));
+    DUNLIN_TRY(r.bytes_into(range.after));
+    DUNLIN_ASSIGN(range.readings, r.uint());
+    if (range.first <= previous || range.last < range.first) {
+      return r.error(Errc::malformed, "lost ranges out of order");
+    }
+    previous = range.last;
+    op.ranges.push_back(range);
+  }
+  return Op(std::move(op));
+}
+
+Result<Op> decode_time_anchor(CborReader& r) {
+  DUNLIN_TRY(r.array_of(6));
+  DUNLIN_TRY(r.uint());
+  TimeAnchor op;
+  DUNLIN_ASSIGN(op.boot, r.uint());
+  DUNLIN_ASSIGN(op.boot_id, read_name(r, "boot id"));
+  DUNLIN_ASSIGN(op.monotonic_us, r.integer());
+  DUNLIN_ASSIGN(op.utc_us, r.integer());
+  DUNLIN_ASSIGN(op.uncertainty_us, r.uint());
+  return Op(std::move(op));
+}
+
+}  // namespace
+
+void encode_op(CborWriter& writer, const Op& op) { std::visit(OpEncoder{writer}, op); }
+
+Result<Op> decode_op(ByteView cbor) {
+  CborReader peek(cbor);
+  DUNLIN_ASSIGN(const std::uint64_t items, peek.array());
+  if (items == 0) return peek.error(Errc::malformed, "an operation without a code");
+  DUNLIN_ASSIGN(const std::uint64_t code, peek.uint());
+
+  CborReader r(cbor);
+  const auto known = [&]() -> Result<Op> {
+    switch (code) {
+      case Open::kCode: return decode_open(r);
+      case Seal::kCode: return decode_seal(r);
+      case Define::kCode: return decode_define(r);
+      case Samples::kCode: return decode_samples(r);
+      case Lost::kCode: return decode_lost(r);
+      case TimeAnchor::kCode: return decode_time_anchor(r);
+      default: break;
+    }
+    DUNLIN_TRY(r.skip());
+    return Op(UnknownOp{code, Bytes(cbor.begin(), cbor.end())});
+  };
+  DUNLIN_ASSIGN(Op op, known());
+  DUNLIN_TRY(r.finish());
+  return op;
+}
+
+namespace {
+void encode_entry_to(const Entry& entry, Bytes& out) {
+  CborWriter writer(out);
+  writer.array(3);
+  writer.uint(entry.seq);
+  writer.uint(entry.hlc.value);
+  writer.array(entry.ops.size());
+  for (const Op& op : entry.ops) encode_op(writer, op);
+}
+}  // namespace
+
+Bytes encode_entry(const Entry& entry) {
+  Bytes out;
+  encode_entry_to(entry, out);
+  return out;
+}
+
+Hash entry_digest(const Entry& entry, Bytes& scratch) {
+  scratch.clear();
+  encode_entry_to(entry, scratch);
+  return sha256(scratch);
+}
+
+Result<Entry> decode_entry(ByteView cbor) {
+  if (cbor.size() > kEntryBytesMax) {
+    return {Errc::too_large, "an entry of " + std::to_string(cbor.size()) + " bytes"};
+  }
+  CborReader r(cbor);
+  Entry entry;
+  DUNLIN_TRY(r.array_of(3));
+  DUNLIN_ASSIGN(entry.seq, r.uint());
+  DUNLIN_ASSIGN(entry.hlc.value, r.uint());
+  DUNLIN_ASSIGN(const std::uint64_t ops, r.array());
+  for (std::uint64_t i = 0; i < ops; ++i) {
+    DUNLIN_ASSIGN(const ByteView item, r.skip());
+    DUNLIN_ASSIGN(Op op, decode_op(item));
+    entry.ops.push_back(std::move(op));
+  }
+  DUNLIN_TRY(r.finish());
+  return entry;
+}
+
+}  // namespace dunlin

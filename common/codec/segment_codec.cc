@@ -1,0 +1,243 @@
+#include "common/codec/segment_codec.h"
+
+#include <zstd.h>
+
+#include <algorithm>
+#include <string>
+
+#include "common/base/check.h"
+#include "common/codec/cbor.h"
+#include "common/codec/columns.h"
+#include "common/codec/entry_codec.h"
+#include "common/log/chain.h"
+#include "common/log/limits.h"
+
+namespace dunlin {
+
+namespace {
+
+constexpr std::uint64_t kSegmentItems = 12;
+// Canonical bytes that go into one segment. Sensor data then encodes to some 20 KB: enough to make
+// the signature cheap, little enough for a device's memory.
+constexpr std::size_t kSegmentTargetBytes = 128 * 1024;
+// Below this size zstd has nothing to find.
+constexpr std::size_t kCompressBytesMin = 160;
+constexpr int kCompressLevel = 1;
+
+struct Payload {
+  PayloadCodec codec;
+  std::size_t decoded_size;
+  Bytes bytes;
+};
+
+struct FreeCompressor {
+  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+};
+
+Payload encode_payload(std::span<const Entry> entries) {
+  Bytes plain = encode_columns(entries);
+  const std::size_t size = plain.size();
+  if (size >= kCompressBytesMin) {
+    thread_local const std::unique_ptr<ZSTD_CCtx, FreeCompressor> context(ZSTD_createCCtx());
+    Bytes packed(ZSTD_compressBound(size));
+    const std::size_t n = ZSTD_compressCCtx(context.get(), packed.data(), packed.size(),
+                                            plain.data(), size, kCompressLevel);
+    if (!ZSTD_isError(n) && n < size) {
+      packed.resize(n);
+      return {PayloadCodec::columns_zstd, size, std::move(packed)};
+    }
+  }
+  return {PayloadCodec::columns, size, std::move(plain)};
+}
+
+Result<Bytes> inflate_payload(const SegmentHeader& header) {
+  if (header.payload_size > kSegmentDecodedBytesMax) {
+    return {Errc::too_large, "a payload of " + std::to_string(header.payload_size) + " bytes"};
+  }
+  Bytes plain(static_cast<std::size_t>(header.payload_size));
+  const std::size_t n =
+      ZSTD_decompress(plain.data(), plain.size(), header.payload.data(), header.payload.size());
+  if (ZSTD_isError(n) || n != plain.size()) {
+    return {Errc::malformed, "the payload does not decompress to the size it names"};
+  }
+  return plain;
+}
+
+void summarize(std::span<const Entry> entries, SegmentInfo& info) {
+  bool timed = false;
+  for (const Entry& entry : entries) {
+    for (const Op& op : entry.ops) {
+      const auto* samples = std::get_if<Samples>(&op);
+      if (samples == nullptr) continue;
+      info.readings += samples->rows.size();
+      const auto at = std::lower_bound(info.streams.begin(), info.streams.end(), samples->stream);
+      if (at == info.streams.end() || *at != samples->stream) info.streams.insert(at, samples->stream);
+      if (samples->boot || samples->rows.empty()) continue;
+      const auto [low, high] =
+          std::minmax_element(samples->rows.times().begin(), samples->rows.times().end());
+      info.time_min = timed ? std::min(info.time_min, *low) : *low;
+      info.time_max = timed ? std::max(info.time_max, *high) : *high;
+      timed = true;
+    }
+  }
+  info.hlc_last = entries.back().hlc;
+}
+
+Bytes encode_segment(const SegmentInfo& info, const Payload& payload, const Signature& signature) {
+  Bytes out;
+  out.reserve(payload.bytes.size() + 192);
+  CborWriter w(out);
+  w.array(kSegmentItems), w.uint(kSegmentFormat);
+  w.bytes(info.log.node.bytes), w.uint(info.log.epoch.value), w.uint(info.log.track.value);
+  w.uint(info.first), w.uint(info.last), w.bytes(info.before), w.uint(info.needs);
+  w.uint(static_cast<std::uint64_t>(payload.codec)), w.uint(payload.decoded_size);
+  w.bytes(payload.bytes), w.bytes(signature);
+  return out;
+}
+
+// Encodes entries as one segment, or as two halves when one would be too large.
+Result<void> build(const LogId& log, const Hash& before, Seq needs,
+                   std::span<const ChainedEntry> chained, Signer& signer,
+                   std::vector<SegmentRecord>& out) {
+  std::vector<Entry> entries;
+  entries.reserve(chained.size());
+  for (const ChainedEntry& c : chained) entries.push_back(c.entry);
+
+  SegmentRecord record;
+  SegmentInfo& info = record.info;
+  info = {.log = log, .first = entries.front().seq, .last = entries.back().seq, .before = before,
+          .after = chained.back().after, .needs = needs, .hlc_last = {}, .streams = {}};
+  summarize(entries, info);
+
+  const Payload payload = encode_payload(entries);
+  DUNLIN_ASSIGN(const Signature signature, signer.sign(head_statement(log, info.last, info.after)));
+  Bytes bytes = encode_segment(info, payload, signature);
+  if (bytes.size() > kSegmentBytesMax) {
+    if (chained.size() == 1) return {Errc::too_large, "an entry that fits no segment"};
+    const std::size_t half = chained.size() / 2;
+    DUNLIN_TRY(build(log, before, needs, chained.first(half), signer, out));
+    return build(log, chained[half - 1].after, needs, chained.subspan(half), signer, out);
+  }
+  record.bytes = std::make_shared<const Bytes>(std::move(bytes));
+  if (log.track == kControlTrack) record.control = std::move(entries);
+  out.push_back(std::move(record));
+  return {};
+}
+
+}  // namespace
+
+Result<ChainedEntry> chain_entry(Entry entry, const Hash& before) {
+  Bytes canonical;
+  const Hash digest = entry_digest(entry, canonical);
+  if (canonical.size() > kEntryBytesMax) {
+    return {Errc::too_large, "an entry of " + std::to_string(canonical.size()) + " bytes"};
+  }
+  return ChainedEntry{std::move(entry), chain_next(before, digest), canonical.size()};
+}
+
+Result<std::vector<SegmentRecord>> build_segments(const LogId& log, const Hash& before, Seq needs,
+                                                  std::span<const ChainedEntry> entries,
+                                                  Signer& signer) {
+  std::vector<SegmentRecord> out;
+  Hash hash = before;
+  while (!entries.empty()) {
+    std::size_t n = 0;
+    for (std::size_t bytes = 0; n < entries.size() && n < kSegmentEntriesMax; ++n) {
+      bytes += entries[n].canonical_bytes;
+      if (n > 0 && bytes > kSegmentTargetBytes) break;
+    }
+    DUNLIN_TRY(build(log, hash, needs, entries.first(n), signer, out));
+    hash = entries[n - 1].after;
+    entries = entries.subspan(n);
+  }
+  return out;
+}
+
+Result<SegmentHeader> parse_segment(ByteView bytes) {
+  if (bytes.size() > kSegmentBytesMax) {
+    return {Errc::too_large, "a segment of " + std::to_string(bytes.size()) + " bytes"};
+  }
+  CborReader r(bytes);
+  SegmentHeader h;
+  DUNLIN_ASSIGN(const std::uint64_t items, r.array());
+  if (items == 0) return r.error(Errc::malformed, "an empty segment");
+  DUNLIN_ASSIGN(const std::uint64_t format, r.uint());
+  if (format != kSegmentFormat) {
+    return {Errc::unsupported, "segment format " + std::to_string(format)};
+  }
+  if (items != kSegmentItems) return r.error(Errc::malformed, "a segment has 12 items");
+  DUNLIN_TRY(r.bytes_into(h.log.node.bytes));
+  DUNLIN_ASSIGN(h.log.epoch.value, r.uint());
+  DUNLIN_ASSIGN(h.log.track.value, r.uint());
+  DUNLIN_ASSIGN(h.first, r.uint());
+  DUNLIN_ASSIGN(h.last, r.uint());
+  DUNLIN_TRY(r.bytes_into(h.before));
+  DUNLIN_ASSIGN(h.needs, r.uint());
+  DUNLIN_ASSIGN(const std::uint64_t codec, r.uint());
+  DUNLIN_ASSIGN(h.payload_size, r.uint());
+  DUNLIN_ASSIGN(h.payload, r.bytes());
+  DUNLIN_TRY(r.bytes_into(h.signature));
+  DUNLIN_TRY(r.finish());
+
+  if (codec != static_cast<std::uint64_t>(PayloadCodec::columns) &&
+      codec != static_cast<std::uint64_t>(PayloadCodec::columns_zstd)) {
+    return {Errc::unsupported, "payload codec " + std::to_string(codec)};
+  }
+  h.codec = static_cast<PayloadCodec>(codec);
+  constexpr Seq kSeqMax = Seq{1} << 62;  // storage keeps them as signed integers
+  if (h.first == 0 || h.last < h.first || h.last > kSeqMax) return {Errc::malformed, "sequence numbers out of order"};
+  if (h.last - h.first >= kSegmentEntriesMax) {
+    return {Errc::too_large, "a segment of " + std::to_string(h.last - h.first + 1) + " entries"};
+  }
+  if (h.log.track == kControlTrack && h.needs != 0) return {Errc::malformed, "track 0 needs itself"};
+  if (h.first == 1 && h.before != chain_start(h.log)) {
+    return {Errc::bad_hash, "the chain of " + h.log.to_string() + " starts elsewhere"};
+  }
+  return h;
+}
+
+Result<std::vector<Entry>> decode_entries(const SegmentHeader& header) {
+  if (header.codec == PayloadCodec::columns_zstd) {
+    DUNLIN_ASSIGN(const Bytes inflated, inflate_payload(header));
+    return decode_columns(inflated, header.first, header.last);
+  }
+  if (header.payload_size != header.payload.size()) {
+    return {Errc::malformed, "the payload is not of the size it names"};
+  }
+  return decode_columns(header.payload, header.first, header.last);
+}
+
+Result<DecodedSegment> decode_segment(const SegmentHeader& header) {
+  DecodedSegment decoded;
+  DUNLIN_ASSIGN(decoded.entries, decode_entries(header));
+
+  SegmentInfo& info = decoded.info;
+  info = {.log = header.log, .first = header.first, .last = header.last, .before = header.before,
+          .after = header.before, .needs = header.needs, .hlc_last = {}, .streams = {}};
+  Bytes scratch;
+  std::size_t canonical_bytes = 0;
+  for (const Entry& entry : decoded.entries) {
+    info.after = chain_next(info.after, entry_digest(entry, scratch));
+    canonical_bytes += scratch.size();
+    if (scratch.size() > kEntryBytesMax || canonical_bytes > kSegmentDecodedBytesMax) {
+      return {Errc::too_large, "entry " + std::to_string(entry.seq) + " of " + header.log.to_string()};
+    }
+  }
+  summarize(decoded.entries, info);
+  return decoded;
+}
+
+Result<std::vector<Hash>> entry_hashes(const SegmentHeader& header) {
+  DUNLIN_ASSIGN(const DecodedSegment decoded, decode_segment(header));
+  std::vector<Hash> hashes;
+  hashes.reserve(decoded.entries.size());
+  Hash hash = header.before;
+  Bytes scratch;
+  for (const Entry& entry : decoded.entries) {
+    hash = chain_next(hash, entry_digest(entry, scratch));
+    hashes.push_back(hash);
+  }
+  return hashes;
+}
+
+}  // namespace dunlin

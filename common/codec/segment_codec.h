@@ -1,0 +1,48 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "common/log/segment.h"
+
+namespace dunlin {
+
+// segment = [format, node, epoch, track, first, last, before, needs, codec, payload size, payload,
+//            signature]; see common/doc/wire_format.md, "Segments".
+inline constexpr std::uint64_t kSegmentFormat = 1;
+
+// An entry that has its place in the chain.
+struct ChainedEntry {
+  Entry entry;
+  Hash after{};                     // hash(seq)
+  std::size_t canonical_bytes = 0;  // size of its canonical encoding
+};
+
+// Gives `entry` its place behind `before`; `too_large` above kEntryBytesMax.
+Result<ChainedEntry> chain_entry(Entry entry, const Hash& before);
+
+// Encodes and signs consecutive entries as few segments as the format limits allow.
+// `before` is the hash ahead of the first. Cost: one signature per segment.
+Result<std::vector<SegmentRecord>> build_segments(const LogId& log, const Hash& before, Seq needs,
+                                                  std::span<const ChainedEntry> entries,
+                                                  Signer& signer);
+
+// Reads the header and bounds of an encoded segment; `header.payload` points into `bytes`.
+Result<SegmentHeader> parse_segment(ByteView bytes);
+
+// The entries alone, not hashed: several times cheaper, for readers of segments that were verified
+// when they were stored.
+Result<std::vector<Entry>> decode_entries(const SegmentHeader& header);
+
+// A segment whose entries were decoded and hashed. Not verified: `info.after` is what the content
+// hashes to from the claimed `before`; only a signature (or a verified successor) proves it.
+struct DecodedSegment {
+  SegmentInfo info;
+  std::vector<Entry> entries;
+};
+Result<DecodedSegment> decode_segment(const SegmentHeader& header);
+
+// hash(first) ... hash(last), to compare overlapping segments entry by entry.
+Result<std::vector<Hash>> entry_hashes(const SegmentHeader& header);
+
+}  // namespace dunlin

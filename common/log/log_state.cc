@@ -1,0 +1,118 @@
+#include "common/log/log_state.h"
+
+#include <algorithm>
+
+#include "common/base/check.h"
+
+namespace dunlin {
+
+namespace {
+// The first run that ends at `seq` or later.
+template <typename Runs>
+auto ending_at_or_after(Runs& runs, Seq seq) {
+  return std::lower_bound(runs.begin(), runs.end(), seq,
+                          [](const LogState::Run& run, Seq s) { return run.last < s; });
+}
+}  // namespace
+
+IntervalSet LogState::held() const {
+  IntervalSet set;
+  for (const Run& run : runs_) set.insert({run.first, run.last});
+  return set;
+}
+
+IntervalSet LogState::missing() const {
+  if (head_ == 0) return {};
+  IntervalSet known = held();
+  known.insert(lost_);
+  known.insert(released_);
+  return known.complement({1, head_});
+}
+
+Seq LogState::complete() const {
+  const IntervalSet gaps = missing();
+  return gaps.empty() ? head_ : gaps.intervals().front().first - 1;
+}
+
+LogState::Fit LogState::fit(const SegmentInfo& segment) const {
+  const auto right = ending_at_or_after(runs_, segment.first);
+  if (right != runs_.end() && right->first <= segment.last) {
+    IntervalSet known = held();
+    known.insert(released_);
+    return known.contains(segment.interval()) ? Fit::covered : Fit::overlaps;
+  }
+  if (released_.contains(segment.interval())) return Fit::covered;
+  if (right != runs_.end() && right->first == segment.last + 1 && right->before != segment.after) {
+    return Fit::fork;
+  }
+  if (right != runs_.begin()) {
+    const Run& left = *(right - 1);
+    if (left.last + 1 == segment.first && left.after != segment.before) return Fit::fork;
+  }
+  return Fit::fresh;
+}
+
+const Hash* LogState::hash_before(Seq first) const {
+  const auto it = ending_at_or_after(runs_, first);
+  return it != runs_.end() && it->first == first ? &it->before : nullptr;
+}
+
+const Hash* LogState::hash_after(Seq last) const {
+  const auto it = ending_at_or_after(runs_, last);
+  return it != runs_.end() && it->last == last ? &it->after : nullptr;
+}
+
+void LogState::admit(const SegmentInfo& segment) {
+  Run merged{segment.first, segment.last, segment.before, segment.after};
+  auto from = ending_at_or_after(runs_, segment.first - 1);
+  auto to = from;
+  while (to != runs_.end() && to->first <= segment.last + 1) {
+    if (to->first < merged.first) merged.first = to->first, merged.before = to->before;
+    if (to->last > merged.last) merged.last = to->last, merged.after = to->after;
+    ++to;
+  }
+  from = runs_.erase(from, to);
+  runs_.insert(from, merged);
+  if (segment.last > head_) head_ = segment.last, head_hash_ = segment.after;
+}
+
+void LogState::release(Interval interval, const Hash& before, const Hash& after) {
+  std::vector<Run> kept;
+  for (const Run& run : runs_) {
+    if (run.last < interval.first || run.first > interval.last) {
+      kept.push_back(run);
+      continue;
+    }
+    if (run.first < interval.first) kept.push_back({run.first, interval.first - 1, run.before, before});
+    if (run.last > interval.last) kept.push_back({interval.last + 1, run.last, after, run.after});
+  }
+  runs_ = std::move(kept);
+  released_.insert(interval);
+}
+
+void LogState::declare_lost(Seq control_seq, const std::vector<LostRange>& ranges) {
+  if (control_seq <= lost_declared_at_) return;
+  lost_declared_at_ = control_seq;
+  lost_ = {};
+  lost_readings_ = 0;
+  for (const LostRange& range : ranges) {
+    lost_.insert({range.first, range.last});
+    lost_readings_ += range.readings;
+    if (range.last > head_) head_ = range.last, head_hash_ = range.after;
+  }
+}
+
+LogState LogState::from_parts(LogId id, Parts parts) {
+  LogState state(id);
+  state.runs_ = std::move(parts.runs);
+  state.lost_ = std::move(parts.lost);
+  state.released_ = std::move(parts.released);
+  state.acked_ = std::move(parts.acked);
+  state.lost_readings_ = parts.lost_readings;
+  state.lost_declared_at_ = parts.lost_declared_at;
+  state.head_ = parts.head;
+  state.head_hash_ = parts.head_hash;
+  return state;
+}
+
+}  // namespace dunlin

@@ -1,0 +1,140 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/time.h"
+#include "common/log/stored.h"
+#include "common/replication/messages.h"
+
+namespace dunlin::replication {
+
+// The replica's whole world: what goes in, what comes out. Plain values; a driver (runtime::Node or
+// the simulation) connects them to a clock, a store and a transport.
+
+using Token = std::uint64_t;   // names a write or read until it finishes
+using Ticket = std::uint64_t;  // names an append; grows with each
+
+enum class TopicClass : std::uint8_t { hello, gate, gossip, live, bulk, inbox };
+
+// ---- inputs ----
+
+// Readings from this device. Durable(ticket) follows when they are on the disk.
+struct Append {
+  StreamSchema schema;
+  Rows rows;
+  bool since_boot = false;  // times count from the machine's boot: its UTC is unknown
+  Ticket ticket = 0;        // greater than any before
+};
+struct Flush {};  // cut what is pending into entries now
+struct LinkUp {};
+struct LinkDown {};
+struct Received {
+  TopicClass topic = TopicClass::gossip;
+  NodeId topic_node;  // of hello, gate, live and inbox topics
+  Bytes payload;
+};
+struct WriteFinished {
+  Token token = 0;
+  Result<std::vector<WriteOutcome>> outcomes;  // one per segment of the Write
+};
+struct ReadFinished {
+  Token token = 0;
+  Result<std::vector<StoredSegment>> segments;
+};
+struct OldestListed {
+  Token token = 0;
+  Result<std::vector<OldSegment>> segments;
+};
+struct StorageUsed {
+  std::uint64_t bytes = 0;       // what the database holds now
+  std::uint64_t disk_free = 0;   // on its file system
+  std::map<Track, std::uint64_t> own;  // stored segments of this epoch's own tracks
+};
+// Retention by age wants these to go. Own entries go only when a gateway holds them.
+struct Retire {
+  std::vector<OldSegment> segments;
+};
+struct DeadlinePassed {};
+
+using Input = std::variant<Append, Flush, LinkUp, LinkDown, Received, WriteFinished, ReadFinished,
+                           OldestListed, StorageUsed, Retire, DeadlinePassed>;
+
+// ---- outputs ----
+
+// Make these durable in one transaction, in the order of the Writes; then answer WriteFinished.
+struct Write {
+  Token token = 0;
+  std::vector<SegmentRecord> segments;
+  std::vector<Release> releases;
+  std::vector<Acked> acks;
+};
+// Whole stored segments with entries of the interval, newest first.
+struct Read {
+  Token token = 0;
+  LogId log;
+  Interval interval;
+  std::uint64_t bytes_max = 0;
+};
+struct ListOldest {
+  Token token = 0;
+  LogId log;
+  std::uint64_t bytes_min = 0;
+};
+struct Send {
+  TopicClass topic = TopicClass::gossip;
+  NodeId target;  // of hello, gate, live and inbox topics
+  Bytes payload;
+  Lane lane = Lane::live;
+  std::string_view message;  // for metrics
+};
+// Every append up to this ticket is on the disk.
+struct Durable {
+  Ticket ticket = 0;
+};
+// Entries of another node became durable here.
+struct Replicated {
+  LogId log;
+  Hlc hlc;  // of the newest of them
+  std::uint64_t entries = 0;
+  std::uint64_t readings = 0;
+};
+// Something a person may want to read about.
+struct Notice {
+  enum class Kind { refused, fork, lost, peer_up, peer_down, write_failed, gap_unfilled } kind;
+  NodeId node;        // the peer or origin
+  std::string detail;
+};
+
+using Output = std::variant<Write, Read, ListOldest, Send, Durable, Replicated, Notice>;
+
+// Running totals since the replica was made.
+struct Stats {
+  struct Traffic {
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+  };
+  struct TrafficKey {
+    bool received = false;
+    Lane lane = Lane::live;
+    std::string_view message;
+    auto operator<=>(const TrafficKey&) const = default;
+  };
+  std::map<TrafficKey, Traffic> traffic;
+  std::map<std::string_view, std::uint64_t> refused;       // messages and segments, by reason
+  std::map<std::string_view, std::uint64_t> lost_entries;  // by overflow policy
+  std::uint64_t entries_appended = 0;
+  std::uint64_t readings_appended = 0;
+  std::uint64_t entries_received = 0;
+  std::uint64_t readings_received = 0;
+  std::uint64_t duplicates = 0;    // segments that were here already
+  std::uint64_t forks = 0;
+  std::uint64_t live_skipped = 0;  // segments that the send window held back
+  std::uint64_t vectors_equal = 0;
+  std::uint64_t vectors_different = 0;
+};
+
+}  // namespace dunlin::replication

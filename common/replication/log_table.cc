@@ -1,0 +1,52 @@
+#include "common/replication/log_table.h"
+
+#include <algorithm>
+
+namespace dunlin::replication {
+
+void HeadTimes::learned(Seq head, Instant now) {
+  if (!marks_.empty() && head <= marks_.back().head) return;
+  if (marks_.size() == kMarks) {
+    marks_.back().head = head;  // the older time stands for both
+  } else {
+    marks_.push_back({head, now});
+  }
+}
+
+std::optional<Instant> HeadTimes::of(Seq seq) const {
+  const auto mark = std::lower_bound(marks_.begin(), marks_.end(), seq,
+                                     [](const Mark& m, Seq s) { return m.head < s; });
+  if (mark == marks_.end()) return std::nullopt;
+  return mark->at;
+}
+
+void HeadTimes::forget_up_to(Seq complete) {
+  while (!marks_.empty() && marks_.front().head <= complete) marks_.pop_front();
+}
+
+IntervalSet LogRecord::wanted() const {
+  IntervalSet set = state.missing();
+  if (claimed > state.head()) set.insert({state.head() + 1, claimed});
+  set.erase(writing);
+  return set;
+}
+
+LogRecord& LogTable::log(const LogId& id) {
+  const auto [it, fresh] = logs.try_emplace(id);
+  if (fresh) it->second.state = LogState(id);
+  return it->second;
+}
+
+const LogRecord* LogTable::find(const LogId& id) const {
+  const auto it = logs.find(id);
+  return it == logs.end() ? nullptr : &it->second;
+}
+
+std::pair<std::map<LogId, LogRecord>::iterator, std::map<LogId, LogRecord>::iterator> LogTable::of(
+    const NodeId& node) {
+  const LogId least{node, Epoch{0}, Track{0}};
+  const LogId greatest{node, Epoch{~std::uint64_t{0}}, Track{~std::uint64_t{0}}};
+  return {logs.lower_bound(least), logs.upper_bound(greatest)};
+}
+
+}  // namespace dunlin::replication

@@ -1,0 +1,230 @@
+#include "common/replication/messages.h"
+
+#include "common/codec/cbor.h"
+#include "common/codec/log_state_codec.h"
+#include "common/log/limits.h"
+
+namespace dunlin::replication {
+
+namespace {
+
+constexpr std::uint64_t kEnvelopeItems = 5;
+constexpr std::uint64_t kOpenKey = 0;  // not sealed
+constexpr std::size_t kCapabilitiesMax = 16;
+
+void write_log(CborWriter& w, const LogId& log) {
+  w.bytes(log.node.bytes), w.uint(log.epoch.value), w.uint(log.track.value);
+}
+
+Result<LogId> read_log(CborReader& r) {
+  LogId log;
+  DUNLIN_TRY(r.bytes_into(log.node.bytes));
+  DUNLIN_ASSIGN(log.epoch.value, r.uint());
+  DUNLIN_ASSIGN(log.track.value, r.uint());
+  return log;
+}
+
+// The number of items of a list that is bounded.
+Result<std::uint64_t> read_list(CborReader& r, std::size_t max) {
+  DUNLIN_ASSIGN(const std::uint64_t items, r.array());
+  if (items > max) return r.error(Errc::too_large, "a list of " + std::to_string(items) + " items");
+  return items;
+}
+
+Result<std::string> read_name(CborReader& r) {
+  DUNLIN_ASSIGN(const std::string_view text, r.text());
+  if (text.size() > kNameBytesMax) return r.error(Errc::malformed, "name too long");
+  return std::string(text);
+}
+
+void write_hello(CborWriter& w, const Hello& hello, bool with_signature) {
+  w.array(with_signature ? 11 : 10), w.uint(Hello::kCode);
+  w.bytes(hello.node.bytes), w.bytes(hello.public_key), w.text(hello.name);
+  w.uint(static_cast<std::uint64_t>(hello.role)), w.uint(static_cast<std::uint64_t>(hello.state));
+  w.array(hello.heads.size());
+  for (const Hello::Head& head : hello.heads) {
+    w.array(3), w.uint(head.epoch.value), w.uint(head.track.value), w.uint(head.head);
+  }
+  w.array(hello.capabilities.size());
+  for (const std::string& capability : hello.capabilities) w.text(capability);
+  w.uint(hello.nonce.value), w.uint(hello.counter);
+  if (with_signature) w.bytes(hello.signature);
+}
+
+struct MessageWriter {
+  CborWriter& w;
+
+  void operator()(const Hello& m) { write_hello(w, m, true); }
+  void operator()(const Vector& m) {
+    w.array(3), w.uint(Vector::kCode), w.bytes(m.sender.bytes), w.array(m.logs.size());
+    for (const Vector::Item& item : m.logs) {
+      w.array(6), write_log(w, item.log), w.uint(item.head), w.uint(item.floor);
+      encode_intervals(w, item.missing);
+    }
+  }
+  void operator()(const Fetch& m) {
+    w.array(5), w.uint(Fetch::kCode), w.bytes(m.requester.bytes), w.uint(m.request), w.uint(m.credit);
+    w.array(m.wants.size());
+    for (const Fetch::Want& want : m.wants) {
+      w.array(4), write_log(w, want.log), encode_intervals(w, want.wanted);
+    }
+  }
+  void operator()(const Segments& m) {
+    w.array(5), w.uint(Segments::kCode), w.uint(static_cast<std::uint64_t>(m.lane)), w.uint(m.request);
+    w.boolean(m.done), w.array(m.segments.size());
+    for (const auto& segment : m.segments) w.bytes(*segment);
+  }
+};
+
+Result<Message> read_hello(CborReader& r) {
+  Hello m;
+  DUNLIN_TRY(r.bytes_into(m.node.bytes));
+  DUNLIN_ASSIGN(const ByteView key, r.bytes());
+  m.public_key.assign(key.begin(), key.end());
+  DUNLIN_ASSIGN(m.name, read_name(r));
+  DUNLIN_ASSIGN(const std::uint64_t role, r.uint());
+  DUNLIN_ASSIGN(const std::uint64_t state, r.uint());
+  if (role > 1 || state > 1) return r.error(Errc::malformed, "role or state");
+  m.role = static_cast<Role>(role);
+  m.state = static_cast<NodeState>(state);
+  DUNLIN_ASSIGN(const std::uint64_t heads, read_list(r, kHelloLogsMax));
+  for (std::uint64_t i = 0; i < heads; ++i) {
+    Hello::Head head;
+    DUNLIN_TRY(r.array_of(3));
+    DUNLIN_ASSIGN(head.epoch.value, r.uint());
+    DUNLIN_ASSIGN(head.track.value, r.uint());
+    DUNLIN_ASSIGN(head.head, r.uint());
+    m.heads.push_back(head);
+  }
+  DUNLIN_ASSIGN(const std::uint64_t capabilities, read_list(r, kCapabilitiesMax));
+  for (std::uint64_t i = 0; i < capabilities; ++i) {
+    DUNLIN_ASSIGN(std::string capability, read_name(r));
+    m.capabilities.push_back(std::move(capability));
+  }
+  DUNLIN_ASSIGN(m.nonce.value, r.uint());
+  DUNLIN_ASSIGN(m.counter, r.uint());
+  DUNLIN_TRY(r.bytes_into(m.signature));
+  return Message(std::move(m));
+}
+
+Result<Message> read_vector(CborReader& r) {
+  Vector m;
+  DUNLIN_TRY(r.bytes_into(m.sender.bytes));
+  DUNLIN_ASSIGN(const std::uint64_t logs, read_list(r, kVectorLogsMax));
+  for (std::uint64_t i = 0; i < logs; ++i) {
+    Vector::Item item;
+    DUNLIN_TRY(r.array_of(6));
+    DUNLIN_ASSIGN(item.log, read_log(r));
+    DUNLIN_ASSIGN(item.head, r.uint());
+    DUNLIN_ASSIGN(item.floor, r.uint());
+    DUNLIN_ASSIGN(item.missing, decode_intervals(r));
+    if (item.missing.last().value_or(0) > item.head) {
+      return r.error(Errc::malformed, "missing beyond the head");
+    }
+    m.logs.push_back(std::move(item));
+  }
+  return Message(std::move(m));
+}
+
+Result<Message> read_fetch(CborReader& r) {
+  Fetch m;
+  DUNLIN_TRY(r.bytes_into(m.requester.bytes));
+  DUNLIN_ASSIGN(m.request, r.uint());
+  DUNLIN_ASSIGN(m.credit, r.uint());
+  if (m.request == 0) return r.error(Errc::malformed, "a request has a number");
+  DUNLIN_ASSIGN(const std::uint64_t wants, read_list(r, kFetchLogsMax));
+  for (std::uint64_t i = 0; i < wants; ++i) {
+    Fetch::Want want;
+    DUNLIN_TRY(r.array_of(4));
+    DUNLIN_ASSIGN(want.log, read_log(r));
+    DUNLIN_ASSIGN(want.wanted, decode_intervals(r));
+    m.wants.push_back(std::move(want));
+  }
+  return Message(std::move(m));
+}
+
+Result<Message> read_segments(CborReader& r) {
+  Segments m;
+  DUNLIN_ASSIGN(const std::uint64_t lane, r.uint());
+  if (lane > 1) return r.error(Errc::malformed, "lane");
+  m.lane = static_cast<Lane>(lane);
+  DUNLIN_ASSIGN(m.request, r.uint());
+  DUNLIN_ASSIGN(m.done, r.boolean());
+  DUNLIN_ASSIGN(const std::uint64_t segments, r.array());
+  for (std::uint64_t i = 0; i < segments; ++i) {
+    DUNLIN_ASSIGN(const ByteView bytes, r.bytes());
+    if (bytes.size() > kSegmentBytesMax) return r.error(Errc::too_large, "a segment");
+    m.segments.push_back(std::make_shared<const Bytes>(bytes.begin(), bytes.end()));
+  }
+  return Message(std::move(m));
+}
+
+struct Layout {
+  std::uint64_t code;
+  std::uint64_t items;
+  Result<Message> (*read)(CborReader&);
+};
+constexpr Layout kLayouts[] = {{Hello::kCode, 11, read_hello},
+                               {Vector::kCode, 3, read_vector},
+                               {Fetch::kCode, 5, read_fetch},
+                               {Segments::kCode, 5, read_segments}};
+
+}  // namespace
+
+Bytes hello_statement(const Hello& hello) {
+  const std::string_view label = "dunlin/1 hello";
+  Bytes out(label.begin(), label.end());
+  CborWriter writer(out);
+  write_hello(writer, hello, false);
+  return out;
+}
+
+Bytes encode_envelope(const Envelope& envelope) {
+  Bytes out;
+  if (const auto* segments = std::get_if<Segments>(&envelope.message)) {
+    std::size_t size = 64;
+    for (const auto& segment : segments->segments) size += segment->size() + 5;
+    out.reserve(size);
+  }
+  CborWriter w(out);
+  w.array(kEnvelopeItems), w.uint(kProtocolVersion), w.uint(kOpenKey);
+  w.uint(envelope.nonce.value), w.uint(envelope.counter);
+  std::visit(MessageWriter{w}, envelope.message);
+  return out;
+}
+
+Result<Envelope> decode_envelope(ByteView bytes) {
+  if (bytes.size() > kMessageBytesMax) {
+    return {Errc::too_large, "a message of " + std::to_string(bytes.size()) + " bytes"};
+  }
+  CborReader r(bytes);
+  DUNLIN_ASSIGN(const std::uint64_t items, r.array());
+  if (items == 0) return r.error(Errc::malformed, "an empty envelope");
+  DUNLIN_ASSIGN(const std::uint64_t version, r.uint());
+  if (version != kProtocolVersion) {
+    return {Errc::unsupported, "protocol version " + std::to_string(version)};
+  }
+  if (items != kEnvelopeItems) return r.error(Errc::malformed, "an envelope has 5 items");
+  DUNLIN_ASSIGN(const std::uint64_t key, r.uint());
+  if (key != kOpenKey) return {Errc::unsupported, "key id " + std::to_string(key)};
+  Nonce nonce;
+  DUNLIN_ASSIGN(nonce.value, r.uint());
+  DUNLIN_ASSIGN(const std::uint64_t counter, r.uint());
+  DUNLIN_ASSIGN(const std::uint64_t fields, r.array());
+  DUNLIN_ASSIGN(const std::uint64_t code, r.uint());
+  for (const Layout& layout : kLayouts) {
+    if (layout.code != code) continue;
+    if (layout.items != fields) return r.error(Errc::malformed, "a message of another length");
+    DUNLIN_ASSIGN(Message message, layout.read(r));
+    DUNLIN_TRY(r.finish());
+    return Envelope{nonce, counter, std::move(message)};
+  }
+  return {Errc::unsupported, "message " + std::to_string(code)};
+}
+
+std::string_view message_name(const Message& message) {
+  static constexpr std::string_view kNames[] = {"hello", "vector", "fetch", "segments"};
+  return kNames[message.index()];
+}
+
+}  // namespace dunlin::replication

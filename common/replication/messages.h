@@ -1,0 +1,108 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/log/interval_set.h"
+#include "common/log/log_id.h"
+#include "common/log/signer.h"
+
+namespace dunlin::replication {
+
+// The messages of protocol 1 (common/doc/wire_format.md, "Messages"). The number of each is its code
+// on the wire. Codes 2 (Digest) and 6 (Ack) are taken for what follows.
+
+inline constexpr std::uint64_t kProtocolVersion = 1;
+
+enum class Role : std::uint64_t { agent = 0, gateway = 1 };
+enum class NodeState : std::uint64_t { down = 0, up = 1 };
+enum class Lane : std::uint64_t { live = 0, bulk = 1 };
+
+// Limits of what a peer may claim in one message.
+inline constexpr std::size_t kHelloLogsMax = 64;
+inline constexpr std::size_t kVectorLogsMax = 512;
+inline constexpr std::size_t kFetchLogsMax = 64;
+
+// Who a node is and how far its own logs go. Retained; the MQTT will is the same with state down.
+struct Hello {
+  static constexpr std::uint64_t kCode = 1;
+  struct Head {
+    Epoch epoch;
+    Track track;
+    Seq head = 0;
+    bool operator==(const Head&) const = default;
+  };
+  NodeId node;
+  Bytes public_key;
+  std::string name;
+  Role role = Role::agent;
+  NodeState state = NodeState::up;
+  std::vector<Head> heads;
+  std::vector<std::string> capabilities;
+  Nonce nonce;
+  std::uint64_t counter = 0;  // grows with every Hello of one nonce
+  Signature signature{};      // by the node's key over hello_statement()
+  bool operator==(const Hello&) const = default;
+};
+Bytes hello_statement(const Hello& hello);
+
+// What the sender holds: of each log [1..head] less `missing`, of which entries below `floor` are
+// no longer kept. A gateway's Vector, sent after its commit, tells an origin what is durable there.
+struct Vector {
+  static constexpr std::uint64_t kCode = 3;
+  struct Item {
+    LogId log;
+    Seq head = 0;
+    Seq floor = 1;
+    IntervalSet missing;
+    bool operator==(const Item&) const = default;
+  };
+  NodeId sender;
+  std::vector<Item> logs;
+  bool operator==(const Vector&) const = default;
+};
+
+// Asks for entries, newest first within each log, at most `credit` bytes of segments. The wants of a
+// new request replace those of the requester's former one; an empty list adds credit to `request`.
+struct Fetch {
+  static constexpr std::uint64_t kCode = 4;
+  struct Want {
+    LogId log;
+    IntervalSet wanted;
+    bool operator==(const Want&) const = default;
+  };
+  NodeId requester;
+  std::uint64_t request = 0;  // drawn by the requester; not 0
+  std::uint64_t credit = 0;
+  std::vector<Want> wants;
+  bool operator==(const Fetch&) const = default;
+};
+
+// Encoded segments: pushed (request 0) or in answer to a Fetch. `done` says that nothing more comes
+// for the request, whether or not everything wanted was there.
+struct Segments {
+  static constexpr std::uint64_t kCode = 5;
+  Lane lane = Lane::live;
+  std::uint64_t request = 0;
+  bool done = false;
+  std::vector<std::shared_ptr<const Bytes>> segments;
+};
+
+using Message = std::variant<Hello, Vector, Fetch, Segments>;
+
+// Every message travels in one: [version, key id, sender's nonce, counter, message].
+struct Envelope {
+  Nonce nonce;
+  std::uint64_t counter = 0;
+  Message message;
+};
+
+Bytes encode_envelope(const Envelope& envelope);
+// Strict. `unsupported` for another version, a key id other than 0 and an unknown message.
+Result<Envelope> decode_envelope(ByteView bytes);
+
+std::string_view message_name(const Message& message);  // "hello", "vector", "fetch", "segments"
+
+}  // namespace dunlin::replication

@@ -1,0 +1,162 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+
+#include "common/codec/segment_codec.h"
+#include "common/replication/context.h"
+
+namespace dunlin::replication {
+
+enum class Overflow : std::uint8_t { drop_oldest, refuse_new };
+std::string_view to_string(Overflow overflow);
+
+// How readings of a track become entries, and what happens when there are too many.
+struct TrackPolicy {
+  std::string name = "samples";
+  Track track = kSamplesTrack;
+  std::uint32_t flush_readings = 1000;
+  std::uint32_t flush_bytes = 40 * 1024;  // canonical
+  Duration flush_interval = std::chrono::seconds(5);
+  std::uint64_t bytes_max = 0;  // of stored segments; 0 = only the database's bound counts
+  Overflow overflow = Overflow::drop_oldest;
+};
+// The number of a named track: samples is 1, others hash their name, so that order in a file never
+// matters.
+Track track_of(std::string_view name);
+
+struct OriginOptions {
+  std::string name;  // of the node, for Open
+  bool pushes = true;  // to gateways; a gateway's own log has nobody to push to yet
+  std::vector<TrackPolicy> tracks{TrackPolicy{}};
+  std::map<std::string, std::string> stream_tracks;  // stream name -> track name
+  std::uint64_t boot = 0;                            // counts boots, for readings without UTC
+  std::uint64_t storage_bytes_max = 0;               // 0 = unbounded
+  std::uint64_t disk_free_min = 0;
+  std::size_t unwritten_bytes_max = 512 * 1024;      // canonical bytes not yet on the disk
+  std::size_t window_bytes = 256 * 1024;             // pushed and not yet acknowledged
+};
+
+// This node's own logs: readings become entries, entries become signed segments, segments become
+// durable and are pushed. Sequence numbers and hashes are given when an entry is cut; nobody else
+// sees it before it is durable, so a crash in between may use them again.
+class Origin {
+ public:
+  Origin(Context& context, OriginOptions options);
+
+  // Starts from what storage holds; writes Open in a new epoch.
+  Result<void> start(const Moment& now, const std::vector<Define>& streams, const std::vector<Lost>& lost,
+                     Hlc hlc);
+
+  Result<void> append(const Moment& now, const Append& append);
+  void flush(const Moment& now);
+
+  bool on_write_finished(const Moment& now, const WriteFinished& finished);  // false: not ours
+  bool on_read_finished(const Moment& now, const ReadFinished& finished);
+  bool on_oldest_listed(const Moment& now, const OldestListed& listed);
+  void on_storage_used(const StorageUsed& used);
+  void on_retire(const Moment& now, const std::vector<OldSegment>& segments);
+
+  // A gateway holds this much of an own log.
+  void on_acknowledged(const Moment& now, const Vector::Item& item);
+  // A gateway came within reach: push what it should see first.
+  void push_newest(const Moment& now);
+
+  void on_deadline(const Moment& now);
+  std::optional<Instant> next_deadline() const;
+
+  std::vector<Vector::Item> own_vector() const;
+  std::vector<Hello::Head> own_heads() const;
+
+ private:
+  struct OwnTrack {
+    TrackPolicy policy;
+    LogId log;
+    Seq next_seq = 1;
+    Hash hash{};                        // of the last cut entry
+    std::vector<Samples> pending;       // not yet cut
+    std::size_t pending_readings = 0;
+    std::size_t pending_bytes = 0;      // upper bound of their canonical size
+    std::optional<Instant> flush_at;
+    std::vector<ChainedEntry> cut;      // not yet handed to storage
+    Ticket pending_ticket = 0;          // the first in `pending`; 0 = none
+    Ticket cut_ticket = 0;              // the first in `cut`; 0 = none
+    std::vector<LostRange> lost;        // this track's cumulative declaration
+    bool trimming = false;
+  };
+  struct StreamVersions {
+    Define latest;
+    // The incoming schema that was mapped last, and how.
+    StreamSchema mapped;
+    std::vector<std::size_t> positions;   // incoming field -> field of `latest`
+    std::vector<std::int64_t> factors;    // power of ten per incoming decimal field
+    bool identity = false;
+  };
+  // The one write under way. One at a time: what is cut meanwhile makes up the next, so commits
+  // grow with the load, and a failed write never leaves a hole behind a later one.
+  struct OwnWrite {
+    Token token = 0;
+    std::vector<SegmentRecord> segments;
+    std::vector<Release> releases;
+    std::size_t canonical_bytes = 0;
+    Ticket first_ticket = 0;  // 0 = no appends in it
+  };
+  struct Pushed {
+    LogId log;
+    Interval interval;
+    std::size_t bytes = 0;
+    Instant at;
+  };
+
+  Result<void> take(const Moment& now, const Append& append);
+  OwnTrack& track_for(const std::string& stream);
+  Result<StreamVersions*> map_schema(const Moment& now, const StreamSchema& incoming);
+  Result<std::vector<std::size_t>> check_rows(const Append& append) const;
+  void add_row(const StreamVersions& stream, const Rows& in, std::size_t row, Samples& samples);
+  Samples& pending_samples(OwnTrack& track, std::uint64_t stream, std::size_t fields,
+                           std::optional<std::uint64_t> boot);
+  void cut_pending(const Moment& now, OwnTrack& track);
+  void cut_entry(const Moment& now, OwnTrack& track, std::vector<Op> ops);
+  void start_write(const Moment& now);
+  Result<OwnWrite> build_write();
+  void take_cut(OwnTrack& track, OwnWrite& write);
+  void emit_write();
+  void report_durable();
+  void push(const Moment& now, const std::vector<SegmentRecord>& segments);
+  void push_bytes(const Moment& now, const LogId& log, const std::vector<StoredSegment>& segments);
+  void request_trim(std::size_t track_index, std::uint64_t bytes);
+  void expect_acknowledgement(const Moment& now);
+  bool behind() const;
+  void publish_vector(const Moment& now);
+
+  Context& c_;
+  OriginOptions options_;
+  OwnTrack control_;
+  std::vector<OwnTrack> tracks_;
+  std::map<std::string, StreamVersions> streams_;
+  std::uint64_t last_stream_id_ = 0;
+  Hlc hlc_;
+  std::size_t unwritten_bytes_ = 0;  // canonical, pending and cut and under way
+  std::optional<OwnWrite> write_;
+  bool write_failed_ = false;        // `write_` waits for retry_at_
+  Instant retry_at_{};
+  Duration retry_after_{};
+  std::vector<Release> releases_;    // for the next write
+  bool acks_dirty_ = false;          // so are acknowledgements
+  Ticket last_ticket_ = 0;
+  Ticket durable_ticket_ = 0;
+  std::deque<Pushed> pushed_;
+  std::uint64_t pushed_bytes_ = 0;
+  std::map<Token, LogId> reads_;
+  std::map<Token, std::size_t> listings_;  // -> index of the track
+  bool refusing_ = false;                  // at the disk bound, with nothing that may go
+  bool skipped_ = false;                   // live pushes were held back since the last Vector
+  std::optional<Instant> probe_at_;        // Vector, if still unacknowledged by then
+  Duration probe_after_{};
+  Instant idle_at_{};                      // Vector, even if nothing happens
+  Duration idle_after_{};
+};
+
+}  // namespace dunlin::replication

@@ -1,0 +1,373 @@
+#include "common/replication/receiver.h"
+
+#include <algorithm>
+#include <set>
+
+#include "common/log/chain.h"
+
+namespace dunlin::replication {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr Duration kGapGrace = milliseconds(50);      // reordering settles within this
+constexpr Duration kFetchTimeout = seconds(3);        // without a word from the peer
+constexpr Duration kBackoffFirst = seconds(1);
+constexpr Duration kBackoffMax = seconds(300);
+constexpr Duration kClaimLifetime = std::chrono::minutes(15);
+constexpr std::size_t kWantIntervalsMax = 512;        // of one log in one Fetch
+
+// The newest `max` intervals of a set.
+IntervalSet newest(const IntervalSet& set, std::size_t max) {
+  if (set.intervals().size() <= max) return set;
+  IntervalSet out;
+  for (std::size_t i = set.intervals().size() - max; i < set.intervals().size(); ++i) {
+    out.insert(set.intervals()[i]);
+  }
+  return out;
+}
+
+}  // namespace
+
+void Receiver::on_segments(const Moment& now, const NodeId& peer, const Segments& segments) {
+  ForeignWrite batch;
+  const auto session = sessions_.find(peer);
+  const bool ours = segments.request != 0 && session != sessions_.end() &&
+                    session->second.request == segments.request;
+  if (ours) {
+    batch.session = peer;
+    session->second.heard_at = now.mono;
+    session->second.done = session->second.done || segments.done;
+  }
+  for (const auto& bytes : segments.segments) {
+    if (writing_bytes_ + batch.bytes > options_.writing_bytes_max) {
+      c_.refuse(peer, {Errc::backpressure, "storage is behind"});
+      break;
+    }
+    const Result<void> taken = take(now, bytes, segments.request, batch);
+    if (!taken.ok()) c_.refuse(peer, taken.error());
+  }
+  if (!batch.segments.empty()) write(std::move(batch));
+  if (ours) advance_session(now, peer);
+}
+
+NodeId Receiver::peer_of_request(std::uint64_t request) const {
+  for (const auto& [peer, session] : sessions_) {
+    if (session.request == request) return peer;
+  }
+  return {};
+}
+
+Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes>& bytes,
+                            std::uint64_t request, ForeignWrite& batch) {
+  DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*bytes));
+  const LogId& id = header.log;
+  if (id.node == c_.self()) return {};  // an echo of our own
+  if (c_.table.find(id) == nullptr && c_.table.logs.size() >= options_.logs_max) {
+    return {Errc::too_large, "more than " + std::to_string(options_.logs_max) + " logs"};
+  }
+  const LogId control = id.control();
+  const LogRecord* known_control = c_.table.find(control);
+  const Seq understood = known_control == nullptr ? 0 : known_control->state.complete();
+  const bool keyed = c_.table.nodes.contains(id.node);
+  if (header.needs > understood || (!keyed && header.first > 1)) {
+    wait_for_control(now, id.node, request, bytes);
+    return {};
+  }
+
+  DUNLIN_ASSIGN(DecodedSegment decoded, decode_segment(header));
+  const SegmentInfo& info = decoded.info;
+  DUNLIN_ASSIGN(const Bytes* const key, key_of(header, decoded));
+  const LogRecord* known = c_.table.find(id);
+  if (known != nullptr) {
+    const Hash* same = known->state.hash_after(info.last);
+    if ((same != nullptr && *same == info.after) || known->writing.contains(info.interval())) {
+      c_.stats.duplicates += 1;
+      return {};
+    }
+  }
+  // A verified successor that joins vouches for this segment: its hash covers ours.
+  const Hash* successor = known == nullptr ? nullptr : known->state.hash_before(info.last + 1);
+  if (successor == nullptr || *successor != info.after) {
+    DUNLIN_TRY(c_.verifier.verify(*key, head_statement(id, info.last, info.after), header.signature));
+  }
+  if (!keyed) c_.table.nodes[id.node].public_key = *key;
+
+  LogRecord& log = c_.table.log(id);
+  const Seq proven = std::max(log.state.head(), log.writing.last().value_or(0));
+  log.times.learned(info.last, now.mono);
+  if (info.first > proven + 1) schedule(now, id.node, request == 0 ? kGapGrace : Duration{});
+  log.writing.insert(info.interval());
+  batch.bytes += bytes->size();
+  batch.segments.push_back({std::move(decoded.info), bytes, {}});
+  if (id.track == kControlTrack) batch.segments.back().control = std::move(decoded.entries);
+  return {};
+}
+
+// The origin's key: known, or carried by the Open that starts its track 0.
+Result<const Bytes*> Receiver::key_of(const SegmentHeader& header, const DecodedSegment& decoded) {
+  const bool starts = header.log.track == kControlTrack && header.first == 1;
+  if (starts) {
+    const Entry& first = decoded.entries.front();
+    const Open* open = first.ops.empty() ? nullptr : std::get_if<Open>(&first.ops.front());
+    if (open == nullptr) return {Errc::malformed, "log " + header.log.to_string() + " does not start with Open"};
+    if (node_id_of(open->public_key) != header.log.node) {
+      return {Errc::bad_signature, "the key of " + header.log.to_string() + " is another node's"};
+    }
+    return &open->public_key;
+  }
+  return &c_.table.nodes[header.log.node].public_key;
+}
+
+void Receiver::wait_for_control(const Moment& now, const NodeId& origin, std::uint64_t request,
+                                const std::shared_ptr<const Bytes>& bytes) {
+  // The oldest goes first when there is no room: it can be fetched again.
+  while (!waiting_.empty() && waiting_bytes_ + bytes->size() > options_.waiting_bytes_max) {
+    waiting_bytes_ -= waiting_.front().bytes->size();
+    waiting_.pop_front();
+  }
+  waiting_.push_back({origin, request, bytes});
+  waiting_bytes_ += bytes->size();
+  schedule(now, origin, kGapGrace);
+}
+
+void Receiver::retry_waiting(const Moment& now, const NodeId& origin) {
+  std::deque<Waiting> all = std::exchange(waiting_, {});
+  waiting_bytes_ = 0;
+  ForeignWrite batch;
+  for (Waiting& item : all) {
+    if (item.origin != origin) {
+      waiting_bytes_ += item.bytes->size();
+      waiting_.push_back(std::move(item));
+      continue;
+    }
+    const Result<void> taken = take(now, item.bytes, item.request, batch);
+    if (!taken.ok()) c_.refuse(origin, taken.error());
+  }
+  if (!batch.segments.empty()) write(std::move(batch));
+}
+
+void Receiver::write(ForeignWrite batch) {
+  const Token token = c_.next_token();
+  writing_bytes_ += batch.bytes;
+  if (batch.session) sessions_[*batch.session].unwritten += 1;
+  c_.outputs.push_back(Write{token, batch.segments, batch.releases, {}});
+  writes_.emplace(token, std::move(batch));
+}
+
+bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finished) {
+  const auto it = writes_.find(finished.token);
+  if (it == writes_.end()) return false;
+  const ForeignWrite done = std::move(it->second);
+  writes_.erase(it);
+  writing_bytes_ -= done.bytes;
+  for (const SegmentRecord& segment : done.segments) {
+    c_.table.log(segment.info.log).writing.erase(segment.info.interval());
+  }
+  std::set<NodeId> origins;
+  bool progressed = false;
+  if (finished.outcomes.ok()) {
+    for (std::size_t i = 0; i < done.segments.size(); ++i) {
+      const SegmentRecord& segment = done.segments[i];
+      const WriteOutcome& outcome = (*finished.outcomes)[i];
+      origins.insert(segment.info.log.node);
+      if (outcome.kind == WriteOutcome::Kind::stored) {
+        stored(now, segment);
+        progressed = true;
+      } else if (outcome.kind == WriteOutcome::Kind::duplicate) {
+        c_.stats.duplicates += 1;
+      } else {
+        c_.table.log(segment.info.log).forked = true;
+        c_.stats.forks += 1;
+        c_.notice(Notice::Kind::fork, segment.info.log.node,
+                  segment.info.log.to_string() + " has two entries " + std::to_string(outcome.fork_seq));
+      }
+    }
+    for (const Release& release : done.releases) {
+      c_.table.log(release.log).state.release(release.interval, release.before, release.after);
+    }
+  } else {
+    // Not stored, so not acknowledged: whoever has it keeps it, and it is fetched again.
+    c_.notice(Notice::Kind::write_failed, c_.self(), finished.outcomes.error().message());
+    for (const SegmentRecord& segment : done.segments) schedule(now, segment.info.log.node, kBackoffFirst);
+  }
+  for (const NodeId& origin : origins) acknowledge(origin);
+  if (done.session) {
+    const auto session = sessions_.find(*done.session);
+    if (session != sessions_.end()) {
+      session->second.unwritten -= std::min<std::size_t>(1, session->second.unwritten);
+      session->second.durable_bytes += finished.outcomes.ok() ? done.bytes : 0;
+      session->second.progressed = session->second.progressed || progressed;
+      advance_session(now, *done.session);
+    }
+  }
+  for (const NodeId& origin : origins) retry_waiting(now, origin);
+  return true;
+}
+
+void Receiver::stored(const Moment& now, const SegmentRecord& segment) {
+  const SegmentInfo& info = segment.info;
+  LogRecord& log = c_.table.log(info.log);
+  log.state.admit(info);
+  log.times.learned(log.known_head(), now.mono);
+  for (const Entry& entry : segment.control) {
+    for (const Op& op : entry.ops) {
+      if (const auto* open = std::get_if<Open>(&op)) {
+        c_.table.nodes[info.log.node].name = open->name;
+      } else if (const auto* lost = std::get_if<Lost>(&op)) {
+        LogRecord& target = c_.table.log({info.log.node, info.log.epoch, lost->track});
+        target.state.declare_lost(entry.seq, lost->ranges);
+        target.times.forget_up_to(target.state.complete());
+      }
+    }
+  }
+  log.times.forget_up_to(log.state.complete());
+  const Seq entries = info.last - info.first + 1;
+  c_.stats.entries_received += entries;
+  c_.stats.readings_received += info.readings;
+  c_.outputs.push_back(Replicated{info.log, info.hlc_last, entries, info.readings});
+}
+
+std::vector<Vector::Item> Receiver::vector_of(const NodeId& origin) const {
+  std::vector<Vector::Item> items;
+  const auto [begin, end] = c_.table.of(origin);
+  for (auto it = begin; it != end && items.size() < kVectorLogsMax; ++it) {
+    const LogState& state = it->second.state;
+    if (state.head() == 0) continue;
+    const Seq floor = state.runs().empty() ? state.head() + 1 : state.runs().front().first;
+    items.push_back({it->first, state.head(), floor, state.missing()});
+  }
+  return items;
+}
+
+// The Vector that follows a commit is the acknowledgement.
+void Receiver::acknowledge(const NodeId& origin) {
+  c_.send(TopicClass::inbox, origin, Lane::live, Vector{c_.self(), vector_of(origin)});
+}
+
+// ---- gaps ----
+
+Result<void> Receiver::on_claim(const Moment& now, const LogId& id, Seq head) {
+  if (id.node == c_.self() || head == 0) return {};
+  if (c_.table.find(id) == nullptr && c_.table.logs.size() >= options_.logs_max) {
+    return {Errc::too_large, "more than " + std::to_string(options_.logs_max) + " logs"};
+  }
+  LogRecord& log = c_.table.log(id);
+  log.claimed = head;
+  log.claimed_at = now.mono;
+  log.times.learned(log.known_head(), now.mono);
+  if (log.wanted().empty()) {
+    c_.stats.vectors_equal += 1;
+  } else {
+    c_.stats.vectors_different += 1;
+    schedule(now, id.node, Duration{});
+  }
+  return {};
+}
+
+void Receiver::on_peer_up(const Moment& now, const NodeId& peer) {
+  Peer& state = peers_[peer];
+  state.up = true;
+  state.backoff = Duration{};
+  state.fetch_at = now.mono;
+}
+
+void Receiver::on_peer_down(const NodeId& peer) {
+  peers_[peer] = Peer{};
+  sessions_.erase(peer);
+}
+
+void Receiver::schedule(const Moment& now, const NodeId& peer, Duration delay) {
+  const auto it = peers_.find(peer);
+  if (it == peers_.end() || sessions_.contains(peer)) return;  // a session looks again at its end
+  const Instant at = now.mono + std::max(delay, it->second.backoff);
+  it->second.fetch_at = std::min(it->second.fetch_at.value_or(at), at);
+}
+
+void Receiver::open_session(const Moment& now, const NodeId& peer, Peer& state) {
+  state.fetch_at.reset();
+  Fetch fetch{.requester = c_.self(), .request = 0, .credit = 2 * options_.chunk_bytes, .wants = {}};
+  const auto [begin, end] = c_.table.of(peer);
+  for (auto it = begin; it != end && fetch.wants.size() < kFetchLogsMax; ++it) {
+    LogRecord& log = it->second;
+    if (log.claimed > log.state.head() && log.claimed_at + kClaimLifetime < now.mono) log.claimed = 0;
+    const IntervalSet wanted = log.wanted();
+    if (!wanted.empty()) fetch.wants.push_back({it->first, newest(wanted, kWantIntervalsMax)});
+  }
+  // A segment waits for a track 0 that nobody has told us of yet.
+  for (const Waiting& waiting : waiting_) {
+    if (waiting.origin != peer) continue;
+    const Result<SegmentHeader> header = parse_segment(*waiting.bytes);
+    if (!header.ok()) continue;
+    const LogId control = header->log.control();
+    const bool asked = std::any_of(fetch.wants.begin(), fetch.wants.end(),
+                                   [&](const Fetch::Want& want) { return want.log == control; });
+    if (asked || fetch.wants.size() == kFetchLogsMax) continue;
+    const Seq understood = c_.table.log(control).state.complete();
+    IntervalSet wanted;
+    wanted.insert({understood + 1, std::max(header->needs, understood + 1)});
+    fetch.wants.push_back({control, wanted});
+  }
+  if (fetch.wants.empty()) return;
+  fetch.request = c_.random.next() | 1;
+  sessions_[peer] = {.request = fetch.request, .heard_at = now.mono};
+  c_.send(TopicClass::inbox, peer, Lane::bulk, std::move(fetch));
+}
+
+void Receiver::advance_session(const Moment& now, const NodeId& peer) {
+  Session& session = sessions_[peer];
+  if (session.done && session.unwritten == 0) return close_session(now, peer, false);
+  if (session.done || session.durable_bytes < options_.chunk_bytes) return;
+  c_.send(TopicClass::inbox, peer, Lane::bulk,
+          Fetch{c_.self(), session.request, std::exchange(session.durable_bytes, 0), {}});
+}
+
+// Looks again at once when the session brought something, and ever later when it did not.
+void Receiver::close_session(const Moment& now, const NodeId& peer, bool failed) {
+  const bool progressed = sessions_[peer].progressed;
+  sessions_.erase(peer);
+  Peer& state = peers_[peer];
+  if (!state.up) return;
+  if (progressed && !failed) {
+    state.backoff = Duration{};
+  } else {
+    state.backoff = std::min(kBackoffMax, std::max(kBackoffFirst, state.backoff * 2));
+  }
+  state.fetch_at = now.mono + state.backoff;
+}
+
+void Receiver::on_retire(const std::vector<OldSegment>& segments) {
+  ForeignWrite batch;
+  for (const OldSegment& old : segments) batch.releases.push_back(old.release);
+  if (!batch.releases.empty()) write(std::move(batch));
+}
+
+void Receiver::on_deadline(const Moment& now) {
+  std::vector<NodeId> silent;
+  for (const auto& [peer, session] : sessions_) {
+    if (session.unwritten == 0 && session.heard_at + kFetchTimeout <= now.mono) silent.push_back(peer);
+  }
+  for (const NodeId& peer : silent) close_session(now, peer, true);
+  for (auto& [peer, state] : peers_) {
+    if (sessions_.size() >= options_.sessions_max) break;
+    if (state.fetch_at && *state.fetch_at <= now.mono) open_session(now, peer, state);
+  }
+}
+
+std::optional<Instant> Receiver::next_deadline() const {
+  std::optional<Instant> next;
+  const auto sooner = [&](Instant at) { next = std::min(next.value_or(at), at); };
+  for (const auto& [peer, session] : sessions_) {
+    if (session.unwritten == 0) sooner(session.heard_at + kFetchTimeout);
+  }
+  if (sessions_.size() < options_.sessions_max) {
+    for (const auto& [peer, state] : peers_) {
+      if (state.fetch_at) sooner(*state.fetch_at);
+    }
+  }
+  return next;
+}
+
+}  // namespace dunlin::replication

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+
+#include "common/codec/segment_codec.h"
+#include "common/replication/context.h"
+
+namespace dunlin::replication {
+
+struct ReceiverOptions {
+  std::size_t writing_bytes_max = 8 * 1024 * 1024;  // received and not yet durable
+  std::size_t waiting_bytes_max = 1024 * 1024;      // received before the track 0 they need
+  std::uint64_t chunk_bytes = 128 * 1024;           // of fetch credit; two are in flight
+  std::size_t sessions_max = 16;                    // peers that are fetched from at a time
+  std::size_t logs_max = 100'000;
+};
+
+// Logs of other nodes: verifies what arrives, has it stored, acknowledges after the commit, and
+// fetches what is missing from the node that it belongs to.
+class Receiver {
+ public:
+  Receiver(Context& context, ReceiverOptions options) : c_(context), options_(options) {}
+
+  void on_segments(const Moment& now, const NodeId& peer, const Segments& segments);
+  // The peer that a request was sent to; the zero id for none.
+  NodeId peer_of_request(std::uint64_t request) const;
+  // A log of `peer` is said to reach `head`.
+  Result<void> on_claim(const Moment& now, const LogId& log, Seq head);
+  void on_peer_up(const Moment& now, const NodeId& peer);
+  void on_peer_down(const NodeId& peer);
+  bool on_write_finished(const Moment& now, const WriteFinished& finished);  // false: not ours
+  void on_retire(const std::vector<OldSegment>& segments);
+  void on_deadline(const Moment& now);
+  std::optional<Instant> next_deadline() const;
+
+  // What this node holds of the logs of `origin`.
+  std::vector<Vector::Item> vector_of(const NodeId& origin) const;
+
+ private:
+  struct Waiting {
+    NodeId origin;
+    std::uint64_t request = 0;
+    std::shared_ptr<const Bytes> bytes;
+  };
+  struct ForeignWrite {
+    std::vector<SegmentRecord> segments;
+    std::vector<Release> releases;
+    std::size_t bytes = 0;
+    std::optional<NodeId> session;  // the peer whose Fetch brought them
+  };
+  // A Fetch under way. Credit is topped up as segments become durable.
+  struct Session {
+    std::uint64_t request = 0;
+    std::uint64_t durable_bytes = 0;  // since credit was last given
+    std::size_t unwritten = 0;        // writes under way
+    bool done = false;                // the peer has nothing more to send
+    bool progressed = false;
+    Instant heard_at;
+  };
+  struct Peer {
+    bool up = false;
+    std::optional<Instant> fetch_at;  // when to look for gaps
+    Duration backoff{};
+  };
+
+  // Verifies one segment and adds it to `batch`, or says why not.
+  Result<void> take(const Moment& now, const std::shared_ptr<const Bytes>& bytes,
+                    std::uint64_t request, ForeignWrite& batch);
+  Result<const Bytes*> key_of(const SegmentHeader& header, const DecodedSegment& decoded);
+  void wait_for_control(const Moment& now, const NodeId& origin, std::uint64_t request,
+                        const std::shared_ptr<const Bytes>& bytes);
+  void retry_waiting(const Moment& now, const NodeId& origin);
+  void write(ForeignWrite batch);
+  void stored(const Moment& now, const SegmentRecord& segment);
+  void acknowledge(const NodeId& origin);
+  void schedule(const Moment& now, const NodeId& peer, Duration delay);
+  void open_session(const Moment& now, const NodeId& peer, Peer& state);
+  void advance_session(const Moment& now, const NodeId& peer);
+  void close_session(const Moment& now, const NodeId& peer, bool failed);
+
+  Context& c_;
+  ReceiverOptions options_;
+  std::deque<Waiting> waiting_;
+  std::size_t waiting_bytes_ = 0;
+  std::map<Token, ForeignWrite> writes_;
+  std::size_t writing_bytes_ = 0;
+  std::map<NodeId, Session> sessions_;
+  std::map<NodeId, Peer> peers_;
+};
+
+}  // namespace dunlin::replication

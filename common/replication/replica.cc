@@ -1,0 +1,314 @@
+#include "common/replication/replica.h"
+
+#include <algorithm>
+
+#include "common/base/check.h"
+
+namespace dunlin::replication {
+
+namespace {
+
+// A node that lives says something at least every five minutes.
+constexpr Duration kStaleAfter = std::chrono::minutes(11);
+constexpr std::string_view kCapabilities[] = {"columns", "zstd"};
+
+Lane lane_of(const Message& message) {
+  if (const auto* segments = std::get_if<Segments>(&message)) return segments->lane;
+  return std::holds_alternative<Fetch>(message) ? Lane::bulk : Lane::live;
+}
+
+}  // namespace
+
+Replica::Replica(ReplicaOptions options, Nonce nonce, Signer& signer, Verifier& verifier)
+    : options_(std::move(options)),
+      context_{signer, verifier, Random(options_.seed), nonce, {}, {}, {}, {}},
+      origin_(context_, options_.origin),
+      receiver_(context_, options_.receiver),
+      responder_(context_) {}
+
+Result<void> Replica::start(const Moment& now, ReplicaStart start) {
+  context_.epoch = start.epoch;
+  context_.table.nodes = std::move(start.nodes);
+  for (LogState& state : start.logs) {
+    const LogId id = state.id();
+    context_.table.log(id).state = std::move(state);
+  }
+  DUNLIN_ASSIGN(will_, make_hello(NodeState::down));
+  return origin_.start(now, start.own_streams, start.own_lost, start.own_hlc);
+}
+
+struct Replica::Visitor {
+  Replica& r;
+  const Moment& now;
+
+  Result<void> operator()(const Append& input) { return r.origin_.append(now, input); }
+  Result<void> operator()(const Flush&) { return r.origin_.flush(now), Result<void>{}; }
+  Result<void> operator()(const LinkUp&) { return r.on_link_up(now), Result<void>{}; }
+  Result<void> operator()(const LinkDown&) { return r.on_link_down(), Result<void>{}; }
+  Result<void> operator()(const Received& input) { return r.on_received(now, input); }
+  Result<void> operator()(const WriteFinished& input) {
+    DUNLIN_CHECK(r.origin_.on_write_finished(now, input) || r.receiver_.on_write_finished(now, input));
+    return {};
+  }
+  Result<void> operator()(const ReadFinished& input) {
+    // An answer that nobody waits for belongs to a request that was replaced.
+    if (!r.origin_.on_read_finished(now, input)) (void)r.responder_.on_read_finished(now, input);
+    return {};
+  }
+  Result<void> operator()(const OldestListed& input) {
+    DUNLIN_CHECK(r.origin_.on_oldest_listed(now, input));
+    return {};
+  }
+  Result<void> operator()(const StorageUsed& input) { return r.origin_.on_storage_used(input), Result<void>{}; }
+  Result<void> operator()(const Retire& input) { return r.on_retire(now, input), Result<void>{}; }
+  Result<void> operator()(const DeadlinePassed&) {
+    r.origin_.on_deadline(now);
+    r.receiver_.on_deadline(now);
+    return {};
+  }
+};
+
+Result<void> Replica::step(const Moment& now, Input input) {
+  return std::visit(Visitor{*this, now}, input);
+}
+
+std::optional<Output> Replica::poll() {
+  if (context_.outputs.empty()) return std::nullopt;
+  Output output = std::move(context_.outputs.front());
+  context_.outputs.pop_front();
+  return output;
+}
+
+std::optional<Instant> Replica::next_deadline() const {
+  const std::optional<Instant> own = origin_.next_deadline();
+  const std::optional<Instant> foreign = receiver_.next_deadline();
+  if (!own || !foreign) return own ? own : foreign;
+  return std::min(*own, *foreign);
+}
+
+// ---- presence ----
+
+// Hello is a message like any other, but it travels retained and as the will, so its bytes are made here.
+Result<Bytes> Replica::make_hello(NodeState state) {
+  Hello hello;
+  hello.node = self();
+  hello.public_key = context_.signer.public_key();
+  hello.name = options_.origin.name;
+  hello.role = options_.role;
+  hello.state = state;
+  if (state == NodeState::up) hello.heads = origin_.own_heads();
+  hello.capabilities.assign(std::begin(kCapabilities), std::end(kCapabilities));
+  hello.nonce = context_.nonce;
+  hello.counter = ++context_.last_counter;
+  DUNLIN_ASSIGN(hello.signature, context_.signer.sign(hello_statement(hello)));
+  const std::uint64_t counter = hello.counter;
+  return encode_envelope({context_.nonce, counter, std::move(hello)});
+}
+
+void Replica::publish_hello(const Moment&) {
+  Result<Bytes> hello = make_hello(NodeState::up);
+  if (!hello.ok()) return context_.notice(Notice::Kind::write_failed, self(), hello.error().message());
+  Stats::Traffic& sent = context_.stats.traffic[{false, Lane::live, "hello"}];
+  sent.messages += 1;
+  sent.bytes += hello->size();
+  const TopicClass topic = options_.role == Role::gateway ? TopicClass::gate : TopicClass::hello;
+  context_.outputs.push_back(Send{topic, self(), *std::move(hello), Lane::live, "hello"});
+}
+
+void Replica::on_link_up(const Moment& now) {
+  context_.link_up = true;
+  publish_hello(now);
+  const bool gateway_near = std::any_of(peers_.begin(), peers_.end(), [](const auto& item) {
+    return item.second.up && item.second.hello.role == Role::gateway;
+  });
+  if (gateway_near) origin_.push_newest(now);
+}
+
+// Whoever is still there says so again when the link returns: their Hello is retained.
+void Replica::on_link_down() {
+  context_.link_up = false;
+  for (auto& [node, peer] : peers_) {
+    if (peer.up) receiver_.on_peer_down(node);
+    peer.up = false;
+  }
+  responder_.on_link_down();
+}
+
+void Replica::heard(const Moment& now, const NodeId& node) {
+  const auto it = peers_.find(node);
+  if (it == peers_.end()) return;
+  Peer& peer = it->second;
+  peer.last_heard = now.mono;
+  peer.last_heard_utc = now.utc;
+  if (peer.up) return;
+  peer.up = true;  // fresh traffic speaks louder than an old will
+  if (options_.role == Role::gateway) receiver_.on_peer_up(now, node);
+}
+
+Result<void> Replica::on_hello(const Moment& now, const Received& received, const Hello& hello) {
+  const TopicClass topic = hello.role == Role::gateway ? TopicClass::gate : TopicClass::hello;
+  if (received.topic != topic || received.topic_node != hello.node ||
+      node_id_of(hello.public_key) != hello.node) {
+    return {Errc::bad_signature, "a Hello of " + hello.node.to_string() + " in another node's place"};
+  }
+  DUNLIN_TRY(context_.verifier.verify(hello.public_key, hello_statement(hello), hello.signature));
+  if (hello.node == self()) {
+    // A will of ours that came late would keep us down in everyone's eyes.
+    if (hello.nonce == context_.nonce && hello.state == NodeState::down && context_.link_up) publish_hello(now);
+    return {};
+  }
+  const auto known = peers_.find(hello.node);
+  if (known == peers_.end() && peers_.size() >= kPeersMax) return {Errc::too_large, "too many peers"};
+  const bool same_instance = known != peers_.end() && known->second.hello.nonce == hello.nonce;
+  if (hello.state == NodeState::down) {
+    if (known != peers_.end() && !same_instance) return {};  // the will of a former instance
+    Peer& peer = peers_[hello.node];
+    if (peer.up) context_.notice(Notice::Kind::peer_down, hello.node, hello.name);
+    peer.up = false;
+    if (known == peers_.end()) peer.hello = hello;
+    receiver_.on_peer_down(hello.node);
+    return {};
+  }
+  if (same_instance && known->second.up && hello.counter < known->second.hello.counter) return {};
+
+  Peer& peer = peers_[hello.node];
+  const bool fresh = !peer.up || !same_instance;
+  peer.hello = hello;
+  peer.up = true;
+  peer.last_heard = now.mono;
+  peer.last_heard_utc = now.utc;
+  if (fresh) context_.notice(Notice::Kind::peer_up, hello.node, hello.name);
+  if (options_.role == Role::gateway) {
+    if (fresh) receiver_.on_peer_up(now, hello.node);
+    for (const Hello::Head& head : hello.heads) {
+      DUNLIN_TRY(receiver_.on_claim(now, {hello.node, head.epoch, head.track}, head.head));
+    }
+  } else if (fresh && hello.role == Role::gateway && context_.link_up) {
+    origin_.push_newest(now);
+  }
+  return {};
+}
+
+// ---- messages ----
+
+Result<void> Replica::on_received(const Moment& now, const Received& received) {
+  if (received.payload.empty()) return {};  // a retained message that was cleared
+  Result<Envelope> envelope = decode_envelope(received.payload);
+  Result<void> result;
+  if (!envelope.ok()) {
+    result = envelope.error();
+  } else {
+    Stats::Traffic& traffic =
+        context_.stats.traffic[{true, lane_of(envelope->message), message_name(envelope->message)}];
+    traffic.messages += 1;
+    traffic.bytes += received.payload.size();
+    struct Dispatch {
+      Replica& r;
+      const Moment& now;
+      const Received& received;
+      Result<void> operator()(const Hello& m) { return r.on_hello(now, received, m); }
+      Result<void> operator()(const Vector& m) { return r.on_vector(now, received, m); }
+      Result<void> operator()(const Fetch& m) { return r.responder_.on_fetch(now, m); }
+      Result<void> operator()(const Segments& m) { return r.on_segments(now, received, m); }
+    };
+    result = std::visit(Dispatch{*this, now, received}, envelope->message);
+  }
+  // Foreign mistakes are counted and told; they are nobody's error here.
+  if (!result.ok()) context_.refuse(received.topic_node, result.error());
+  return {};
+}
+
+Result<void> Replica::on_vector(const Moment& now, const Received&, const Vector& vector) {
+  if (vector.sender == self()) return {};
+  heard(now, vector.sender);
+  const auto peer = peers_.find(vector.sender);
+  const bool from_gateway = peer != peers_.end() && peer->second.hello.role == Role::gateway;
+  bool ours = false;
+  bool theirs = false;
+  for (const Vector::Item& item : vector.logs) {
+    if (item.log.node == self()) {
+      if (context_.table.find(item.log) == nullptr) continue;  // an epoch that is gone from here
+      if (from_gateway) origin_.on_acknowledged(now, item);
+      ours = true;
+    } else if (item.log.node == vector.sender && options_.role == Role::gateway) {
+      DUNLIN_TRY(receiver_.on_claim(now, item.log, item.head));
+      theirs = true;
+    }
+  }
+  // An origin that says how far its logs go is told what is durable here.
+  if (theirs && !ours) {
+    context_.send(TopicClass::inbox, vector.sender, Lane::live,
+                  Vector{self(), receiver_.vector_of(vector.sender)});
+  }
+  return {};
+}
+
+Result<void> Replica::on_segments(const Moment& now, const Received& received, const Segments& segments) {
+  if (options_.role != Role::gateway) return {};  // agents replicate their own logs alone
+  NodeId peer = received.topic_node;
+  if (received.topic == TopicClass::inbox) {
+    // Inbox topics name the reader. Whose segments they are tells whom they came from.
+    peer = receiver_.peer_of_request(segments.request);
+  }
+  heard(now, peer);
+  receiver_.on_segments(now, peer, segments);
+  return {};
+}
+
+void Replica::on_retire(const Moment& now, const Retire& retire) {
+  std::vector<OldSegment> own;
+  std::vector<OldSegment> foreign;
+  for (const OldSegment& old : retire.segments) {
+    (old.release.log.node == self() && old.release.log.epoch == context_.epoch ? own : foreign).push_back(old);
+  }
+  origin_.on_retire(now, own);
+  receiver_.on_retire(foreign);
+}
+
+// ---- status ----
+
+std::vector<NodeStatus> Replica::status(const Moment& now) const {
+  std::map<NodeId, NodeStatus> nodes;
+  for (const auto& [node, record] : context_.table.nodes) {
+    nodes[node].name = record.name;
+  }
+  for (const auto& [node, peer] : peers_) {
+    NodeStatus& status = nodes[node];
+    status.name = peer.hello.name;
+    status.role = peer.hello.role;
+    status.last_seen = peer.last_heard_utc;
+    status.state = !peer.up                                   ? PeerState::down
+                   : peer.last_heard + kStaleAfter < now.mono ? PeerState::stale
+                                                              : PeerState::up;
+  }
+  NodeStatus& own = nodes[self()];
+  own.name = options_.origin.name;
+  own.role = options_.role;
+  own.state = PeerState::up;
+  own.last_seen = now.utc;
+  for (const auto& [id, log] : context_.table.logs) {
+    LogStatus status{.log = id, .missing = {}, .behind_since = {}};
+    status.head = log.known_head();
+    status.missing = log.state.missing();
+    if (log.claimed > log.state.head()) status.missing.insert({log.state.head() + 1, log.claimed});
+    status.missing_entries = status.missing.count();
+    status.complete = status.missing.empty() ? status.head : *status.missing.first() - 1;
+    IntervalSet lost = log.state.lost();
+    lost.erase(log.state.held());
+    lost.erase(log.state.released());
+    status.lost_entries = lost.count();
+    status.lost_readings = status.lost_entries > 0 ? log.state.lost_readings() : 0;
+    if (!status.missing.empty()) status.behind_since = log.times.of(status.complete + 1);
+    status.forked = log.forked;
+    nodes[id.node].logs.push_back(std::move(status));
+  }
+  std::vector<NodeStatus> out;
+  out.reserve(nodes.size());
+  for (auto& [node, status] : nodes) {
+    status.node = node;
+    out.push_back(std::move(status));
+  }
+  return out;
+}
+
+}  // namespace dunlin::replication

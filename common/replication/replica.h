@@ -1,0 +1,112 @@
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "common/replication/origin.h"
+#include "common/replication/receiver.h"
+#include "common/replication/responder.h"
+
+namespace dunlin::replication {
+
+struct ReplicaOptions {
+  Role role = Role::agent;
+  OriginOptions origin;
+  ReceiverOptions receiver;
+  std::uint64_t seed = 1;
+};
+
+// What storage held when the replica was made.
+struct ReplicaStart {
+  Epoch epoch;
+  std::vector<LogState> logs;
+  std::map<NodeId, NodeRecord> nodes;
+  std::vector<Define> own_streams;
+  std::vector<Lost> own_lost;
+  Hlc own_hlc;
+};
+
+struct LogStatus {
+  LogId log;
+  Seq head = 0;      // the newest entry known to exist
+  Seq complete = 0;  // nothing of [1..complete] is missing
+  std::uint64_t missing_entries = 0;
+  IntervalSet missing;
+  std::uint64_t lost_entries = 0;  // declared lost and not here either
+  std::uint64_t lost_readings = 0;
+  std::optional<Instant> behind_since;  // first heard of the oldest missing entry
+  bool forked = false;
+};
+
+enum class PeerState : std::uint8_t { up, stale, down };
+
+struct NodeStatus {
+  NodeId node;
+  std::string name;
+  Role role = Role::agent;
+  PeerState state = PeerState::down;
+  UtcMicros last_seen = 0;  // 0 = not since this start
+  std::vector<LogStatus> logs;
+};
+
+// One node's part in replication: a state machine without I/O. The same class runs agents, gateways
+// and simulations.
+//
+//   driver: step(now, input) for each thing that happened; then poll() until it is empty and carry
+//   out every output; then sleep until next_deadline() and step(DeadlinePassed).
+//
+// Same options, start, seed and inputs: same outputs, byte for byte. Durability comes before promises:
+// a segment is pushed or acknowledged only after its WriteFinished. Not thread-safe.
+class Replica {
+ public:
+  // `signer` and `verifier` must outlive the replica.
+  Replica(ReplicaOptions options, Nonce nonce, Signer& signer, Verifier& verifier);
+
+  Result<void> start(const Moment& now, ReplicaStart start);
+
+  // An error is for whoever caused the input (the appending caller, say); the replica goes on, and
+  // an Append that was refused changed nothing.
+  Result<void> step(const Moment& now, Input input);
+  std::optional<Output> poll();
+  std::optional<Instant> next_deadline() const;
+
+  // The MQTT will: this node's Hello with state down.
+  Bytes will() const { return will_; }
+
+  const Stats& stats() const { return context_.stats; }
+  const NodeId& self() const { return context_.self(); }
+  Epoch epoch() const { return context_.epoch; }
+  std::size_t log_count() const { return context_.table.logs.size(); }
+  std::vector<NodeStatus> status(const Moment& now) const;
+
+ private:
+  struct Peer {
+    Hello hello;
+    bool up = false;
+    Instant last_heard{};
+    UtcMicros last_heard_utc = 0;
+  };
+  static constexpr std::size_t kPeersMax = 16'384;
+
+  struct Visitor;
+  Result<Bytes> make_hello(NodeState state);
+  void publish_hello(const Moment& now);
+  void on_link_up(const Moment& now);
+  void on_link_down();
+  Result<void> on_received(const Moment& now, const Received& received);
+  Result<void> on_hello(const Moment& now, const Received& received, const Hello& hello);
+  Result<void> on_vector(const Moment& now, const Received& received, const Vector& vector);
+  Result<void> on_segments(const Moment& now, const Received& received, const Segments& segments);
+  void heard(const Moment& now, const NodeId& node);
+  void on_retire(const Moment& now, const Retire& retire);
+
+  ReplicaOptions options_;
+  Context context_;
+  Origin origin_;
+  Receiver receiver_;
+  Responder responder_;
+  std::map<NodeId, Peer> peers_;
+  Bytes will_;
+};
+
+}  // namespace dunlin::replication

@@ -1,0 +1,93 @@
+#include "common/replication/responder.h"
+
+#include <algorithm>
+
+#include "common/log/limits.h"
+
+namespace dunlin::replication {
+
+namespace {
+// Leaves room for the envelope, and for the one segment that may overshoot.
+constexpr std::uint64_t kAnswerBytes = kMessageBytesMax - kSegmentBytesMax - 1024;
+}  // namespace
+
+Result<void> Responder::on_fetch(const Moment& now, const Fetch& fetch) {
+  auto it = requests_.find(fetch.requester);
+  if (it == requests_.end()) {
+    if (requests_.size() >= kRequestsMax) {
+      std::erase_if(requests_, [&](const auto& r) { return r.second.heard_at + kForgetAfter < now.mono; });
+    }
+    if (requests_.size() >= kRequestsMax) return {Errc::backpressure, "too many requests"};
+    it = requests_.emplace(fetch.requester, Request{}).first;
+  }
+  Request& request = it->second;
+  request.heard_at = now.mono;
+  if (!fetch.wants.empty()) {
+    request.id = fetch.request;
+    request.credit = 0;
+    request.wants = fetch.wants;
+    std::stable_sort(request.wants.begin(), request.wants.end(), [](const auto& a, const auto& b) {
+      return (a.log.track == kControlTrack) > (b.log.track == kControlTrack);
+    });
+    request.reading.reset();  // an answer to the former request is not waited for
+  } else if (request.id != fetch.request) {
+    // Credit for a request that is over or was forgotten: say so, and the requester asks anew.
+    c_.send(TopicClass::inbox, fetch.requester, Lane::bulk,
+            Segments{.lane = Lane::bulk, .request = fetch.request, .done = true, .segments = {}});
+    return {};
+  }
+  request.credit = std::min(kCreditMax, request.credit + fetch.credit);
+  serve(fetch.requester, request);
+  return {};
+}
+
+void Responder::serve(const NodeId& requester, Request& request) {
+  if (request.reading || request.id == 0) return;
+  std::erase_if(request.wants, [](const Fetch::Want& want) { return want.wanted.empty(); });
+  if (request.wants.empty()) {
+    c_.send(TopicClass::inbox, requester, Lane::bulk,
+            Segments{.lane = Lane::bulk, .request = request.id, .done = true, .segments = {}});
+    request.id = 0;
+    return;
+  }
+  if (request.credit == 0) return;
+  const Fetch::Want& want = request.wants.front();
+  request.asked = want.wanted.intervals().back();
+  request.reading = c_.next_token();
+  c_.outputs.push_back(
+      Read{*request.reading, want.log, request.asked, std::min(request.credit, kAnswerBytes)});
+}
+
+bool Responder::on_read_finished(const Moment&, const ReadFinished& finished) {
+  for (auto& [requester, request] : requests_) {
+    if (request.reading != finished.token) continue;
+    request.reading.reset();
+    if (finished.segments.ok()) {
+      answer(requester, request, *finished.segments);
+    } else {
+      c_.notice(Notice::Kind::write_failed, requester, finished.segments.error().message());
+      request.wants.front().wanted.erase(request.asked);
+    }
+    serve(requester, request);
+    return true;
+  }
+  return false;
+}
+
+void Responder::answer(const NodeId& requester, Request& request, const std::vector<StoredSegment>& found) {
+  IntervalSet& wanted = request.wants.front().wanted;
+  if (found.empty()) return wanted.erase(request.asked);
+  Segments message{.lane = Lane::bulk, .request = request.id, .segments = {}};
+  Seq lowest = request.asked.last;
+  for (const StoredSegment& segment : found) {
+    wanted.erase(segment.interval);
+    lowest = std::min(lowest, segment.interval.first);
+    request.credit -= std::min<std::uint64_t>(request.credit, segment.bytes.size());
+    message.segments.push_back(std::make_shared<const Bytes>(segment.bytes));
+  }
+  // What lies between the segments that were found is not here.
+  if (lowest <= request.asked.last) wanted.erase({lowest, request.asked.last});
+  c_.send(TopicClass::inbox, requester, Lane::bulk, std::move(message));
+}
+
+}  // namespace dunlin::replication

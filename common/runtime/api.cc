@@ -1,0 +1,202 @@
+#include "common/runtime/api.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+namespace dunlin::runtime {
+
+namespace {
+
+using nlohmann::json;
+using replication::LogStatus;
+using replication::NodeStatus;
+using replication::PeerState;
+using replication::Role;
+
+std::string_view name_of(Role role) { return role == Role::gateway ? "gateway" : "agent"; }
+std::string_view name_of(PeerState state) {
+  switch (state) {
+    case PeerState::up: return "up";
+    case PeerState::stale: return "stale";
+    case PeerState::down: break;
+  }
+  return "down";
+}
+
+std::string epoch_text(Epoch epoch) {
+  std::array<std::uint8_t, 8> bytes;
+  for (std::size_t i = 0; i < 8; ++i) bytes[i] = static_cast<std::uint8_t>(epoch.value >> (56 - 8 * i));
+  return to_hex(bytes);
+}
+
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+std::string cell_of(const Node::Report& report, const NodeId& node) {
+  const auto cell = report.cells.find(node);
+  return cell == report.cells.end() ? std::string() : cell->second;
+}
+
+struct Lag {
+  std::uint64_t entries = 0;
+  Duration age{};
+};
+
+Lag lag_of(const NodeStatus& node, const Moment& now) {
+  Lag lag;
+  for (const LogStatus& log : node.logs) {
+    lag.entries += log.missing_entries;
+    lag.age = std::max(lag.age, runtime::lag_of(log, now));
+  }
+  return lag;
+}
+
+http::Response answer(const json& body) { return {.body = body.dump() + "\n"}; }
+
+http::Response nodes(const Node::Report& report) {
+  json out = json::array();
+  for (const NodeStatus& node : report.nodes) {
+    const Lag lag = lag_of(node, report.now);
+    json logs = json::array();
+    for (const LogStatus& log : node.logs) {
+      logs.push_back({{"epoch", epoch_text(log.log.epoch)},
+                      {"track", log.log.track.value},
+                      {"head", log.head},
+                      {"complete", log.complete},
+                      {"missing_entries", log.missing_entries},
+                      {"lost_entries", log.lost_entries},
+                      {"lost_readings", log.lost_readings},
+                      {"forked", log.forked}});
+    }
+    out.push_back({{"node", node.node.to_string()},
+                   {"name", node.name},
+                   {"cell", cell_of(report, node.node)},
+                   {"role", name_of(node.role)},
+                   {"state", name_of(node.state)},
+                   {"last_seen_us", node.last_seen},
+                   {"logs", std::move(logs)},
+                   {"lag_entries", lag.entries},
+                   {"lag_seconds", seconds(lag.age)}});
+  }
+  return answer({{"nodes", std::move(out)}});
+}
+
+http::Response lag(const Node::Report& report) {
+  struct Cell {
+    std::uint64_t nodes = 0;
+    Lag worst;
+  };
+  std::map<std::string, Cell> cells;
+  for (const NodeStatus& node : report.nodes) {
+    if (node.node == report.self) continue;
+    Cell& cell = cells[cell_of(report, node.node)];
+    const Lag of_node = lag_of(node, report.now);
+    cell.nodes += 1;
+    cell.worst.entries = std::max(cell.worst.entries, of_node.entries);
+    cell.worst.age = std::max(cell.worst.age, of_node.age);
+  }
+  json out = json::array();
+  for (const auto& [name, cell] : cells) {
+    out.push_back({{"cell", name},
+                   {"nodes", cell.nodes},
+                   {"lag_entries_max", cell.worst.entries},
+                   {"lag_seconds_max", seconds(cell.worst.age)}});
+  }
+  return answer({{"cells", std::move(out)}});
+}
+
+http::Response gaps(const Node::Report& report) {
+  json out = json::array();
+  for (const NodeStatus& node : report.nodes) {
+    for (const LogStatus& log : node.logs) {
+      for (const Interval& gap : log.missing.intervals()) {
+        out.push_back({{"node", node.node.to_string()},
+                       {"epoch", epoch_text(log.log.epoch)},
+                       {"track", log.log.track.value},
+                       {"first", gap.first},
+                       {"last", gap.last},
+                       {"age_seconds", seconds(runtime::lag_of(log, report.now))}});
+      }
+    }
+  }
+  return answer({{"gaps", std::move(out)}});
+}
+
+http::Response ready(Node& node) {
+  const bool connected = node.connected();
+  const bool writable = node.disk_state().writable;
+  if (connected && writable) return answer({{"ready", true}});
+  return http::problem(503, connected ? "store_not_writable" : "broker_not_connected", "Not ready",
+                       connected ? "the last write to the store failed" : "the broker is not connected");
+}
+
+// Bytes this process caused to be written, as the kernel counts them: what wears the flash.
+std::uint64_t bytes_written() {
+  std::ifstream file("/proc/self/io");
+  std::string key;
+  std::uint64_t value = 0;
+  while (file >> key >> value) {
+    if (key == "write_bytes:") return value;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Duration lag_of(const LogStatus& log, const Moment& now) {
+  return log.behind_since ? std::max(Duration{}, now.mono - *log.behind_since) : Duration{};
+}
+
+telemetry::Snapshot make_snapshot(const Node::Report& report, const InputCounts& inputs) {
+  telemetry::Snapshot s;
+  for (const NodeStatus& node : report.nodes) {
+    if (node.node == report.self) continue;
+    const Lag lag = lag_of(node, report.now);
+    s.nodes.push_back({node.node.to_string(), cell_of(report, node.node), std::string(name_of(node.role)),
+                       std::string(name_of(node.state)), lag.entries, lag.age, node.last_seen});
+    s.oldest_gap_age = std::max(s.oldest_gap_age, lag.age);
+  }
+  const replication::Stats& stats = report.stats;
+  s.entries = {{"appended", stats.entries_appended}, {"received", stats.entries_received}};
+  s.readings = {{"appended", stats.readings_appended}, {"received", stats.readings_received}};
+  for (const auto& [key, traffic] : stats.traffic) {
+    s.bytes.push_back({key.received ? "received" : "sent",
+                       key.lane == replication::Lane::live ? "live" : "bulk", std::string(key.message),
+                       traffic.bytes});
+  }
+  s.gossip_rounds = {{"equal", stats.vectors_equal}, {"different", stats.vectors_different}};
+  for (const auto& [reason, count] : stats.refused) s.messages_refused.push_back({std::string(reason), count});
+  if (report.messages_dropped > 0) s.messages_refused.push_back({"mailbox_full", report.messages_dropped});
+  for (const auto& [policy, count] : stats.lost_entries) s.lost_entries.push_back({std::string(policy), count});
+  s.forks = stats.forks;
+  s.log_bytes = report.disk.usage.bytes;
+  for (const NodeStatus& node : report.nodes) {
+    for (const LogStatus& log : node.logs) s.log_entries += log.head - log.missing_entries;
+  }
+  s.disk_free_bytes = report.disk.disk_free;
+  s.bytes_written = bytes_written();
+  for (const auto& [input, count] : inputs.errors) s.input_errors.push_back({input, count});
+  for (const auto& [reason, count] : inputs.readings_refused) s.readings_refused.push_back({reason, count});
+  s.broker_connected = report.connected;
+  s.store_writable = report.disk.writable;
+  return s;
+}
+
+void add_api(http::Server& server, Node& node, telemetry::Metrics& metrics, ApiOptions options) {
+  const auto with_report = [&node](http::Response (*make)(const Node::Report&)) {
+    return [&node, make](const http::Request&) { return make(node.report()); };
+  };
+  server.route("GET", "/v1/nodes", with_report(nodes));
+  server.route("GET", "/v1/lag", with_report(lag));
+  server.route("GET", "/v1/gaps", with_report(gaps));
+  server.route("GET", "/metrics", [&node, &metrics, counts = options.input_counts](const http::Request&) {
+    return http::Response{.content_type = telemetry::Metrics::kContentType,
+                          .body = metrics.render(make_snapshot(node.report(), counts ? counts() : InputCounts{}))};
+  });
+  server.route("GET", "/healthz", [](const http::Request&) { return answer({{"alive", true}}); });
+  server.route("GET", "/readyz", [&node](const http::Request&) { return ready(node); });
+}
+
+}  // namespace dunlin::runtime

@@ -1,0 +1,147 @@
+#include "dunlin/database.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include "common/runtime/node.h"
+#include "common/runtime/topics.h"
+#include "common/security/keys.h"
+#include "common/telemetry/log.h"
+
+namespace dunlin {
+
+namespace {
+
+using replication::Overflow;
+using replication::TrackPolicy;
+
+// The WAL comes on top of the database, so both together stay below the bound.
+constexpr std::uint64_t kWalBytesMax = 4 * 1024 * 1024;
+constexpr std::uint64_t kWalShare = 8;
+
+std::string boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+Result<void> check_names(const DatabaseOptions& options) {
+  if (options.data_dir.empty()) return {Errc::invalid_argument, "a database needs a data_dir"};
+  if (!runtime::is_topic_level(options.fleet)) return {Errc::invalid_argument, "fleet name \"" + options.fleet + "\""};
+  if (options.cells.empty()) return {Errc::invalid_argument, "a node belongs to a cell"};
+  for (const std::string& cell : options.cells) {
+    if (!runtime::is_topic_level(cell)) return {Errc::invalid_argument, "cell name \"" + cell + "\""};
+  }
+  if (options.tracks.empty()) return {Errc::invalid_argument, "a node has a track"};
+  return {};
+}
+
+Result<void> make_data_dir(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) return {Errc::io, "cannot create " + path + ": " + error.message()};
+  return {};
+}
+
+std::vector<TrackPolicy> policies(const DatabaseOptions& options) {
+  std::vector<TrackPolicy> out;
+  for (const TrackOptions& track : options.tracks) {
+    out.push_back({track.name, replication::track_of(track.name), track.flush_readings, track.flush_bytes,
+                   track.flush_interval, track.bytes_max,
+                   track.refuse_new ? Overflow::refuse_new : Overflow::drop_oldest});
+  }
+  return out;
+}
+
+void report_salvage(const storage::LogStore::Salvage& salvage) {
+  log::error("database_damaged", {{"reason", salvage.reason},
+                                  {"set_aside", salvage.set_aside},
+                                  {"salvaged_segments", salvage.segments},
+                                  {"salvaged_entries", salvage.entries},
+                                  {"refused_segments", salvage.refused}});
+}
+
+}  // namespace
+
+struct Database::Impl {
+  std::unique_ptr<security::NodeKey> key;
+  std::unique_ptr<Verifier> verifier;
+  std::string path;
+  std::unique_ptr<runtime::Node> node;
+};
+
+Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Database::~Database() { close(); }
+
+Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
+  DUNLIN_TRY(check_names(options));
+  DUNLIN_TRY(make_data_dir(options.data_dir));
+  const bool gateway = options.role == Role::gateway;
+  auto impl = std::make_unique<Impl>();
+  DUNLIN_ASSIGN(impl->key, security::NodeKey::load_or_create(options.data_dir + "/node.key"));
+  impl->verifier = gateway ? security::make_openssl_verifier() : security::make_mbedtls_verifier();
+  impl->path = options.data_dir + "/log.db";
+
+  runtime::NodeOptions node;
+  node.fleet = options.fleet;
+  node.cells = options.cells;
+  node.disk.store.path = impl->path;
+  node.disk.store.fresh_epoch = Epoch{security::random_u64()};
+  node.disk.store.cache_bytes = gateway ? 8 * 1024 * 1024 : 512 * 1024;
+  node.disk.store.wal_bytes_max =
+      options.bytes_max == 0 ? kWalBytesMax : std::min(kWalBytesMax, options.bytes_max / kWalShare);
+  const std::uint64_t bound = options.bytes_max - (options.bytes_max == 0 ? 0 : node.disk.store.wal_bytes_max);
+
+  std::optional<storage::LogStore::Salvage> salvage;
+  DUNLIN_ASSIGN(storage::LogStore store, storage::LogStore::open(node.disk.store, impl->key->node(),
+                                                                 *impl->verifier, &salvage));
+  if (salvage) report_salvage(*salvage);
+  DUNLIN_ASSIGN(const std::uint64_t boot, store.note_boot(boot_id()));
+
+  node.replica.role = gateway ? replication::Role::gateway : replication::Role::agent;
+  node.replica.seed = security::random_u64();
+  replication::OriginOptions& origin = node.replica.origin;
+  origin.name = options.name;
+  origin.pushes = !gateway;
+  origin.tracks = policies(options);
+  origin.stream_tracks = options.stream_tracks;
+  origin.boot = boot;
+  if (gateway) {
+    node.disk.refuse_below_free = options.disk_free_min;
+    node.disk.retain_bytes = bound;
+  } else {
+    origin.storage_bytes_max = bound;
+    origin.disk_free_min = options.disk_free_min;
+  }
+  for (const TrackOptions& track : options.tracks) {
+    if (track.age_max.count() > 0) node.disk.retain_age[replication::track_of(track.name)] = track.age_max;
+  }
+
+  std::unique_ptr<Transport> transport;
+  if (!options.broker_url.empty()) {
+    options.transport.url = options.broker_url;
+    options.transport.client_id = "dunlin-" + impl->key->node().to_string().substr(0, 16);
+    options.transport.seed = security::random_u64();
+    DUNLIN_ASSIGN(transport, make_transport(options.transport));
+  }
+  DUNLIN_ASSIGN(impl->node, runtime::Node::start(std::move(node), std::move(store), std::move(transport),
+                                                 *impl->key, *impl->verifier));
+  return std::unique_ptr<Database>(new Database(std::move(impl)));
+}
+
+Result<void> Database::append(const StreamSchema& schema, Rows rows, std::stop_token stop) {
+  return impl_->node->append(schema, std::move(rows), false, std::move(stop));
+}
+
+Result<void> Database::append_since_boot(const StreamSchema& schema, Rows rows, std::stop_token stop) {
+  return impl_->node->append(schema, std::move(rows), true, std::move(stop));
+}
+
+Result<void> Database::flush(std::chrono::milliseconds timeout) { return impl_->node->flush(timeout); }
+std::string Database::node_id() const { return impl_->key->node().to_string(); }
+std::string Database::path() const { return impl_->path; }
+void Database::close() { impl_->node->stop(); }
+runtime::Node& Database::node() { return *impl_->node; }
+
+}  // namespace dunlin

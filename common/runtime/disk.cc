@@ -1,0 +1,215 @@
+#include "common/runtime/disk.h"
+
+#include <sys/statvfs.h>
+
+#include <algorithm>
+
+#include "common/base/check.h"
+#include "common/telemetry/log.h"
+
+namespace dunlin::runtime {
+
+namespace {
+
+using replication::ListOldest;
+using replication::Read;
+using replication::Write;
+using std::chrono::steady_clock;
+
+constexpr auto kLookEvery = std::chrono::seconds(1);
+constexpr std::uint64_t kLookBytes = 512 * 1024;
+
+std::uint64_t free_bytes(const std::string& path) {
+  struct statvfs info {};
+  if (::statvfs(path.c_str(), &info) != 0) return 0;
+  return std::uint64_t{info.f_bavail} * info.f_frsize;
+}
+
+UtcMicros utc_now() {
+  return std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+Disk::Disk(DiskOptions options, storage::LogStore store, Verifier& verifier, Reply reply)
+    : options_(std::move(options)), store_(std::move(store)), verifier_(verifier), reply_(std::move(reply)) {
+  thread_ = std::thread([this] { run(); });
+}
+
+Disk::~Disk() { stop(); }
+
+void Disk::submit(replication::Output request) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto* write = std::get_if<Write>(&request)) {
+      requests_.emplace_back(std::move(*write));
+    } else if (auto* read = std::get_if<Read>(&request)) {
+      requests_.emplace_back(std::move(*read));
+    } else {
+      requests_.emplace_back(std::move(std::get<ListOldest>(request)));
+    }
+  }
+  wake_.notify_one();
+}
+
+void Disk::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+Disk::State Disk::state() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+void Disk::run() {
+  look_after_space(true);
+  while (true) {
+    std::deque<Request> requests;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait_for(lock, kLookEvery, [this] { return stopping_ || !requests_.empty(); });
+      if (requests_.empty() && stopping_) return;
+      requests = std::exchange(requests_, {});
+    }
+    handle(std::move(requests));
+    look_after_space(false);
+  }
+}
+
+void Disk::handle(std::deque<Request> requests) {
+  std::vector<Write> batch;
+  const auto finish_batch = [&] {
+    if (!batch.empty()) write(std::exchange(batch, {}));
+  };
+  for (Request& request : requests) {
+    if (auto* item = std::get_if<Write>(&request)) {
+      batch.push_back(std::move(*item));
+      continue;
+    }
+    finish_batch();
+    const Error closed{Errc::io, "the database is not open"};
+    if (const auto* read = std::get_if<Read>(&request)) {
+      reply_(replication::ReadFinished{
+          read->token, store_ ? store_->read(read->log, read->interval, read->bytes_max)
+                              : Result<std::vector<StoredSegment>>(closed)});
+    } else {
+      const auto& list = std::get<ListOldest>(request);
+      reply_(replication::OldestListed{
+          list.token,
+          store_ ? store_->oldest(list.log, list.bytes_min) : Result<std::vector<OldSegment>>(closed)});
+    }
+  }
+  finish_batch();
+}
+
+Result<std::vector<WriteOutcome>> Disk::commit(const std::vector<Write>& batch) {
+  if (!store_) reopen_after({Errc::io, "the database is not open"});
+  if (!store_) return {Errc::io, "the database cannot be opened"};
+  std::vector<SegmentRecord> segments;
+  std::vector<Release> releases;
+  std::vector<Acked> acks;
+  for (const Write& write : batch) {
+    segments.insert(segments.end(), write.segments.begin(), write.segments.end());
+    releases.insert(releases.end(), write.releases.begin(), write.releases.end());
+    acks.insert(acks.end(), write.acks.begin(), write.acks.end());
+  }
+  if (options_.refuse_below_free > 0 && releases.empty() &&
+      free_bytes(store_->path()) < options_.refuse_below_free) {
+    return {Errc::storage_full, "less free space than storage.min_free_bytes"};
+  }
+  return store_->commit(segments, releases, acks);
+}
+
+void Disk::write(std::vector<Write> batch) {
+  Result<std::vector<WriteOutcome>> outcomes = commit(batch);
+  {
+    const std::lock_guard lock(mutex_);
+    state_.writable = outcomes.ok();
+    state_.commits += 1;
+  }
+  std::size_t next = 0;
+  for (const Write& item : batch) {
+    if (!outcomes.ok()) {
+      reply_(replication::WriteFinished{item.token, outcomes.error()});
+      continue;
+    }
+    const auto begin = outcomes->begin() + static_cast<std::ptrdiff_t>(next);
+    next += item.segments.size();
+    const auto end = outcomes->begin() + static_cast<std::ptrdiff_t>(next);
+    reply_(replication::WriteFinished{item.token, std::vector<WriteOutcome>(begin, end)});
+    for (const SegmentRecord& segment : item.segments) written_since_look_ += segment.bytes->size();
+  }
+  if (!outcomes.ok() && outcomes.error().code != Errc::storage_full &&
+      outcomes.error().code != Errc::backpressure) {
+    reopen_after(outcomes.error());
+  }
+}
+
+// After a failed fsync nobody knows what the page cache holds: the handle is given up, and what the
+// file really says is read anew.
+void Disk::reopen_after(const Error& error) {
+  store_.reset();
+  Result<storage::LogStore> store =
+      storage::LogStore::open(options_.store, options_.node, verifier_, nullptr);
+  if (!store.ok()) {
+    log::error("database_reopen_failed", {{"after", error.message()}, {"error", store.error().message()}});
+    return;
+  }
+  Result<storage::LogStore::Contents> contents = store->load();
+  if (!contents.ok() || contents->epoch != options_.epoch) {
+    // A database that was damaged and set aside under our feet has another epoch, and the replica in
+    // memory would write into the wrong log. A new start sorts it out.
+    detail::fail_check(__FILE__, __LINE__, "the database was replaced while running; restart");
+  }
+  log::warn("database_reopened", {{"after", error.message()}});
+  store_ = *std::move(store);
+}
+
+std::vector<OldSegment> Disk::due_for_retirement() {
+  std::vector<OldSegment> due;
+  const auto add = [&](Result<std::vector<OldSegment>> found) {
+    if (found.ok()) std::move(found->begin(), found->end(), std::back_inserter(due));
+    if (!found.ok()) log::warn("retention_failed", {{"error", found.error().message()}});
+  };
+  if (!options_.retain_age.empty()) {
+    for (const LogId& id : store_->logs()) {
+      const auto age = options_.retain_age.find(id.track);
+      if (age != options_.retain_age.end()) add(store_->older_than(id, utc_now() - age->second.count()));
+    }
+  }
+  const std::uint64_t used = state_.usage.bytes;
+  if (due.empty() && options_.retain_bytes > 0 && used > options_.retain_bytes) {
+    add(store_->first_arrived(std::max(used - options_.retain_bytes, options_.retain_bytes / 32)));
+  }
+  return due;
+}
+
+void Disk::look_after_space(bool force) {
+  const auto now = steady_clock::now();
+  if (!force && written_since_look_ < kLookBytes && now - looked_at_ < kLookEvery) return;
+  if (!store_) return;
+  looked_at_ = now;
+  written_since_look_ = 0;
+  const Result<storage::LogStore::Usage> usage = store_->usage();
+  const std::uint64_t free = free_bytes(store_->path());
+  {
+    const std::lock_guard lock(mutex_);
+    if (usage.ok()) state_.usage = *usage;
+    state_.disk_free = free;
+  }
+  if (!usage.ok()) return;
+  replication::StorageUsed used{usage->bytes, free, {}};
+  for (const LogId& id : store_->logs()) {
+    if (id.node == options_.node && id.epoch == options_.epoch) used.own[id.track] = store_->log_bytes(id);
+  }
+  reply_(std::move(used));
+  std::vector<OldSegment> due = due_for_retirement();
+  if (!due.empty()) reply_(replication::Retire{std::move(due)});
+}
+
+}  // namespace dunlin::runtime

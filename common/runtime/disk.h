@@ -1,0 +1,73 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <variant>
+
+#include "common/replication/io.h"
+#include "common/storage/log_store.h"
+
+namespace dunlin::runtime {
+
+struct DiskOptions {
+  storage::LogStore::Options store;
+  NodeId node;
+  Epoch epoch;
+  // A gateway stops storing, and so acknowledging, below this much free space; 0 = never.
+  std::uint64_t refuse_below_free = 0;
+  std::uint64_t retain_bytes = 0;       // of the whole database; 0 = no retention by size
+  std::map<Track, Duration> retain_age;  // by track; absent = for ever
+};
+
+// The thread that may stall on fsync, so that nothing else does. It owns the store. Requests are done
+// in order; writes that wait together share one commit.
+class Disk {
+ public:
+  using Reply = std::function<void(replication::Input)>;  // called on the disk thread
+
+  Disk(DiskOptions options, storage::LogStore store, Verifier& verifier, Reply reply);
+  ~Disk();
+
+  void submit(replication::Output request);  // Write, Read or ListOldest
+  void stop();                               // after what was submitted is done
+
+  struct State {
+    bool writable = true;  // the last write succeeded
+    storage::LogStore::Usage usage;
+    std::uint64_t disk_free = 0;
+    std::uint64_t commits = 0;
+  };
+  State state() const;
+
+ private:
+  using Request = std::variant<replication::Write, replication::Read, replication::ListOldest>;
+
+  void run();
+  void handle(std::deque<Request> requests);
+  void write(std::vector<replication::Write> batch);
+  Result<std::vector<WriteOutcome>> commit(const std::vector<replication::Write>& batch);
+  void reopen_after(const Error& error);
+  void look_after_space(bool force);
+  std::vector<OldSegment> due_for_retirement();
+
+  DiskOptions options_;
+  std::optional<storage::LogStore> store_;
+  Verifier& verifier_;
+  Reply reply_;
+  std::uint64_t written_since_look_ = 0;
+  std::chrono::steady_clock::time_point looked_at_{};
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Request> requests_;
+  bool stopping_ = false;
+  State state_;
+  std::thread thread_;
+};
+
+}  // namespace dunlin::runtime

@@ -1,0 +1,295 @@
+#include "common/runtime/node.h"
+
+#include <algorithm>
+
+#include "common/runtime/topics.h"
+#include "common/security/keys.h"
+#include "common/telemetry/log.h"
+
+namespace dunlin::runtime {
+
+namespace {
+
+using namespace replication;
+
+constexpr auto kIdleWait = std::chrono::seconds(60);
+constexpr auto kStopFlush = std::chrono::seconds(5);
+
+std::string_view notice_name(Notice::Kind kind) {
+  switch (kind) {
+    case Notice::Kind::refused: return "message_refused";
+    case Notice::Kind::fork: return "fork_detected";
+    case Notice::Kind::lost: return "entries_lost";
+    case Notice::Kind::peer_up: return "peer_up";
+    case Notice::Kind::peer_down: return "peer_down";
+    case Notice::Kind::write_failed: return "write_failed";
+    case Notice::Kind::gap_unfilled: return "gap_unfilled";
+  }
+  return "notice";
+}
+
+}  // namespace
+
+Moment Node::now() {
+  const auto mono = std::chrono::steady_clock::now().time_since_epoch();
+  const auto utc = std::chrono::system_clock::now().time_since_epoch();
+  const UtcMicros utc_us = std::chrono::duration_cast<Duration>(utc).count();
+  return {Instant(std::chrono::duration_cast<Duration>(mono)), utc_us, utc_us >= kEarliestPlausibleUtc};
+}
+
+Node::Node(NodeOptions options, std::unique_ptr<Transport> transport, Signer& signer, Verifier& verifier)
+    : options_(std::move(options)),
+      replica_(options_.replica, Nonce{security::random_u64()}, signer, verifier),
+      transport_(std::move(transport)) {}
+
+Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::LogStore store,
+                                          std::unique_ptr<Transport> transport, Signer& signer,
+                                          Verifier& verifier) {
+  DUNLIN_ASSIGN(storage::LogStore::Contents contents, store.load());
+  options.disk.epoch = contents.epoch;
+  options.disk.node = signer.node();
+  ReplicaStart start{contents.epoch, std::move(contents.logs), {}, std::move(contents.own_streams),
+                     std::move(contents.own_lost), contents.own_hlc};
+  for (auto& known : contents.nodes) start.nodes[known.node] = {known.public_key, known.name};
+
+  std::unique_ptr<Node> node(new Node(std::move(options), std::move(transport), signer, verifier));
+  node->disk_ = std::make_unique<Disk>(node->options_.disk, std::move(store), verifier, [n = node.get()](Input input) {
+    n->post([n, input = std::move(input)](const Moment& now) { n->step(now, input); });
+  });
+  DUNLIN_TRY(node->replica_.start(now(), std::move(start)));
+  node->post([n = node.get()](const Moment& moment) { n->carry_out(moment); });
+  node->thread_ = std::thread([n = node.get()] { n->run(); });
+  if (node->transport_ != nullptr) {
+    const Role role = node->options_.replica.role;
+    const TopicClass topic = role == Role::gateway ? TopicClass::gate : TopicClass::hello;
+    Will will{topic_name(node->options_.fleet, node->options_.cells.front(), topic, signer.node()),
+              node->replica_.will()};
+    DUNLIN_TRY(node->transport_->start(
+        *node, subscriptions(node->options_.fleet, node->options_.cells, role, signer.node()), std::move(will)));
+  }
+  return node;
+}
+
+Node::~Node() { stop(); }
+
+void Node::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_ && !thread_.joinable()) return;
+  }
+  if (thread_.joinable()) (void)flush(kStopFlush);
+  if (transport_ != nullptr) transport_->stop(false);  // the will tells the others
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  durable_changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+  disk_->stop();
+}
+
+// ---- callers ----
+
+void Node::post(Task task) {
+  {
+    const std::lock_guard lock(mutex_);
+    tasks_.push_back(std::move(task));
+  }
+  wake_.notify_one();
+}
+
+Result<void> Node::append(StreamSchema schema, Rows rows, bool since_boot, std::stop_token stop) {
+  auto result = std::make_shared<std::promise<Result<void>>>();
+  std::future<Result<void>> done = result->get_future();
+  // Drivers hand over whole batches and wait here, so the mailbox holds at most one per caller.
+  auto append = std::make_shared<Append>(Append{std::move(schema), std::move(rows), since_boot, 0});
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return {Errc::closed, "the node is stopping"};
+    append->ticket = ++last_ticket_;
+    tasks_.push_back([this, append, result](const Moment& now) {
+      try_append(now, {std::move(*append), result});
+    });
+  }
+  wake_.notify_one();
+  while (done.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready) {
+    if (!stop.stop_requested()) continue;
+    // Too late to take it back if the loop has it; give it a moment, then leave it to its fate.
+    if (done.wait_for(std::chrono::milliseconds(100)) == std::future_status::ready) break;
+    return {Errc::closed, "stopped while waiting for the disk"};
+  }
+  return done.get();
+}
+
+Result<void> Node::flush(std::chrono::milliseconds timeout) {
+  std::unique_lock lock(mutex_);
+  const Ticket ticket = last_ticket_;
+  tasks_.push_back([this](const Moment& now) { step(now, Flush{}); });
+  wake_.notify_one();
+  const bool done = durable_changed_.wait_for(
+      lock, timeout, [&] { return durable_ticket_ >= ticket || stopping_; });
+  if (!done) return {Errc::timeout, "readings are not on the disk yet"};
+  if (durable_ticket_ < ticket) return {Errc::closed, "the node stopped"};
+  return {};
+}
+
+void Node::on_replicated(OnReplicated callback) {
+  post([this, callback = std::move(callback)](const Moment&) { on_replicated_ = callback; });
+}
+
+Node::Report Node::report() {
+  std::promise<Report> promise;
+  std::future<Report> future = promise.get_future();
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return {};
+    tasks_.push_back([this, &promise](const Moment& now) {
+      promise.set_value({now, replica_.self(), replica_.epoch(), replica_.status(now), cells_,
+                         replica_.stats(), connected_, messages_dropped_, disk_->state()});
+    });
+  }
+  wake_.notify_one();
+  return future.get();
+}
+
+// ---- the transport's thread ----
+
+void Node::on_connected() {
+  post([this](const Moment& now) {
+    log::info("broker_connected");
+    connected_ = true;
+    step(now, LinkUp{});
+  });
+}
+
+void Node::on_disconnected(const Error& reason) {
+  post([this, reason](const Moment& now) {
+    if (connected_.exchange(false)) log::warn("broker_lost", {{"reason", reason.message()}});
+    step(now, LinkDown{});
+  });
+}
+
+void Node::on_message(std::string_view topic, ByteView payload, bool) {
+  const std::optional<ParsedTopic> parsed = parse_topic(options_.fleet, topic);
+  if (!parsed) return;
+  const std::size_t size = payload.size() + 128;
+  {
+    const std::lock_guard lock(mutex_);
+    if (queued_bytes_ + size > options_.mailbox_bytes_max) {
+      messages_dropped_ += 1;  // the bus is lossy by contract; repair fetches what mattered
+      return;
+    }
+    queued_bytes_ += size;
+    tasks_.push_back([this, size, cell = std::string(parsed->cell),
+                      received = Received{parsed->topic, parsed->node, Bytes(payload.begin(), payload.end())}](
+                         const Moment& now) mutable {
+      {
+        const std::lock_guard inner(mutex_);
+        queued_bytes_ -= size;
+      }
+      if (received.topic != TopicClass::inbox && received.topic != TopicClass::gossip &&
+          received.topic != TopicClass::bulk) {
+        cells_[received.topic_node] = cell;
+      }
+      step(now, std::move(received));
+    });
+  }
+  wake_.notify_one();
+}
+
+// ---- the loop ----
+
+void Node::run() {
+  while (true) {
+    std::deque<Task> tasks;
+    {
+      std::unique_lock lock(mutex_);
+      const std::optional<Instant> deadline = replica_.next_deadline();
+      const Instant current = now().mono;
+      const Duration wait = deadline ? std::max(Duration{}, *deadline - current) : Duration(kIdleWait);
+      wake_.wait_for(lock, std::min(wait, Duration(kIdleWait)), [this] { return stopping_ || !tasks_.empty(); });
+      if (stopping_ && tasks_.empty()) break;
+      tasks = std::exchange(tasks_, {});
+    }
+    for (Task& task : tasks) {
+      task(now());
+      task = nullptr;
+    }
+    const Moment moment = now();
+    const std::optional<Instant> deadline = replica_.next_deadline();
+    if (deadline && *deadline <= moment.mono) step(moment, DeadlinePassed{});
+  }
+  for (Parked& parked : parked_) parked.result->set_value({Errc::closed, "the node is stopping"});
+  parked_.clear();
+}
+
+void Node::step(const Moment& now, Input input) {
+  const bool wrote = std::holds_alternative<WriteFinished>(input);
+  const Result<void> result = replica_.step(now, std::move(input));
+  if (!result.ok()) log::error("step_failed", {{"error", result.error().message()}});
+  carry_out(now);
+  if (!wrote) return;
+  // Room again, perhaps: those who waited go on in the order in which they came.
+  std::deque<Parked> waiting = std::exchange(parked_, {});
+  for (Parked& parked : waiting) try_append(now, std::move(parked));
+}
+
+void Node::try_append(const Moment& now, Parked parked) {
+  const Result<void> result = replica_.step(now, parked.append);
+  carry_out(now);
+  if (!result.ok() && result.error().code == Errc::backpressure) {
+    parked_.push_back(std::move(parked));
+    return;
+  }
+  parked.result->set_value(result);
+}
+
+void Node::carry_out(const Moment& now) {
+  while (std::optional<Output> output = replica_.poll()) {
+    if (auto* item = std::get_if<Send>(&*output)) {
+      send(*item);
+    } else if (auto* durable = std::get_if<Durable>(&*output)) {
+      {
+        const std::lock_guard lock(mutex_);
+        durable_ticket_ = std::max(durable_ticket_, durable->ticket);
+      }
+      durable_changed_.notify_all();
+    } else if (auto* replicated = std::get_if<Replicated>(&*output)) {
+      const auto appended = static_cast<UtcMicros>(replicated->hlc.millis() * 1000);
+      if (on_replicated_) on_replicated_(*replicated, Duration(now.utc - appended));
+    } else if (auto* notice = std::get_if<Notice>(&*output)) {
+      tell(now, *notice);
+    } else {
+      disk_->submit(std::move(*output));
+    }
+  }
+}
+
+void Node::send(const Send& send) {
+  if (transport_ == nullptr) return;
+  const bool presence = send.topic == TopicClass::hello || send.topic == TopicClass::gate;
+  const PublishOptions how{.qos = presence ? 1 : 0, .retain = presence};
+  const auto publish = [&](const std::string& cell) {
+    const Result<void> sent =
+        transport_->publish(topic_name(options_.fleet, cell, send.topic, send.target), send.payload, how);
+    if (!sent.ok()) log::debug("publish_failed", {{"message", send.message}, {"error", sent.error().message()}});
+  };
+  const auto cell = cells_.find(send.target);
+  if (cell != cells_.end()) return publish(cell->second);
+  if (!presence) return publish(options_.cells.front());
+  for (const std::string& each : options_.cells) publish(each);
+}
+
+// Once per peer and minute, so that a hostile peer cannot fill the log.
+void Node::tell(const Moment& now, const Notice& notice) {
+  const std::string_view name = notice_name(notice.kind);
+  const std::string peer = notice.node.to_string();
+  const auto repeated = notices_.pass(std::string(name) + peer, now.mono);
+  if (!repeated) return;
+  const bool good = notice.kind == Notice::Kind::peer_up || notice.kind == Notice::Kind::peer_down;
+  log::event(good ? log::Level::info : log::Level::warn, name,
+             {{"node", peer}, {"detail", notice.detail}, {"repeated", *repeated}});
+}
+
+}  // namespace dunlin::runtime

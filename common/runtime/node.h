@@ -1,0 +1,119 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <future>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include "common/replication/replica.h"
+#include "common/runtime/disk.h"
+#include "common/telemetry/rate_limit.h"
+#include "dunlin/transport.h"
+
+namespace dunlin::runtime {
+
+struct NodeOptions {
+  std::string fleet;
+  std::vector<std::string> cells;  // an agent has one
+  replication::ReplicaOptions replica;
+  DiskOptions disk;
+  std::size_t mailbox_bytes_max = 16 * 1024 * 1024;
+};
+
+// Drives one replica with a real clock, a store and a transport: one loop thread that owns the
+// replica, one disk thread that owns the store, and the transport's own. Nothing is shared but the
+// mailbox. All public functions may be called from any thread.
+class Node final : private TransportEvents {
+ public:
+  // The keys must outlive the node. `transport` may be null: a node that only keeps its own log.
+  static Result<std::unique_ptr<Node>> start(NodeOptions options, storage::LogStore store,
+                                             std::unique_ptr<Transport> transport, Signer& signer,
+                                             Verifier& verifier);
+  ~Node() override;
+
+  // Takes readings into the log. Returns when they are accepted in memory, which waits while the disk
+  // is behind; flush() makes them durable. Errors as for replication::Append; `closed` when stopped.
+  Result<void> append(StreamSchema schema, Rows rows, bool since_boot, std::stop_token stop = {});
+  // Everything appended before is on the disk when this returns.
+  Result<void> flush(std::chrono::milliseconds timeout);
+
+  struct Report {
+    Moment now;
+    NodeId self;
+    Epoch epoch;
+    std::vector<replication::NodeStatus> nodes;
+    std::map<NodeId, std::string> cells;
+    replication::Stats stats;
+    bool connected = false;
+    std::uint64_t messages_dropped = 0;  // the mailbox was full
+    Disk::State disk;
+  };
+  Report report();
+  bool connected() const { return connected_; }
+  Disk::State disk_state() const { return disk_->state(); }
+
+  // Called on the loop thread for entries of other nodes that became durable, with the latency from
+  // the append at their origin. Set before traffic starts.
+  using OnReplicated = std::function<void(const replication::Replicated&, Duration latency)>;
+  void on_replicated(OnReplicated callback);
+
+  // Flushes, says good-bye to the broker and stops. Idempotent.
+  void stop();
+
+  static Moment now();
+
+ private:
+  using Task = std::function<void(const Moment&)>;
+  struct Parked {
+    replication::Append append;
+    std::shared_ptr<std::promise<Result<void>>> result;
+  };
+
+  Node(NodeOptions options, std::unique_ptr<Transport> transport, Signer& signer, Verifier& verifier);
+
+  void on_connected() override;
+  void on_disconnected(const Error& reason) override;
+  void on_message(std::string_view topic, ByteView payload, bool retained) override;
+
+  void post(Task task);
+  void run();
+  void step(const Moment& now, replication::Input input);
+  void try_append(const Moment& now, Parked parked);
+  void carry_out(const Moment& now);
+  void send(const replication::Send& send);
+  void tell(const Moment& now, const replication::Notice& notice);
+
+  NodeOptions options_;
+  replication::Replica replica_;
+  std::unique_ptr<Transport> transport_;
+  std::unique_ptr<Disk> disk_;
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Task> tasks_;
+  std::size_t queued_bytes_ = 0;
+  bool stopping_ = false;
+
+  std::condition_variable durable_changed_;
+  replication::Ticket last_ticket_ = 0;     // guarded by mutex_
+  replication::Ticket durable_ticket_ = 0;  // guarded by mutex_
+
+  std::atomic<bool> connected_{false};
+  std::atomic<std::uint64_t> messages_dropped_{0};
+
+  // The loop thread's own.
+  std::deque<Parked> parked_;
+  std::map<NodeId, std::string> cells_;
+  OnReplicated on_replicated_;
+  RateLimit notices_;
+  std::thread thread_;
+};
+
+}  // namespace dunlin::runtime

@@ -1,0 +1,112 @@
+#include "common/runtime/node_config.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "common/runtime/topics.h"
+
+namespace dunlin::runtime {
+
+namespace {
+
+const std::vector<std::string> kOverflows{"drop_oldest", "refuse_new"};
+
+std::string host_name() {
+  char name[256] = "";
+  if (::gethostname(name, sizeof name - 1) != 0) return "node";
+  return name;
+}
+
+void read_node(config::Table node, Role role, DatabaseOptions& options) {
+  options.name = node.text("name", host_name());
+  options.fleet = node.text("fleet", "default");
+  if (!is_topic_level(options.fleet)) node.mistake("fleet", "1 to 64 letters, digits, '_', '.' or '-'");
+  if (role == Role::gateway) {
+    options.cells = node.texts("cells");
+    if (options.cells.empty()) options.cells = {"default"};
+  } else {
+    options.cells = {node.text("cell", "default")};
+  }
+  for (const std::string& cell : options.cells) {
+    if (!is_topic_level(cell)) {
+      node.mistake(role == Role::gateway ? "cells" : "cell", "1 to 64 letters, digits, '_', '.' or '-'");
+    }
+  }
+  options.data_dir = node.required_text("data_dir");
+}
+
+void read_broker(config::Table broker, DatabaseOptions& options) {
+  options.broker_url = broker.text("url", "mqtt://127.0.0.1:1883");
+  options.transport.username = broker.text("username");
+  const std::string password_file = broker.text("password_file");
+  if (!password_file.empty()) {
+    std::ifstream file(password_file);
+    if (!std::getline(file, options.transport.password)) broker.mistake("password_file", "cannot be read");
+  }
+  options.transport.ca_file = broker.text("ca_file");
+  options.transport.cert_file = broker.text("cert_file");
+  options.transport.key_file = broker.text("key_file");
+  const auto protocol = broker.integer("protocol", 5, 4, 5);
+  options.transport.protocol = static_cast<int>(protocol);
+}
+
+TrackOptions read_track(config::Table& track, bool refuse_new) {
+  TrackOptions out;
+  out.name = track.required_text("name");
+  out.flush_readings = static_cast<std::uint32_t>(track.integer("flush_readings", 1000, 1, 1000));
+  const std::uint64_t bytes = track.size("flush_bytes", out.flush_bytes);
+  if (bytes < 64 || bytes > 46 * 1024) track.mistake("flush_bytes", "from 64 to 46KiB");
+  out.flush_bytes = static_cast<std::uint32_t>(bytes);
+  out.flush_interval = track.duration("flush_interval", out.flush_interval);
+  out.bytes_max = track.size("max_bytes", 0);
+  out.age_max = track.duration("max_age", std::chrono::microseconds{0});
+  out.refuse_new = track.choice("overflow", refuse_new ? "refuse_new" : "drop_oldest", kOverflows) == "refuse_new";
+  return out;
+}
+
+}  // namespace
+
+NodeConfig read_node_config(config::Table& root, Role role) {
+  NodeConfig out;
+  DatabaseOptions& options = out.database;
+  options.role = role;
+  read_node(root.table("node"), role, options);
+  read_broker(root.table("broker"), options);
+
+  config::Table storage = root.table("storage");
+  options.bytes_max = storage.size("max_bytes", role == Role::gateway ? 0 : options.bytes_max);
+  if (options.bytes_max != 0 && options.bytes_max < 1024 * 1024) storage.mistake("max_bytes", "at least 1MiB, or 0");
+  options.disk_free_min = storage.size("min_free_bytes", options.disk_free_min);
+  const bool refuse_new = storage.choice("overflow", "drop_oldest", kOverflows) == "refuse_new";
+
+  options.tracks.clear();
+  bool samples = false;
+  for (config::Table& track : root.tables("track")) {
+    options.tracks.push_back(read_track(track, refuse_new));
+    samples = samples || options.tracks.back().name == "samples";
+  }
+  if (!samples) {
+    TrackOptions standard;
+    standard.refuse_new = refuse_new;
+    options.tracks.insert(options.tracks.begin(), standard);
+  }
+  for (config::Table& stream : root.tables("stream")) {
+    const std::string name = stream.required_text("name");
+    const std::string track = stream.text("track", "samples");
+    const bool known = std::any_of(options.tracks.begin(), options.tracks.end(),
+                                   [&](const TrackOptions& t) { return t.name == track; });
+    if (!known) stream.mistake("track", "no [[track]] has this name");
+    options.stream_tracks[name] = track;
+  }
+
+  config::Table http = root.table("http");
+  out.http_listen = http.text("listen", role == Role::gateway ? "127.0.0.1:7380" : "");
+  config::Table logging = root.table("log");
+  out.log_level = logging.choice("level", "info", {"debug", "info", "warn", "error"});
+  out.log_format = logging.choice("format", "logfmt", {"logfmt", "json"});
+  return out;
+}
+
+}  // namespace dunlin::runtime

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/config/table.h"
+#include "dunlin/database.h"
+
+namespace dunlin::runtime {
+
+// What agent and gateway share of their configuration file.
+struct NodeConfig {
+  DatabaseOptions database;
+  std::string http_listen;  // "" = no HTTP
+  std::string log_level;
+  std::string log_format;
+};
+
+// Reads [node] [broker] [storage] [http] [log] [[stream]] [[track]]. Mistakes are recorded in the
+// document; the result is only meaningful when there are none.
+NodeConfig read_node_config(config::Table& root, Role role);
+
+}  // namespace dunlin::runtime

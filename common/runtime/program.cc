@@ -1,0 +1,101 @@
+#include "common/runtime/program.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <thread>
+
+#include "common/runtime/version.h"
+#include "common/telemetry/log.h"
+
+namespace dunlin::runtime {
+
+namespace {
+
+constexpr int kOk = 0;
+constexpr int kFailure = 1;
+constexpr int kUsage = 2;
+
+// A configuration that was read to the end, or the mistakes in it, printed.
+struct Loaded {
+  NodeConfig config;
+  Program::Run run;
+};
+
+std::optional<Loaded> load(const Program& program, const std::string& path) {
+  Result<config::Document> document = config::Document::load({path, config::process_environment()});
+  if (!document.ok()) {
+    std::fprintf(stderr, "%s\n", document.error().context.c_str());
+    return std::nullopt;
+  }
+  Loaded loaded;
+  loaded.config = read_node_config(document->root(), program.role);
+  loaded.run = program.configure(document->root());
+  const std::vector<std::string> mistakes = document->mistakes();
+  for (const std::string& mistake : mistakes) std::fprintf(stderr, "%s\n", mistake.c_str());
+  if (!mistakes.empty()) return std::nullopt;
+  log::set_level(*log::level_from(loaded.config.log_level));
+  log::set_format(*log::format_from(loaded.config.log_format));
+  return loaded;
+}
+
+// Signals arrive at one thread that does nothing else, so that no handler runs anywhere.
+sigset_t block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  return set;
+}
+
+int run(const Program& program, const std::string& path) {
+  const sigset_t signals = block_signals();
+  const std::optional<Loaded> loaded = load(program, path);
+  if (!loaded) return kUsage;
+  std::stop_source stop;
+  std::thread waiter([&] {
+    int received = 0;
+    while (sigwait(&signals, &received) != 0) {
+    }
+    stop.request_stop();
+  });
+  const int code = loaded->run(loaded->config, stop.get_token());
+  // Wakes the waiter when the program ended by itself.
+  if (!stop.stop_requested()) pthread_kill(waiter.native_handle(), SIGTERM);
+  waiter.join();
+  return code;
+}
+
+}  // namespace
+
+int run_program(const Program& program, int argc, char** argv) {
+  CLI::App app(program.name);
+  app.require_subcommand(1);
+  std::string path;
+  const auto with_config = [&](const char* name, const char* help) {
+    CLI::App* command = app.add_subcommand(name, help);
+    command->add_option("--config", path, "configuration file (TOML)")->required();
+    return command;
+  };
+  CLI::App* run_command = with_config("run", "run in the foreground until SIGINT or SIGTERM");
+  CLI::App* check_command = with_config("check", "read the configuration and report every mistake");
+  CLI::App* version_command = app.add_subcommand("version", "print the version");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kOk : kUsage;
+  }
+  if (version_command->parsed()) {
+    std::printf("%s %s (%s)\n", program.name.c_str(), kVersion, kRevision);
+    return kOk;
+  }
+  if (check_command->parsed()) return load(program, path) ? kOk : kUsage;
+  if (run_command->parsed()) return run(program, path);
+  return kFailure;
+}
+
+}  // namespace dunlin::runtime

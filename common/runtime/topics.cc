@@ -1,0 +1,79 @@
+#include "common/runtime/topics.h"
+
+#include <algorithm>
+
+namespace dunlin::runtime {
+
+namespace {
+
+using replication::TopicClass;
+
+constexpr std::string_view kPrefix = "dunlin/v1/";
+// In the order of TopicClass.
+constexpr std::string_view kNames[] = {"hello", "gate", "gossip", "live", "bulk", "inbox"};
+
+bool names_node(TopicClass topic) { return topic != TopicClass::gossip && topic != TopicClass::bulk; }
+
+std::string_view take_level(std::string_view& rest) {
+  const std::size_t slash = std::min(rest.find('/'), rest.size());
+  const std::string_view level = rest.substr(0, slash);
+  rest.remove_prefix(std::min(slash + 1, rest.size()));
+  return level;
+}
+
+}  // namespace
+
+std::string topic_name(std::string_view fleet, std::string_view cell, TopicClass topic, const NodeId& node) {
+  std::string name;
+  name.reserve(96);
+  name.append(kPrefix).append(fleet).append("/").append(cell).append("/");
+  name.append(kNames[static_cast<std::size_t>(topic)]);
+  if (names_node(topic)) name.append("/").append(node.to_string());
+  return name;
+}
+
+std::optional<ParsedTopic> parse_topic(std::string_view fleet, std::string_view topic) {
+  if (!topic.starts_with(kPrefix)) return std::nullopt;
+  std::string_view rest = topic.substr(kPrefix.size());
+  if (take_level(rest) != fleet) return std::nullopt;
+  ParsedTopic parsed{take_level(rest), TopicClass::gossip, {}};
+  const auto name = std::find(std::begin(kNames), std::end(kNames), take_level(rest));
+  if (name == std::end(kNames)) return std::nullopt;
+  parsed.topic = static_cast<TopicClass>(name - std::begin(kNames));
+  if (!names_node(parsed.topic)) return rest.empty() ? std::optional(parsed) : std::nullopt;
+  const Result<NodeId> node = NodeId::from_string(rest);
+  if (!node.ok()) return std::nullopt;
+  parsed.node = *node;
+  return parsed;
+}
+
+std::vector<Transport::Subscription> subscriptions(std::string_view fleet,
+                                                   const std::vector<std::string>& cells,
+                                                   replication::Role role, const NodeId& self) {
+  std::vector<Transport::Subscription> out;
+  for (const std::string& cell : cells) {
+    const std::string root = std::string(kPrefix) + std::string(fleet) + "/" + cell + "/";
+    const std::string own = self.to_string();
+    // Inbox first: answers to our Hello must find us listening.
+    out.push_back({root + "inbox/" + own, 0});
+    if (role == replication::Role::gateway) {
+      out.push_back({root + "live/+", 0});
+      out.push_back({root + "bulk", 0});
+      out.push_back({root + "gossip", 0});
+      out.push_back({root + "hello/+", 1});
+    } else {
+      out.push_back({root + "hello/" + own, 1});
+    }
+    out.push_back({root + "gate/+", 1});
+  }
+  return out;
+}
+
+bool is_topic_level(std::string_view name) {
+  return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.' || c == '-';
+  });
+}
+
+}  // namespace dunlin::runtime

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/replication/io.h"
+#include "dunlin/transport.h"
+
+namespace dunlin::runtime {
+
+// dunlin/v1/<fleet>/<cell>/<class>[/<node>]
+std::string topic_name(std::string_view fleet, std::string_view cell, replication::TopicClass topic,
+                       const NodeId& node);
+
+struct ParsedTopic {
+  std::string_view cell;
+  replication::TopicClass topic;
+  NodeId node;  // zero for gossip and bulk
+};
+// Nothing when the topic is not one of this fleet's.
+std::optional<ParsedTopic> parse_topic(std::string_view fleet, std::string_view topic);
+
+// What a node listens to in its cells.
+std::vector<Transport::Subscription> subscriptions(std::string_view fleet,
+                                                   const std::vector<std::string>& cells,
+                                                   replication::Role role, const NodeId& self);
+
+// Fleet and cell names are topic levels: 1 to 64 of [A-Za-z0-9_.-].
+bool is_topic_level(std::string_view name);
+
+}  // namespace dunlin::runtime

@@ -1,0 +1,440 @@
+#include "common/storage/log_store.h"
+
+#include <algorithm>
+#include <array>
+
+#include "common/base/check.h"
+#include "common/codec/cbor.h"
+#include "common/codec/entry_codec.h"
+#include "common/codec/log_state_codec.h"
+#include "common/codec/segment_codec.h"
+#include "common/log/limits.h"
+#include "common/storage/schema.h"
+
+namespace dunlin::storage {
+
+namespace {
+
+std::int64_t stored(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+std::uint64_t loaded(std::int64_t value) { return static_cast<std::uint64_t>(value); }
+
+Result<LogId> read_log_id(const Statement& statement, int column) {
+  LogId log;
+  const ByteView node = statement.blob(column);
+  if (node.size() != log.node.bytes.size()) return {Errc::corrupt, "a node id of another size"};
+  std::copy(node.begin(), node.end(), log.node.bytes.begin());
+  log.epoch.value = loaded(statement.integer(column + 1));
+  log.track.value = loaded(statement.integer(column + 2));
+  return log;
+}
+
+Bytes encode_stream_ids(const std::vector<std::uint64_t>& ids) {
+  Bytes out;
+  CborWriter writer(out);
+  writer.array(ids.size());
+  for (std::uint64_t id : ids) writer.uint(id);
+  return out;
+}
+
+// What does not read back as written is damage, whatever the codec called it.
+Error as_corrupt(const Error& error) { return {Errc::corrupt, error.message()}; }
+
+constexpr std::uint64_t kForksKeptPerLog = 16;
+
+}  // namespace
+
+Result<void> LogStore::prepare() {
+  const auto prepare_into = [&](Statement& statement, const char* sql) -> Result<void> {
+    DUNLIN_ASSIGN(statement, db_.prepare(sql));
+    return {};
+  };
+  DUNLIN_TRY(prepare_into(insert_segment_,
+                          "INSERT INTO segments(log, first, last, time_min, time_max, readings, streams,"
+                          " body) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"));
+  DUNLIN_TRY(prepare_into(insert_log_,
+                          "INSERT INTO logs(node, epoch, track, bytes, segments, state)"
+                          " VALUES(?1, ?2, ?3, 0, 0, ?4)"));
+  DUNLIN_TRY(prepare_into(update_log_,
+                          "UPDATE logs SET bytes = ?2, segments = ?3, state = ?4 WHERE id = ?1"));
+  DUNLIN_TRY(prepare_into(insert_node_,
+                          "INSERT INTO nodes(node, public_key, name) VALUES(?1, ?2, ?3)"
+                          " ON CONFLICT(node) DO UPDATE SET name = excluded.name"));
+  DUNLIN_TRY(prepare_into(insert_stream_,
+                          "INSERT OR IGNORE INTO streams(node, epoch, id, version, name, definition)"
+                          " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"));
+  DUNLIN_TRY(prepare_into(insert_fork_,
+                          "INSERT OR IGNORE INTO forks(log, seq, hash, body) SELECT ?1, ?2, ?3, ?4"
+                          " WHERE (SELECT count(*) FROM forks WHERE log = ?1) < ?5"));
+  // No segment is longer than the format allows, which bounds how far back an overlap can start.
+  DUNLIN_TRY(prepare_into(select_overlapping_,
+                          "SELECT first, last, body FROM segments"
+                          " WHERE log = ?1 AND first BETWEEN ?2 AND ?3 AND last >= ?4"));
+  DUNLIN_TRY(prepare_into(select_newest_,
+                          "SELECT first, last, body FROM segments"
+                          " WHERE log = ?1 AND first BETWEEN ?2 AND ?3 AND last >= ?4"
+                          " ORDER BY first DESC"));
+  DUNLIN_TRY(prepare_into(select_oldest_,
+                          "SELECT first, last, readings, time_min, time_max, body FROM segments"
+                          " WHERE log = ?1 ORDER BY first"));
+  DUNLIN_TRY(prepare_into(select_first_arrived_,
+                          "SELECT s.log, s.first, s.last, length(s.body) FROM segments s JOIN logs l"
+                          " ON l.id = s.log WHERE l.track <> 0 ORDER BY s.id"));
+  return prepare_into(delete_range_,
+                      "DELETE FROM segments WHERE log = ?1 AND first BETWEEN ?2 AND ?3 AND last <= ?3"
+                      " RETURNING length(body)");
+}
+
+Result<void> LogStore::load_rows() {
+  rows_.clear();
+  DUNLIN_ASSIGN(Statement select,
+                db_.prepare("SELECT id, node, epoch, track, bytes, segments, state FROM logs"));
+  while (true) {
+    DUNLIN_ASSIGN(const bool more, select.step());
+    if (!more) return {};
+    DUNLIN_ASSIGN(const LogId log, read_log_id(select, 1));
+    Result<LogState> state = decode_log_state(log, select.blob(6));
+    if (!state.ok()) return as_corrupt(state.error());
+    rows_[log] = {select.integer(0), *std::move(state), loaded(select.integer(4)),
+                  loaded(select.integer(5))};
+  }
+}
+
+Result<LogStore::Contents> LogStore::load() {
+  Contents contents{.epoch = epoch_, .logs = {}, .nodes = {}, .own_streams = {}, .own_lost = {}, .own_hlc = {}};
+  for (const auto& [log, row] : rows_) contents.logs.push_back(row.state);
+
+  DUNLIN_ASSIGN(Statement nodes, db_.prepare("SELECT node, public_key, name FROM nodes"));
+  while (true) {
+    DUNLIN_ASSIGN(const bool more, nodes.step());
+    if (!more) break;
+    KnownNode known;
+    const ByteView id = nodes.blob(0);
+    if (id.size() != known.node.bytes.size()) return {Errc::corrupt, "a node id of another size"};
+    std::copy(id.begin(), id.end(), known.node.bytes.begin());
+    const ByteView key = nodes.blob(1);
+    known.public_key.assign(key.begin(), key.end());
+    known.name = nodes.text(2);
+    contents.nodes.push_back(std::move(known));
+  }
+
+  const auto own = rows_.find(LogId{node_, epoch_, kControlTrack});
+  if (own == rows_.end()) return contents;
+  std::map<Track, Lost> lost;
+  select_oldest_.bind(1, own->second.id);
+  while (true) {
+    DUNLIN_ASSIGN(const bool more, select_oldest_.step());
+    if (!more) break;
+    const Result<SegmentHeader> header = parse_segment(select_oldest_.blob(5));
+    if (!header.ok()) return as_corrupt(header.error());
+    const Result<DecodedSegment> decoded = decode_segment(*header);
+    if (!decoded.ok()) return as_corrupt(decoded.error());
+    for (const Entry& entry : decoded->entries) {
+      for (const Op& op : entry.ops) {
+        if (const auto* define = std::get_if<Define>(&op)) contents.own_streams.push_back(*define);
+        if (const auto* dropped = std::get_if<Lost>(&op)) lost[dropped->track] = *dropped;
+      }
+    }
+  }
+  for (auto& [track, dropped] : lost) contents.own_lost.push_back(std::move(dropped));
+
+  for (const auto& [log, row] : rows_) {
+    if (log.node != node_ || log.epoch != epoch_ || row.state.head() == 0) continue;
+    DUNLIN_ASSIGN(const std::vector<StoredSegment> newest, read(log, {row.state.head(), row.state.head()}, 0));
+    if (newest.empty()) continue;
+    const Result<SegmentHeader> header = parse_segment(newest.front().bytes);
+    if (!header.ok()) return as_corrupt(header.error());
+    const Result<DecodedSegment> decoded = decode_segment(*header);
+    if (!decoded.ok()) return as_corrupt(decoded.error());
+    contents.own_hlc = std::max(contents.own_hlc, decoded->info.hlc_last);
+  }
+  return contents;
+}
+
+Result<LogStore::LogRow> LogStore::row_of(const LogId& log, std::map<LogId, LogRow>& changed) {
+  if (const auto it = changed.find(log); it != changed.end()) return it->second;
+  if (const auto it = rows_.find(log); it != rows_.end()) return it->second;
+  LogRow row{.id = 0, .state = LogState(log)};
+  const Bytes state = encode_log_state(row.state);
+  insert_log_.bind(1, ByteView(log.node.bytes)).bind(2, stored(log.epoch.value));
+  insert_log_.bind(3, stored(log.track.value)).bind(4, ByteView(state));
+  DUNLIN_TRY(insert_log_.run());
+  row.id = sqlite3_last_insert_rowid(db_.raw());
+  return row;
+}
+
+Result<void> LogStore::write_row(const LogRow& row) {
+  const Bytes state = encode_log_state(row.state);
+  update_log_.bind(1, row.id).bind(2, stored(row.bytes)).bind(3, stored(row.segments));
+  update_log_.bind(4, ByteView(state));
+  return update_log_.run();
+}
+
+Result<std::vector<WriteOutcome>> LogStore::commit(std::span<const SegmentRecord> segments,
+                                                        std::span<const Release> releases,
+                                                        std::span<const Acked> acks) {
+  DUNLIN_ASSIGN(Transaction transaction, Transaction::begin(db_));
+  std::map<LogId, LogRow> changed;
+  std::vector<WriteOutcome> outcomes;
+  outcomes.reserve(segments.size());
+  for (const SegmentRecord& segment : segments) {
+    DUNLIN_ASSIGN(const WriteOutcome outcome, store_segment(segment, changed));
+    outcomes.push_back(outcome);
+  }
+  for (const Release& release : releases) DUNLIN_TRY(delete_segments(release, changed));
+  for (const Acked& ack : acks) {
+    DUNLIN_ASSIGN(LogRow row, row_of(ack.log, changed));
+    row.state.acknowledge(ack.acked);
+    changed[ack.log] = std::move(row);
+  }
+  for (const auto& [log, row] : changed) DUNLIN_TRY(write_row(row));
+  DUNLIN_TRY(transaction.commit());
+  for (auto& [log, row] : changed) rows_[log] = std::move(row);
+  return outcomes;
+}
+
+Result<WriteOutcome> LogStore::store_segment(const SegmentRecord& segment,
+                                                  std::map<LogId, LogRow>& changed) {
+  const SegmentInfo& info = segment.info;
+  DUNLIN_ASSIGN(LogRow row, row_of(info.log, changed));
+  const LogState::Fit fit = row.state.fit(info);
+  std::optional<Seq> difference;
+  if (fit == LogState::Fit::fork) {
+    // An end does not join: the entry before this segment, or its own last one, has two hashes.
+    const Hash* left = row.state.hash_after(info.first - 1);
+    difference = left != nullptr && *left != info.before ? info.first - 1 : info.last;
+  } else if (fit != LogState::Fit::fresh) {
+    DUNLIN_ASSIGN(difference, first_difference(row, segment));
+  }
+  if (difference) {
+    insert_fork_.bind(1, row.id).bind(2, stored(*difference)).bind(3, ByteView(info.after));
+    insert_fork_.bind(4, ByteView(*segment.bytes)).bind(5, stored(kForksKeptPerLog));
+    DUNLIN_TRY(insert_fork_.run());
+    return WriteOutcome{WriteOutcome::Kind::fork, *difference};
+  }
+  if (fit == LogState::Fit::covered) return WriteOutcome{WriteOutcome::Kind::duplicate};
+
+  const Bytes streams = encode_stream_ids(info.streams);
+  insert_segment_.bind(1, row.id).bind(2, stored(info.first)).bind(3, stored(info.last));
+  insert_segment_.bind(4, info.time_min).bind(5, info.time_max).bind(6, stored(info.readings));
+  insert_segment_.bind(7, ByteView(streams)).bind(8, ByteView(*segment.bytes));
+  DUNLIN_TRY(insert_segment_.run());
+  row.state.admit(info);
+  row.bytes += segment.bytes->size();
+  row.segments += 1;
+  changed[info.log] = std::move(row);
+  DUNLIN_TRY(apply_control(segment, changed));
+  return WriteOutcome{};
+}
+
+// Compares a segment entry by entry with what is stored of the same sequence numbers.
+Result<std::optional<Seq>> LogStore::first_difference(const LogRow& row, const SegmentRecord& segment) {
+  const SegmentInfo& info = segment.info;
+  DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*segment.bytes));
+  DUNLIN_ASSIGN(const std::vector<Hash> hashes, entry_hashes(header));
+  const Seq earliest = info.first > kSegmentEntriesMax ? info.first - kSegmentEntriesMax : 1;
+  select_overlapping_.bind(1, row.id).bind(2, stored(earliest)).bind(3, stored(info.last));
+  select_overlapping_.bind(4, stored(info.first));
+  std::optional<Seq> difference;
+  while (true) {
+    DUNLIN_ASSIGN(const bool more, select_overlapping_.step());
+    if (!more) return difference;
+    const ByteView body = select_overlapping_.blob(2);
+    if (std::equal(body.begin(), body.end(), segment.bytes->begin(), segment.bytes->end())) continue;
+    const Result<SegmentHeader> other = parse_segment(body);
+    if (!other.ok()) return select_overlapping_.reset(), as_corrupt(other.error());
+    const Result<std::vector<Hash>> others = entry_hashes(*other);
+    if (!others.ok()) return select_overlapping_.reset(), as_corrupt(others.error());
+    for (Seq seq = std::max(info.first, other->first); seq <= std::min(info.last, other->last); ++seq) {
+      if (hashes[seq - info.first] != (*others)[seq - other->first]) {
+        difference = difference ? std::min(*difference, seq) : seq;
+        break;
+      }
+    }
+  }
+}
+
+Result<void> LogStore::apply_control(const SegmentRecord& segment, std::map<LogId, LogRow>& changed) {
+  const LogId& log = segment.info.log;
+  for (const Entry& entry : segment.control) {
+    for (const Op& op : entry.ops) {
+      if (const auto* open = std::get_if<Open>(&op)) {
+        insert_node_.bind(1, ByteView(log.node.bytes)).bind(2, ByteView(open->public_key));
+        insert_node_.bind(3, std::string_view(open->name));
+        DUNLIN_TRY(insert_node_.run());
+      } else if (const auto* define = std::get_if<Define>(&op)) {
+        Bytes definition;
+        CborWriter writer(definition);
+        encode_op(writer, op);
+        insert_stream_.bind(1, ByteView(log.node.bytes)).bind(2, stored(log.epoch.value));
+        insert_stream_.bind(3, stored(define->id)).bind(4, stored(define->version));
+        insert_stream_.bind(5, std::string_view(define->schema.name)).bind(6, ByteView(definition));
+        DUNLIN_TRY(insert_stream_.run());
+      } else if (const auto* lost = std::get_if<Lost>(&op)) {
+        const LogId target{log.node, log.epoch, lost->track};
+        DUNLIN_ASSIGN(LogRow row, row_of(target, changed));
+        row.state.declare_lost(entry.seq, lost->ranges);
+        changed[target] = std::move(row);
+      }
+    }
+  }
+  return {};
+}
+
+Result<void> LogStore::delete_segments(const Release& release, std::map<LogId, LogRow>& changed) {
+  DUNLIN_ASSIGN(LogRow row, row_of(release.log, changed));
+  delete_range_.bind(1, row.id).bind(2, stored(release.interval.first));
+  delete_range_.bind(3, stored(release.interval.last));
+  while (true) {
+    DUNLIN_ASSIGN(const bool more, delete_range_.step());
+    if (!more) break;
+    row.bytes -= loaded(delete_range_.integer(0));
+    row.segments -= 1;
+  }
+  row.state.release(release.interval, release.before, release.after);
+  changed[release.log] = std::move(row);
+  return {};
+}
+
+Result<std::vector<StoredSegment>> LogStore::read(const LogId& log, Interval wanted,
+                                                     std::uint64_t bytes_max) {
+  std::vector<StoredSegment> found;
+  const auto row = rows_.find(log);
+  if (row == rows_.end()) return found;
+  const Seq earliest = wanted.first > kSegmentEntriesMax ? wanted.first - kSegmentEntriesMax : 1;
+  select_newest_.bind(1, row->second.id).bind(2, stored(earliest)).bind(3, stored(wanted.last));
+  select_newest_.bind(4, stored(wanted.first));
+  std::uint64_t total = 0;
+  while (true) {
+    DUNLIN_ASSIGN(const bool more, select_newest_.step());
+    if (!more) return found;
+    const ByteView body = select_newest_.blob(2);
+    total += body.size();
+    if (!found.empty() && total > bytes_max) {
+      select_newest_.reset();
+      return found;
+    }
+    found.push_back({{loaded(select_newest_.integer(0)), loaded(select_newest_.integer(1))},
+                     Bytes(body.begin(), body.end())});
+  }
+}
+
+Result<std::vector<OldSegment>> LogStore::oldest(const LogId& log, std::uint64_t bytes_min) {
+  const auto row = rows_.find(log);
+  if (row == rows_.end()) return std::vector<OldSegment>{};
+  return collect_oldest(row->second, bytes_min, std::nullopt);
+}
+
+Result<std::vector<OldSegment>> LogStore::older_than(const LogId& log, UtcMicros before) {
+  const auto row = rows_.find(log);
+  if (row == rows_.end()) return std::vector<OldSegment>{};
+  return collect_oldest(row->second, ~std::uint64_t{0}, before);
+}
+
+Result<std::vector<OldSegment>> LogStore::collect_oldest(const LogRow& row, std::uint64_t bytes_min,
+                                                               std::optional<UtcMicros> before) {
+  constexpr std::size_t kOldestMax = 4096;
+  std::vector<OldSegment> found;
+  std::uint64_t total = 0;
+  select_oldest_.bind(1, row.id);
+  while (true) {
+    DUNLIN_ASSIGN(const bool more, select_oldest_.step());
+    if (!more) break;
+    const Interval interval{loaded(select_oldest_.integer(0)), loaded(select_oldest_.integer(1))};
+    const bool young = before && (select_oldest_.integer(4) < select_oldest_.integer(3) ||
+                                  select_oldest_.integer(4) >= *before);
+    const Result<SegmentHeader> header = parse_segment(select_oldest_.blob(5));
+    if (!header.ok()) return select_oldest_.reset(), as_corrupt(header.error());
+    // The hash after a segment stands in its successor's header, or at the end of its run.
+    if (!found.empty() && found.back().release.interval.last + 1 == interval.first) {
+      found.back().release.after = header->before;
+    }
+    if (young || total >= bytes_min || found.size() == kOldestMax) {
+      select_oldest_.reset();
+      break;
+    }
+    OldSegment item{{row.state.id(), interval, header->before, {}},
+                loaded(select_oldest_.integer(2)), select_oldest_.blob(5).size()};
+    if (const Hash* after = row.state.hash_after(interval.last)) item.release.after = *after;
+    total += item.bytes;
+    found.push_back(std::move(item));
+  }
+  return found;
+}
+
+Result<std::vector<OldSegment>> LogStore::first_arrived(std::uint64_t bytes_min) {
+  // How much of each log that is; then the oldest of each log by that much, since what leaves a log
+  // leaves it from the front.
+  std::map<std::int64_t, std::uint64_t> shares;
+  std::uint64_t total = 0;
+  while (total < bytes_min) {
+    DUNLIN_ASSIGN(const bool more, select_first_arrived_.step());
+    if (!more) break;
+    shares[select_first_arrived_.integer(0)] += loaded(select_first_arrived_.integer(3));
+    total += loaded(select_first_arrived_.integer(3));
+  }
+  select_first_arrived_.reset();
+  std::vector<OldSegment> found;
+  for (const auto& [log, row] : rows_) {
+    const auto share = shares.find(row.id);
+    if (share == shares.end()) continue;
+    DUNLIN_ASSIGN(std::vector<OldSegment> old, collect_oldest(row, share->second, std::nullopt));
+    std::move(old.begin(), old.end(), std::back_inserter(found));
+  }
+  return found;
+}
+
+std::vector<LogId> LogStore::logs() const {
+  std::vector<LogId> logs;
+  for (const auto& [log, row] : rows_) {
+    if (row.segments > 0) logs.push_back(log);
+  }
+  return logs;
+}
+
+Result<std::uint64_t> LogStore::note_boot(std::string_view boot_id) {
+  DUNLIN_ASSIGN(Statement select, db_.prepare("SELECT value FROM meta WHERE key = ?1"));
+  const auto read = [&](std::string_view key) -> Result<std::string> {
+    DUNLIN_ASSIGN(const bool known, select.bind(1, key).step());
+    std::string value = known ? std::string(select.text(0)) : "";
+    select.reset();
+    return value;
+  };
+  DUNLIN_ASSIGN(const std::string last_id, read("boot_id"));
+  DUNLIN_ASSIGN(const std::string last_number, read("boot"));
+  std::uint64_t number = last_number.empty() ? 0 : std::stoull(last_number);
+  if (last_id == boot_id) return number;
+  number += 1;
+  const std::string text = std::to_string(number);
+  DUNLIN_ASSIGN(Statement upsert, db_.prepare("INSERT INTO meta(key, value) VALUES(?1, ?2)"
+                                              " ON CONFLICT(key) DO UPDATE SET value = excluded.value"));
+  DUNLIN_ASSIGN(Transaction transaction, Transaction::begin(db_));
+  DUNLIN_TRY(upsert.bind(1, std::string_view("boot_id")).bind(2, boot_id).run());
+  DUNLIN_TRY(upsert.bind(1, std::string_view("boot")).bind(2, std::string_view(text)).run());
+  DUNLIN_TRY(transaction.commit());
+  return number;
+}
+
+Result<LogStore::Usage> LogStore::usage() {
+  DUNLIN_ASSIGN(const std::int64_t pages, db_.query_integer("PRAGMA page_count"));
+  DUNLIN_ASSIGN(const std::int64_t free_pages, db_.query_integer("PRAGMA freelist_count"));
+  DUNLIN_ASSIGN(const std::int64_t page_size, db_.query_integer("PRAGMA page_size"));
+  Usage usage;
+  usage.bytes = loaded((pages - free_pages) * page_size);
+  for (const auto& [log, row] : rows_) {
+    usage.segments += row.segments;
+    usage.segment_bytes += row.bytes;
+  }
+  return usage;
+}
+
+Result<std::uint64_t> LogStore::fork_count() {
+  DUNLIN_ASSIGN(const std::int64_t count, db_.query_integer("SELECT count(*) FROM forks"));
+  return loaded(count);
+}
+
+std::uint64_t LogStore::log_bytes(const LogId& log) const {
+  const auto row = rows_.find(log);
+  return row == rows_.end() ? 0 : row->second.bytes;
+}
+
+}  // namespace dunlin::storage

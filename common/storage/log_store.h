@@ -1,0 +1,129 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/log/log_state.h"
+#include "common/log/stored.h"
+#include "common/storage/sqlite.h"
+
+namespace dunlin::storage {
+
+// The append-only log of one node in one SQLite file: its own logs and those it replicates.
+// WAL with synchronous=FULL: what commit() returned is on the disk. Not thread-safe: one thread owns
+// it. The tables are described in common/doc/log_format.md.
+class LogStore {
+ public:
+  struct Options {
+    std::string path;
+    Epoch fresh_epoch;  // random; taken when the file is new
+    std::uint64_t cache_bytes = 512 * 1024;
+    std::uint64_t wal_bytes_max = 4 * 1024 * 1024;
+  };
+
+  // What a damaged database left behind.
+  struct Salvage {
+    std::string set_aside;  // where the damaged file lies now
+    std::string reason;
+    std::uint64_t segments = 0;
+    std::uint64_t entries = 0;
+    std::uint64_t refused = 0;  // segments that did not verify any more
+  };
+
+  struct KnownNode {
+    NodeId node;
+    Bytes public_key;
+    std::string name;
+  };
+
+  // Everything the replica starts from.
+  struct Contents {
+    Epoch epoch;  // of this database, drawn when it was created
+    std::vector<LogState> logs;
+    std::vector<KnownNode> nodes;
+    std::vector<Define> own_streams;  // of this epoch
+    std::vector<Lost> own_lost;       // the newest of each track of this epoch
+    Hlc own_hlc;                      // the latest in this epoch
+  };
+
+  // Opens or creates the file, migrates its schema and checks it. A damaged file is renamed to
+  // "<path>.damaged-<UTC>" with its -wal and -shm, never overwritten; what still verifies in it is
+  // copied into a fresh file under its old epochs (`salvage` says how much).
+  // `unsupported` when a newer version wrote it.
+  static Result<LogStore> open(const Options& options, const NodeId& node, Verifier& verifier,
+                               std::optional<Salvage>* salvage);
+
+  Result<Contents> load();
+
+  // One transaction: stores segments and the version vector that claims them, applies Open, Define
+  // and Lost of track 0, notes acks, deletes what is released. Segments that are held already are `duplicate`;
+  // a second branch is kept as evidence and reported as `fork`. An error changes nothing.
+  Result<std::vector<WriteOutcome>> commit(std::span<const SegmentRecord> segments,
+                                      std::span<const Release> releases,
+                                      std::span<const Acked> acks);
+
+  // Whole stored segments that hold entries of `wanted`, newest first, at most `bytes_max` but at
+  // least one. O(log n + answer).
+  Result<std::vector<StoredSegment>> read(const LogId& log, Interval wanted, std::uint64_t bytes_max);
+
+  // The oldest stored segments of a log up to `bytes_min` bytes in sum (at least one).
+  Result<std::vector<OldSegment>> oldest(const LogId& log, std::uint64_t bytes_min);
+  // The same, for segments whose newest reading is older than `before`.
+  Result<std::vector<OldSegment>> older_than(const LogId& log, UtcMicros before);
+
+  // The segments that arrived first, of any data track, up to `bytes_min` bytes in sum.
+  Result<std::vector<OldSegment>> first_arrived(std::uint64_t bytes_min);
+  // Every log with segments.
+  std::vector<LogId> logs() const;
+
+  // Counts the boots of this machine that the database has seen; the same number for the same id.
+  Result<std::uint64_t> note_boot(std::string_view boot_id);
+
+  struct Usage {
+    std::uint64_t bytes = 0;          // of the database that hold something
+    std::uint64_t segments = 0;
+    std::uint64_t segment_bytes = 0;
+  };
+  Result<Usage> usage();
+  Result<std::uint64_t> fork_count();
+  // Bytes of the stored segments of a log; 0 for an unknown one.
+  std::uint64_t log_bytes(const LogId& log) const;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  struct LogRow {
+    std::int64_t id = 0;
+    LogState state;
+    std::uint64_t bytes = 0;
+    std::uint64_t segments = 0;
+  };
+
+  LogStore(Connection db, std::string path) : db_(std::move(db)), path_(std::move(path)) {}
+  Result<void> prepare();
+  Result<void> create_identity(const NodeId& node, Epoch fresh_epoch);
+  Result<void> load_rows();
+  Result<LogRow> row_of(const LogId& log, std::map<LogId, LogRow>& changed);
+  Result<WriteOutcome> store_segment(const SegmentRecord& segment, std::map<LogId, LogRow>& changed);
+  Result<std::optional<Seq>> first_difference(const LogRow& row, const SegmentRecord& segment);
+  Result<void> apply_control(const SegmentRecord& segment, std::map<LogId, LogRow>& changed);
+  Result<void> delete_segments(const Release& release, std::map<LogId, LogRow>& changed);
+  Result<std::vector<OldSegment>> collect_oldest(const LogRow& row, std::uint64_t bytes_min,
+                                             std::optional<UtcMicros> before);
+  Result<void> write_row(const LogRow& row);
+
+  Connection db_;
+  std::string path_;
+  NodeId node_;
+  Epoch epoch_;
+  std::map<LogId, LogRow> rows_;  // what is committed
+
+  Statement insert_segment_, insert_log_, update_log_, insert_node_, insert_stream_, insert_fork_;
+  Statement select_overlapping_, select_newest_, select_oldest_, delete_range_;
+  Statement select_first_arrived_;
+};
+
+}  // namespace dunlin::storage

@@ -1,0 +1,229 @@
+#include "common/telemetry/metrics.h"
+
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+namespace dunlin::telemetry {
+
+namespace {
+
+using prometheus::MetricType;
+using Labels = std::vector<prometheus::ClientMetric::Label>;
+
+constexpr auto kGauge = MetricType::Gauge;
+constexpr auto kCounter = MetricType::Counter;
+
+struct Threshold {
+  const char* label;
+  Duration lag;
+};
+constexpr std::array<Threshold, 3> kThresholds{{{"10s", std::chrono::seconds(10)},
+                                                {"60s", std::chrono::seconds(60)},
+                                                {"600s", std::chrono::seconds(600)}}};
+
+const prometheus::Histogram::BucketBoundaries kLatencySeconds{
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600};
+
+double seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+// The family at the end of a page; samples appear in the order they are added. Only until the next
+// family begins.
+class Family {
+ public:
+  explicit Family(prometheus::MetricFamily& family) : family_(family) {}
+
+  template <typename T>
+  Family& add(T value, Labels labels = {}) {
+    prometheus::ClientMetric metric;
+    metric.label = std::move(labels);
+    (family_.type == kCounter ? metric.counter.value : metric.gauge.value) =
+        static_cast<double>(value);
+    family_.metric.push_back(std::move(metric));
+    return *this;
+  }
+  Family& add_all(const char* label, const std::vector<Snapshot::Total>& totals) {
+    for (const auto& [value, total] : totals) add(total, {{label, value}});
+    return *this;
+  }
+
+ private:
+  prometheus::MetricFamily& family_;
+};
+
+class Page {
+ public:
+  Family family(MetricType type, const char* name, const char* help) {
+    families_.push_back({name, help, type, {}});
+    return Family(families_.back());
+  }
+  void append(std::vector<prometheus::MetricFamily> families) {
+    std::move(families.begin(), families.end(), std::back_inserter(families_));
+  }
+  std::string text() const {
+    std::ostringstream out;
+    prometheus::TextSerializer().Serialize(out, families_);
+    return std::move(out).str();
+  }
+
+ private:
+  std::vector<prometheus::MetricFamily> families_;
+};
+
+struct CellLag {
+  std::uint64_t entries_max = 0;
+  Duration max{0};
+  std::array<std::uint64_t, kThresholds.size()> lagging{};
+};
+
+void add_cells(Page& page, const std::vector<Snapshot::Node>& nodes) {
+  std::map<std::string, CellLag> cells;
+  for (const auto& node : nodes) {
+    CellLag& cell = cells[node.cell];
+    cell.entries_max = std::max(cell.entries_max, node.lag_entries);
+    cell.max = std::max(cell.max, node.lag);
+    for (std::size_t i = 0; i < kThresholds.size(); ++i) {
+      if (node.lag > kThresholds[i].lag) ++cell.lagging[i];
+    }
+  }
+  auto entries_max = page.family(kGauge, "dunlin_lag_entries_max",
+                                 "Entries missing here of the node furthest behind, by cell.");
+  for (const auto& [name, cell] : cells) entries_max.add(cell.entries_max, {{"cell", name}});
+  auto seconds_max = page.family(kGauge, "dunlin_lag_seconds_max",
+                                 "Age of the oldest entry known of and missing here, by cell.");
+  for (const auto& [name, cell] : cells) seconds_max.add(seconds(cell.max), {{"cell", name}});
+  auto lagging = page.family(kGauge, "dunlin_nodes_lagging",
+                             "Nodes whose log is behind by more than the threshold, by cell.");
+  for (const auto& [name, cell] : cells) {
+    for (std::size_t i = 0; i < kThresholds.size(); ++i) {
+      lagging.add(cell.lagging[i], {{"cell", name}, {"threshold", kThresholds[i].label}});
+    }
+  }
+}
+
+void add_peers(Page& page, const std::vector<Snapshot::Node>& nodes) {
+  std::map<std::pair<std::string, std::string>, std::uint64_t> peers;
+  for (const auto& node : nodes) {
+    for (const char* state : {"up", "stale", "down"}) peers[{node.role, state}];
+    ++peers[{node.role, node.state}];
+  }
+  auto family = page.family(kGauge, "dunlin_peers", "Other nodes known, by role and state.");
+  for (const auto& [key, count] : peers) {
+    family.add(count, {{"role", key.first}, {"state", key.second}});
+  }
+}
+
+void add_nodes(Page& page, const std::vector<Snapshot::Node>& nodes, std::size_t nodes_max) {
+  std::vector<const Snapshot::Node*> listed;
+  listed.reserve(nodes.size());
+  for (const auto& node : nodes) listed.push_back(&node);
+  const auto by_id = [](const auto* a, const auto* b) { return a->node < b->node; };
+  std::sort(listed.begin(), listed.end(), by_id);
+  listed.resize(std::min(listed.size(), nodes_max));
+
+  auto lag = page.family(kGauge, "dunlin_node_lag_seconds",
+                         "Age of the oldest entry of the node known of and missing here.");
+  for (const auto* node : listed) lag.add(seconds(node->lag), {{"node", node->node}});
+  auto last_seen = page.family(kGauge, "dunlin_node_last_seen_timestamp_seconds",
+                               "When the node was last heard of, as Unix time.");
+  for (const auto* node : listed) {
+    if (node->last_seen > 0) {
+      last_seen.add(seconds(Duration(node->last_seen)), {{"node", node->node}});
+    }
+  }
+  page.family(kGauge, "dunlin_nodes_unlisted", "Nodes without series of their own.")
+      .add(nodes.size() - listed.size());
+}
+
+void add_traffic(Page& page, const Snapshot& s) {
+  page.family(kCounter, "dunlin_entries_total", "Log entries, by direction.")
+      .add_all("direction", s.entries);
+  page.family(kCounter, "dunlin_readings_total", "Readings in those entries, by direction.")
+      .add_all("direction", s.readings);
+  auto bytes = page.family(kCounter, "dunlin_bytes_total",
+                           "Message payload bytes, by direction, lane and kind of message.");
+  for (const auto& b : s.bytes) {
+    bytes.add(b.total, {{"direction", b.direction}, {"lane", b.lane}, {"message", b.message}});
+  }
+  page.family(kCounter, "dunlin_gossip_rounds_total", "Gossip rounds, by how they ended.")
+      .add_all("result", s.gossip_rounds);
+  page.family(kGauge, "dunlin_broker_connected", "1 while connected to the broker.")
+      .add(s.broker_connected);
+}
+
+void add_storage(Page& page, const Snapshot& s) {
+  page.family(kGauge, "dunlin_log_bytes", "Size of the log on disk.").add(s.log_bytes);
+  page.family(kGauge, "dunlin_log_entries", "Entries held, of all logs.").add(s.log_entries);
+  if (s.disk_free_bytes) {
+    page.family(kGauge, "dunlin_disk_free_bytes", "Free space where the log is stored.")
+        .add(*s.disk_free_bytes);
+  }
+  page.family(kCounter, "dunlin_bytes_written_total", "Bytes handed to the disk: flash wear.")
+      .add(s.bytes_written);
+  page.family(kGauge, "dunlin_store_writable", "1 while the store takes writes.")
+      .add(s.store_writable);
+}
+
+void add_trouble(Page& page, const Snapshot& s) {
+  page.family(kGauge, "dunlin_oldest_gap_age_seconds",
+              "Time since the oldest gap in any log was first seen; 0 without gaps.")
+      .add(seconds(s.oldest_gap_age));
+  page.family(kCounter, "dunlin_lost_entries_total",
+              "Entries given up before anyone else had them, by overflow policy.")
+      .add_all("policy", s.lost_entries);
+  page.family(kCounter, "dunlin_forks_total", "Logs seen with two different histories.")
+      .add(s.forks);
+  page.family(kCounter, "dunlin_messages_refused_total", "Messages refused, by reason.")
+      .add_all("reason", s.messages_refused);
+  page.family(kCounter, "dunlin_readings_refused_total", "Readings refused, by reason.")
+      .add_all("reason", s.readings_refused);
+  page.family(kCounter, "dunlin_input_errors_total", "Errors while reading inputs, by input.")
+      .add_all("input", s.input_errors);
+}
+
+}  // namespace
+
+struct Metrics::Impl {
+  MetricsOptions options;
+  prometheus::Registry registry;
+  prometheus::Histogram& latency = prometheus::BuildHistogram()
+                                       .Name("dunlin_replication_latency_seconds")
+                                       .Help("Time from the append at the origin to durable here.")
+                                       .Register(registry)
+                                       .Add({}, kLatencySeconds);
+};
+
+Metrics::Metrics(MetricsOptions options) : impl_(std::make_unique<Impl>()) {
+  impl_->options = std::move(options);
+}
+Metrics::~Metrics() = default;
+
+void Metrics::observe_replication_latency(Duration latency) {
+  impl_->latency.Observe(std::max(seconds(latency), 0.0));
+}
+
+std::string Metrics::render(const Snapshot& snapshot) const {
+  const MetricsOptions& options = impl_->options;
+  Page page;
+  page.family(kGauge, "dunlin_build_info", "Always 1; the labels say what runs.")
+      .add(1, {{"version", options.version}, {"revision", options.revision}});
+  add_peers(page, snapshot.nodes);
+  add_cells(page, snapshot.nodes);
+  add_nodes(page, snapshot.nodes, options.nodes_max);
+  page.append(impl_->registry.Collect());
+  add_traffic(page, snapshot);
+  add_storage(page, snapshot);
+  add_trouble(page, snapshot);
+  return page.text();
+}
+
+}  // namespace dunlin::telemetry

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/time.h"
+
+namespace dunlin::telemetry {
+
+// What a program knows of itself at one instant, as plain values: the scrape fills one in,
+// `Metrics` turns it into text. Totals count since the start of the process. Every label value must
+// come from a set that the program bounds (reasons, message kinds, configured inputs), never from
+// foreign text.
+struct Snapshot {
+  struct Node {
+    std::string node;  // 32 hex digits
+    std::string cell;
+    std::string role;   // "agent", "gateway"
+    std::string state;  // "up", "stale", "down"
+    std::uint64_t lag_entries = 0;
+    Duration lag{0};
+    UtcMicros last_seen = 0;  // 0 = never
+  };
+  struct Total {
+    std::string label;
+    std::uint64_t total = 0;
+  };
+  struct MessageBytes {
+    std::string direction;
+    std::string lane;
+    std::string message;
+    std::uint64_t total = 0;
+  };
+
+  std::vector<Node> nodes;  // every node known, itself left out
+  Duration oldest_gap_age{0};
+
+  std::vector<Total> entries;   // by direction: "appended", "received", "sent"
+  std::vector<Total> readings;  // by direction
+  std::vector<MessageBytes> bytes;
+  std::vector<Total> gossip_rounds;  // by result
+
+  std::uint64_t log_bytes = 0;
+  std::uint64_t log_entries = 0;
+  std::optional<std::uint64_t> disk_free_bytes;
+  std::uint64_t bytes_written = 0;
+
+  std::vector<Total> lost_entries;  // by policy
+  std::uint64_t forks = 0;
+  std::vector<Total> messages_refused;  // by reason
+  std::vector<Total> readings_refused;  // by reason
+  std::vector<Total> input_errors;      // by input
+
+  bool broker_connected = false;
+  bool store_writable = false;
+};
+
+}  // namespace dunlin::telemetry

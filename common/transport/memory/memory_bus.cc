@@ -1,0 +1,310 @@
+#include "common/transport/memory/memory_bus.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/transport/topic_filter.h"
+
+namespace dunlin {
+namespace {
+
+constexpr Duration kReconnectDelayMax = std::chrono::seconds(1);
+
+bool wants(const std::vector<Transport::Subscription>& subscriptions, std::string_view topic) {
+  return std::ranges::any_of(subscriptions, [topic](const Transport::Subscription& subscription) {
+    return topic_matches(subscription.filter, topic);
+  });
+}
+
+}  // namespace
+
+MemoryBus::MemoryBus(std::uint64_t seed, Faults faults) : random_(seed), faults_(faults) {}
+
+std::shared_ptr<MemoryBus> MemoryBus::named(const std::string& name) {
+  static std::mutex mutex;
+  static std::map<std::string, std::weak_ptr<MemoryBus>> buses;
+  const std::lock_guard lock(mutex);
+  std::shared_ptr<MemoryBus> bus = buses[name].lock();
+  if (!bus) {
+    bus = std::make_shared<MemoryBus>(0);
+    buses[name] = bus;
+  }
+  return bus;
+}
+
+Instant MemoryBus::now() const {
+  const std::lock_guard lock(mutex_);
+  return now_;
+}
+
+void MemoryBus::advance_to(Instant now) {
+  const std::lock_guard lock(mutex_);
+  now_ = std::max(now_, now);
+}
+
+std::size_t MemoryBus::pending() const {
+  const std::lock_guard lock(mutex_);
+  return events_.size();
+}
+
+std::optional<Instant> MemoryBus::next_deadline() const {
+  const std::lock_guard lock(mutex_);
+  if (events_.empty()) return std::nullopt;
+  return events_.top().due;
+}
+
+bool MemoryBus::run_one() {
+  const std::lock_guard lock(mutex_);
+  if (events_.empty() || events_.top().due > now_) return false;
+  const Event event = events_.top();
+  events_.pop();
+  happen(event);
+  return true;
+}
+
+void MemoryBus::run_until(Instant end) {
+  const std::lock_guard lock(mutex_);
+  while (!events_.empty() && events_.top().due <= end) {
+    now_ = std::max(now_, events_.top().due);
+    run_one();
+  }
+  advance_to(end);
+}
+
+void MemoryBus::set_faults(Faults faults) {
+  const std::lock_guard lock(mutex_);
+  faults_ = faults;
+}
+
+void MemoryBus::set_faults(const std::string& client_id, Faults faults) {
+  const std::lock_guard lock(mutex_);
+  clients_[client_id].faults = faults;
+}
+
+void MemoryBus::partition(const std::string& client_id) {
+  const std::lock_guard lock(mutex_);
+  clients_[client_id].partitioned = true;
+}
+
+void MemoryBus::heal(const std::string& client_id) {
+  const std::lock_guard lock(mutex_);
+  Client& client = clients_[client_id];
+  client.partitioned = false;
+  if (client.events && !client.connected) push_connect(client_id, client);
+}
+
+void MemoryBus::break_link(const std::string& client_id) {
+  const std::lock_guard lock(mutex_);
+  Client& client = clients_[client_id];
+  if (!client.connected) return;
+  end_session(client, true);
+  tell_disconnected(client_id, "the connection broke");
+}
+
+void MemoryBus::kill(const std::string& client_id) {
+  const std::lock_guard lock(mutex_);
+  Client& client = clients_[client_id];
+  client.events = nullptr;
+  end_session(client, true);
+}
+
+void MemoryBus::stop_broker() {
+  const std::lock_guard lock(mutex_);
+  broker_up_ = false;
+  std::vector<std::string> cut_off;
+  for (auto& [client_id, client] : clients_) {
+    if (client.connected) cut_off.push_back(client_id);
+    end_session(client, false);
+  }
+  for (const std::string& client_id : cut_off) tell_disconnected(client_id, "the broker died");
+}
+
+void MemoryBus::start_broker() {
+  const std::lock_guard lock(mutex_);
+  broker_up_ = true;
+  for (const auto& [client_id, client] : clients_) {
+    if (client.events && !client.connected) push_connect(client_id, client);
+  }
+}
+
+void MemoryBus::forget_retained() {
+  const std::lock_guard lock(mutex_);
+  retained_.clear();
+}
+
+MemoryBus::Counters MemoryBus::counters() const {
+  const std::lock_guard lock(mutex_);
+  return counters_;
+}
+
+Result<void> MemoryBus::attach(const std::string& client_id, TransportEvents& events,
+                               std::vector<Transport::Subscription> subscriptions, Will will) {
+  const std::lock_guard lock(mutex_);
+  Client& client = clients_[client_id];
+  // A broker lets the newcomer take over and publishes the will of the one it throws out.
+  TransportEvents* const evicted = std::exchange(client.events, nullptr);
+  end_session(client, true);
+  client.events = &events;
+  client.subscriptions = std::move(subscriptions);
+  client.will = std::move(will);
+  push_connect(client_id, client);
+  if (evicted) {
+    evicted->on_disconnected({Errc::not_connected, "another client took over " + client_id});
+  }
+  return {};
+}
+
+void MemoryBus::detach(const std::string& client_id, TransportEvents& events, bool graceful) {
+  const std::lock_guard lock(mutex_);
+  const auto found = clients_.find(client_id);
+  if (found == clients_.end() || found->second.events != &events) return;
+  Client& client = found->second;
+  client.events = nullptr;
+  if (graceful) {
+    client.connected = false;  // what is on its way up still arrives, as ahead of a DISCONNECT
+  } else {
+    end_session(client, true);
+  }
+}
+
+Result<void> MemoryBus::publish(const TransportOptions& sender, const TransportEvents* events,
+                                const std::string& topic, ByteView payload,
+                                PublishOptions options) {
+  const std::lock_guard lock(mutex_);
+  const auto found = clients_.find(sender.client_id);
+  if (found == clients_.end() || found->second.events != events || !found->second.connected) {
+    return {Errc::not_connected, "memory bus"};
+  }
+  if (!is_valid_topic(topic)) return {Errc::invalid_argument, "topic '" + topic + "'"};
+  const std::size_t size = topic.size() + payload.size();
+  if (size > sender.in_flight_bytes_max) {
+    return {Errc::too_large, std::to_string(size) + " bytes for topic " + topic};
+  }
+  Client& client = found->second;
+  if (client.in_flight_bytes + size > sender.in_flight_bytes_max) {
+    return {Errc::backpressure, std::to_string(client.in_flight_bytes) + " bytes in flight"};
+  }
+  client.in_flight_bytes += size;
+  auto message = std::make_shared<Message>();
+  message->topic = topic;
+  message->payload.assign(payload.begin(), payload.end());
+  message->options = options;
+  if (options.expiry.count() > 0) message->expires = now_ + options.expiry;
+  ++counters_.published;
+  send({now_, 0, Kind::up, sender.client_id, client.session, std::move(message), false, size},
+       client);
+  return {};
+}
+
+void MemoryBus::push(Event event) {
+  event.order = next_order_++;
+  events_.push(std::move(event));
+}
+
+void MemoryBus::push_connect(const std::string& client_id, const Client& client) {
+  push({now_ + draw_delay(client.faults.value_or(faults_)), 0, Kind::connect, client_id,
+        client.session, nullptr, false, 0});
+}
+
+// Queues one crossing of a link, as often and as late as its faults say. A lost message is queued
+// too, without content, so that the sender's bytes in flight come down when they would have.
+void MemoryBus::send(Event event, const Client& link) {
+  const Faults faults = link.faults.value_or(faults_);
+  const bool lost = random_.unit() < faults.loss;
+  const bool twice = random_.unit() < faults.duplicate;
+  event.due = now_ + draw_delay(faults);
+  if (lost || link.partitioned) {
+    ++counters_.lost;
+    event.message.reset();
+    push(std::move(event));
+    return;
+  }
+  if (twice) {
+    ++counters_.duplicated;
+    Event copy = event;
+    copy.due = now_ + draw_delay(faults);
+    copy.counted_bytes = 0;
+    push(std::move(copy));
+  }
+  push(std::move(event));
+}
+
+Duration MemoryBus::draw_delay(const Faults& faults) {
+  if (faults.delay_max <= faults.delay_min) return faults.delay_min;
+  const auto spread = static_cast<std::uint64_t>((faults.delay_max - faults.delay_min).count());
+  return faults.delay_min + Duration(static_cast<Duration::rep>(random_.below(spread + 1)));
+}
+
+void MemoryBus::happen(const Event& event) {
+  Client& client = clients_[event.client_id];
+  if (event.session != client.session) {
+    if (event.message) ++counters_.lost;
+    return;
+  }
+  if (event.kind == Kind::connect) {
+    connect(event, client);
+    return;
+  }
+  client.in_flight_bytes -= event.counted_bytes;
+  if (!event.message) return;  // lost on the way
+  const bool expired = event.message->expires && *event.message->expires <= now_;
+  const bool unreachable = event.kind == Kind::down && !client.connected;
+  if (expired || unreachable || client.partitioned) {
+    ++counters_.lost;
+  } else if (event.kind == Kind::up) {
+    route(event.message);
+  } else {
+    ++counters_.delivered;
+    client.events->on_message(event.message->topic, event.message->payload, event.retained);
+  }
+}
+
+void MemoryBus::connect(const Event& event, Client& client) {
+  if (!client.events || client.connected || client.partitioned || !broker_up_) return;
+  client.connected = true;
+  for (const auto& [topic, message] : retained_) {
+    if (wants(client.subscriptions, topic))
+      send({now_, 0, Kind::down, event.client_id, client.session, message, true, 0}, client);
+  }
+  client.events->on_connected();
+}
+
+void MemoryBus::route(const std::shared_ptr<const Message>& message) {
+  if (message->options.retain) {
+    if (message->payload.empty()) {
+      retained_.erase(message->topic);
+    } else {
+      retained_[message->topic] = message;
+    }
+  }
+  for (const auto& [client_id, client] : clients_) {
+    if (!client.connected) continue;
+    if (wants(client.subscriptions, message->topic))
+      send({now_, 0, Kind::down, client_id, client.session, message, false, 0}, client);
+  }
+}
+
+void MemoryBus::end_session(Client& client, bool send_will) {
+  const bool was_connected = std::exchange(client.connected, false);
+  ++client.session;
+  client.in_flight_bytes = 0;
+  if (!was_connected || !send_will || client.will.topic.empty()) return;
+  auto message = std::make_shared<Message>();
+  message->topic = client.will.topic;
+  message->payload = client.will.payload;
+  message->options = client.will.options;
+  route(message);
+}
+
+void MemoryBus::tell_disconnected(const std::string& client_id, const char* why) {
+  Client& client = clients_[client_id];
+  if (!client.events) return;
+  if (!client.partitioned && broker_up_) {
+    const auto range = static_cast<std::uint64_t>(kReconnectDelayMax.count());
+    const Duration delay(static_cast<Duration::rep>(random_.below(range)));
+    push({now_ + delay, 0, Kind::connect, client_id, client.session, nullptr, false, 0});
+  }
+  client.events->on_disconnected({Errc::not_connected, why});
+}
+
+}  // namespace dunlin

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "dunlin/result.h"
+
+namespace dunlin {
+
+// Where a broker listens. `mqtt://host[:1883]` or `mqtts://host[:8883]`; an IPv6 address stands in
+// brackets. Credentials and paths are refused: they belong into other options.
+struct BrokerUrl {
+  std::string host;  // with its brackets
+  std::uint16_t port = 0;
+  bool tls = false;
+
+  static Result<BrokerUrl> parse(std::string_view text);
+  std::string address() const { return host + ":" + std::to_string(port); }
+};
+
+}  // namespace dunlin

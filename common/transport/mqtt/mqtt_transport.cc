@@ -1,0 +1,136 @@
+#include "common/transport/mqtt/mqtt_transport.h"
+
+#include <chrono>
+#include <utility>
+
+#include "common/transport/mqtt/backoff.h"
+#include "common/transport/mqtt/mqtt_session.h"
+#include "common/transport/topic_filter.h"
+
+namespace dunlin {
+namespace {
+
+// FNV-1a, so that nodes with the same seed do not reconnect in step.
+std::uint64_t hash(const std::string& text) {
+  std::uint64_t value = 0xcbf29ce484222325ULL;
+  for (const char c : text) value = (value ^ static_cast<std::uint8_t>(c)) * 0x100000001b3ULL;
+  return value;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Transport>> MqttTransport::make(TransportOptions options) {
+  DUNLIN_ASSIGN(BrokerUrl url, BrokerUrl::parse(options.url));
+  if (options.protocol != 4 && options.protocol != 5) {
+    return {Errc::invalid_argument,
+            "mqtt protocol " + std::to_string(options.protocol) + " is neither 5 nor 4 (3.1.1)"};
+  }
+  if (options.client_id.empty()) return {Errc::invalid_argument, "mqtt: the client id is empty"};
+  if (options.cert_file.empty() != options.key_file.empty()) {
+    return {Errc::invalid_argument, "mqtt: cert_file and key_file go together"};
+  }
+  return std::unique_ptr<Transport>(new MqttTransport(std::move(options), std::move(url)));
+}
+
+MqttTransport::MqttTransport(TransportOptions options, BrokerUrl url)
+    : options_(std::move(options)), url_(std::move(url)) {}
+
+MqttTransport::~MqttTransport() {
+  MqttTransport::stop(true);
+}
+
+Result<void> MqttTransport::start(TransportEvents& events, std::vector<Subscription> subscriptions,
+                                  Will will) {
+  if (events_) return {Errc::exists, "mqtt transport: already started"};
+  for (const Subscription& subscription : subscriptions) {
+    if (!is_valid_filter(subscription.filter)) {
+      return {Errc::invalid_argument, "topic filter '" + subscription.filter + "'"};
+    }
+  }
+  if (!will.topic.empty() && !is_valid_topic(will.topic)) {
+    return {Errc::invalid_argument, "will topic '" + will.topic + "'"};
+  }
+  events_ = &events;
+  subscriptions_ = std::move(subscriptions);
+  will_ = std::move(will);
+  try {
+    thread_ = std::thread(&MqttTransport::run, this);
+  } catch (const std::exception& exception) {
+    return {Errc::io, std::string("mqtt transport: ") + exception.what()};
+  }
+  return {};
+}
+
+Result<void> MqttTransport::publish(const std::string& topic, ByteView payload,
+                                    PublishOptions options) {
+  const std::shared_lock lock(session_mutex_);
+  if (!connected_) return {Errc::not_connected, url_.address()};
+  return connected_->publish(topic, payload, options);
+}
+
+void MqttTransport::stop(bool graceful) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!stopping_) graceful_ = graceful;
+    stopping_ = true;
+    wake_.notify_all();
+  }
+  {
+    const std::shared_lock lock(session_mutex_);
+    if (session_) session_->cancel();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+bool MqttTransport::stopping() {
+  const std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
+void MqttTransport::run() {
+  Backoff backoff(options_.seed ^ hash(options_.client_id));
+  while (!stopping()) {
+    Duration held{0};
+    const Error reason = hold_one_connection(held);
+    if (stopping()) return;
+    events_->on_disconnected(reason);
+    const Duration delay = backoff.next(held);
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, delay, [this] { return stopping_; });
+  }
+}
+
+// Connects and waits for the end. Returns why it came and how long the connection lasted.
+Error MqttTransport::hold_one_connection(Duration& held) {
+  MqttSession session(options_, url_, *events_);
+  {
+    const std::unique_lock lock(session_mutex_);
+    session_ = &session;
+  }
+  Error reason{Errc::closed, "stopped"};
+  // stop() sets stopping_ first and looks for the session then: one of the two sees the other.
+  if (!stopping()) {
+    if (const Result<void> connected = session.connect(subscriptions_, will_); !connected) {
+      reason = connected.error();
+    } else {
+      const auto since = std::chrono::steady_clock::now();
+      {
+        const std::unique_lock lock(session_mutex_);
+        connected_ = &session;
+      }
+      events_->on_connected();
+      reason = session.wait_until_lost();
+      held = std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now() - since);
+    }
+  }
+  {
+    const std::unique_lock lock(session_mutex_);
+    session_ = nullptr;
+    connected_ = nullptr;
+  }
+  const std::lock_guard lock(mutex_);
+  if (stopping_ && !graceful_) session.abandon();
+  return reason;
+}
+
+}  // namespace dunlin

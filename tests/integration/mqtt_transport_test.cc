@@ -1,0 +1,382 @@
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+
+#include "dunlin/transport.h"
+#include "tests/support/eventually.h"
+#include "tests/support/mosquitto.h"
+
+namespace dunlin {
+namespace {
+
+using test::eventually;
+using test::Mosquitto;
+
+// Collects what a transport reports, on whichever thread it does.
+class Peer final : public TransportEvents {
+ public:
+  ~Peer() override {
+    if (transport_) transport_->stop(true);
+  }
+
+  void start(TransportOptions options, std::vector<Transport::Subscription> subscriptions,
+             Will will = {}) {
+    auto transport = make_transport(std::move(options));
+    ASSERT_TRUE(transport.ok()) << transport.error().message();
+    transport_ = std::move(transport).value();
+    const Result<void> started =
+        transport_->start(*this, std::move(subscriptions), std::move(will));
+    ASSERT_TRUE(started.ok()) << started.error().message();
+  }
+
+  Transport& transport() { return *transport_; }
+  Result<void> say(const std::string& topic, std::string_view text, PublishOptions options = {}) {
+    return transport_->publish(topic, as_bytes(text), options);
+  }
+
+  void on_connected() override { ++connected_; }
+  void on_disconnected(const Error& reason) override {
+    const std::lock_guard lock(mutex_);
+    reasons_.push_back(reason.message());
+  }
+  void on_message(std::string_view topic, ByteView payload, bool retained) override {
+    const std::lock_guard lock(mutex_);
+    messages_.push_back(std::string(topic) + "=" + std::string(as_text(payload)) +
+                        (retained ? " retained" : ""));
+  }
+
+  bool connects(int times = 1) {
+    return eventually([&] { return connected_ >= times; });
+  }
+  bool hears(const std::string& message) {
+    return eventually([&] { return std::ranges::count(messages(), message) > 0; });
+  }
+  // The reason of the first failed or ended connection; empty when there comes none.
+  std::string disconnects() {
+    eventually([&] { return !reasons().empty(); });
+    return reasons().empty() ? "" : reasons().front();
+  }
+  std::vector<std::string> messages() {
+    const std::lock_guard lock(mutex_);
+    return messages_;
+  }
+  std::vector<std::string> reasons() {
+    const std::lock_guard lock(mutex_);
+    return reasons_;
+  }
+  int connected() const { return connected_; }
+
+ private:
+  std::atomic<int> connected_{0};
+  std::mutex mutex_;
+  std::vector<std::string> messages_;
+  std::vector<std::string> reasons_;
+  std::unique_ptr<Transport> transport_;
+};
+
+TransportOptions options_for(const Mosquitto& broker, const std::string& id, int protocol = 5) {
+  TransportOptions options;
+  options.url = broker.url();
+  options.client_id = id;
+  options.protocol = protocol;
+  return options;
+}
+
+const PublishOptions kRetained{.qos = 1, .retain = true};
+
+class MqttTransport : public testing::TestWithParam<int> {};
+INSTANTIATE_TEST_SUITE_P(Protocols, MqttTransport, testing::Values(5, 4), [](const auto& protocol) {
+  return protocol.param == 5 ? "Mqtt5" : "Mqtt311";
+});
+
+TEST_P(MqttTransport, DeliversInOrderAndKeepsRetainedMessages) {
+  DUNLIN_START_MOSQUITTO(broker);
+  Peer a;
+  a.start(options_for(*broker, "a", GetParam()), {{"n/+", 1}});
+  ASSERT_TRUE(a.connects());
+  std::vector<std::string> expected;
+  for (int i = 0; i < 200; ++i) {
+    expected.push_back("n/x=" + std::to_string(i));
+    ASSERT_TRUE(eventually([&] { return a.say("n/x", std::to_string(i), {.qos = 1}).ok(); }));
+  }
+  EXPECT_TRUE(eventually([&] { return a.messages().size() == expected.size(); }));
+  EXPECT_EQ(a.messages(), expected);
+
+  ASSERT_TRUE(a.say("state", "kept", kRetained).ok());
+  ASSERT_TRUE(a.say("empty", "").ok());
+  Peer b;
+  b.start(options_for(*broker, "b", GetParam()), {{"state", 1}, {"unused/#", 0}});
+  EXPECT_TRUE(b.hears("state=kept retained"));
+  EXPECT_EQ(a.reasons(), std::vector<std::string>{});
+}
+
+TEST_P(MqttTransport, OnlyAnUngracefulStopSendsTheWill) {
+  DUNLIN_START_MOSQUITTO(broker);
+  const Will will{"will", Bytes{'w'}, kRetained};
+  Peer watcher;
+  watcher.start(options_for(*broker, "watcher", GetParam()), {{"#", 1}});
+  ASSERT_TRUE(watcher.connects());
+  {
+    Peer graceful;
+    graceful.start(options_for(*broker, "graceful", GetParam()), {}, will);
+    ASSERT_TRUE(graceful.connects());
+    ASSERT_TRUE(graceful.say("farewell", "1").ok());
+    graceful.transport().stop(true);
+    EXPECT_EQ(graceful.say("farewell", "2").error().code, Errc::not_connected);
+  }
+  EXPECT_TRUE(watcher.hears("farewell=1"));
+  Peer rude;
+  rude.start(options_for(*broker, "rude", GetParam()), {}, will);
+  ASSERT_TRUE(rude.connects());
+  ASSERT_TRUE(rude.say("marker", "1").ok());
+  EXPECT_TRUE(watcher.hears("marker=1"));
+  EXPECT_EQ(watcher.messages(), (std::vector<std::string>{"farewell=1", "marker=1"}));
+  rude.transport().stop(false);
+  rude.transport().stop(true);
+  EXPECT_TRUE(watcher.hears("will=w"));
+  EXPECT_EQ(rude.reasons(), std::vector<std::string>{});
+}
+
+TEST_P(MqttTransport, ReconnectsAfterTheBrokerCrashed) {
+  DUNLIN_START_MOSQUITTO(broker);
+  Peer a;
+  a.start(options_for(*broker, "a", GetParam()), {{"x", 0}});
+  ASSERT_TRUE(a.connects());
+  broker->kill();
+  EXPECT_NE(a.disconnects(), "");
+  EXPECT_EQ(a.say("x", "1").error().code, Errc::not_connected);
+  ASSERT_TRUE(broker->restart().ok());
+  ASSERT_TRUE(a.connects(2));
+  ASSERT_TRUE(a.say("x", "2").ok());
+  EXPECT_TRUE(a.hears("x=2"));
+}
+
+TEST_P(MqttTransport, LogsInWithThePasswordOnly) {
+  DUNLIN_START_MOSQUITTO(broker, Mosquitto::Options{.username = "user", .password = "right"});
+  TransportOptions options = options_for(*broker, "a", GetParam());
+  options.username = "user";
+  options.password = "wrong";
+  Peer wrong;
+  wrong.start(options, {});
+  const std::string reason = wrong.disconnects();
+  EXPECT_TRUE(reason.find("uthori") != std::string::npos ||
+              reason.find("password") != std::string::npos)
+      << reason;
+  EXPECT_EQ(wrong.connected(), 0);
+  options.password = "right";
+  Peer right;
+  right.start(options, {});
+  EXPECT_TRUE(right.connects());
+}
+
+TEST(MqttTransportLimits, RefusesAboveTheBytesInFlightAndNeverWaits) {
+  DUNLIN_START_MOSQUITTO(broker);
+  TransportOptions options = options_for(*broker, "a");
+  options.in_flight_bytes_max = 50'000;
+  Peer a;
+  a.start(options, {});
+  ASSERT_TRUE(a.connects());
+  const std::string text(20'000, 'x');
+  EXPECT_EQ(a.say("x", std::string(50'000, 'x')).error().code, Errc::too_large);
+  EXPECT_EQ(a.say("x/#", text).error().code, Errc::invalid_argument);
+  int sent = 0;
+  Result<void> result;
+  while (sent < 100'000 && (result = a.say("x", text, {.qos = 1})).ok()) ++sent;
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, Errc::backpressure);
+  EXPECT_GE(sent, 2);
+  EXPECT_TRUE(eventually([&] { return a.say("x", text, {.qos = 1}).ok(); }));
+}
+
+TEST(MqttTransportLimits, BrokerForgetsExpiredMessages) {
+  DUNLIN_START_MOSQUITTO(broker);
+  Peer a;
+  a.start(options_for(*broker, "a"), {{"late", 1}});
+  ASSERT_TRUE(a.connects());
+  ASSERT_TRUE(
+      a.say("short", "1", {.qos = 1, .retain = true, .expiry = std::chrono::seconds(1)}).ok());
+  ASSERT_TRUE(a.say("long", "1", {.qos = 1, .retain = true, .expiry = std::chrono::hours(1)}).ok());
+  EXPECT_TRUE(eventually([&] {
+    Peer b;
+    b.start(options_for(*broker, "b"), {{"short", 1}, {"long", 1}});
+    return b.hears("long=1 retained") && b.messages().size() == 1;
+  }));
+}
+
+// A broker that accepts the connection and refuses the subscription.
+class RefusingBroker {
+ public:
+  RefusingBroker() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(listen(listener_, 4), 0);
+    EXPECT_EQ(getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~RefusingBroker() {
+    shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    close(listener_);
+  }
+  RefusingBroker(const RefusingBroker&) = delete;
+  RefusingBroker& operator=(const RefusingBroker&) = delete;
+  std::string url() const { return "mqtt://127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  void serve() {
+    for (int fd; (fd = accept(listener_, nullptr, nullptr)) >= 0; close(fd)) {
+      std::uint8_t packet[256];
+      while (recv(fd, packet, sizeof(packet), 0) > 0) {
+        const int type = packet[0] >> 4;
+        const std::uint8_t connack[] = {0x20, 2, 0, 0};
+        const std::uint8_t suback[] = {0x90, 3, packet[2], packet[3], 0x80};
+        if (type == 1) send(fd, connack, sizeof(connack), MSG_NOSIGNAL);
+        if (type == 8) send(fd, suback, sizeof(suback), MSG_NOSIGNAL);
+      }
+    }
+  }
+
+  int listener_;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+TEST(MqttTransportLimits, RefusedSubscriptionIsAFailedConnection) {
+  RefusingBroker broker;
+  TransportOptions options;
+  options.url = broker.url();
+  options.client_id = "a";
+  options.protocol = 4;
+  Peer a;
+  a.start(options, {{"forbidden/#", 1}});
+  EXPECT_NE(a.disconnects().find("subscription to forbidden/# refused"), std::string::npos)
+      << a.disconnects();
+  EXPECT_EQ(a.connected(), 0);
+  a.transport().stop(true);
+}
+
+// A certificate authority made by the openssl program, and what it signed.
+class Authority {
+ public:
+  explicit Authority(const std::string& name) {
+    ca_file = folder_.file("ca.pem");
+    key_ = folder_.file("ca.key");
+    ok = openssl({"req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                  "-days", "2", "-subj", "/CN=" + name, "-keyout", key_, "-out", ca_file});
+  }
+  struct Signed {
+    std::string cert_file;
+    std::string key_file;
+  };
+  Signed sign(const std::string& name, const std::string& subject_alternative_name) {
+    const std::string request = folder_.file(name + ".csr");
+    const std::string extension =
+        folder_.write(name + ".ext", "subjectAltName=" + subject_alternative_name + "\n");
+    Signed result{folder_.file(name + ".pem"), folder_.file(name + ".key")};
+    ok &= openssl({"req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                   "/CN=" + name, "-keyout", result.key_file, "-out", request});
+    ok &=
+        openssl({"x509", "-req", "-in", request, "-CA", ca_file, "-CAkey", key_, "-CAcreateserial",
+                 "-days", "2", "-extfile", extension, "-out", result.cert_file});
+    return result;
+  }
+
+  std::string ca_file;
+  bool ok = false;
+
+ private:
+  bool openssl(std::vector<std::string> args) {
+    return test::run_program({.program = "openssl", .args = std::move(args)}) == 0;
+  }
+
+  test::TempDir folder_;
+  std::string key_;
+};
+
+TEST(MqttTransportTls, TrustsItsAuthorityAndTheRightNameOnly) {
+  Authority authority("ours");
+  Authority stranger("another");
+  const Authority::Signed server = authority.sign("server", "DNS:localhost");
+  ASSERT_TRUE(authority.ok && stranger.ok);
+  DUNLIN_START_MOSQUITTO(broker, Mosquitto::Options{.ca_file = authority.ca_file,
+                                                    .cert_file = server.cert_file,
+                                                    .key_file = server.key_file});
+  TransportOptions options = options_for(*broker, "a");
+  options.url = broker->url("localhost");
+  options.ca_file = authority.ca_file;
+  Peer right;
+  right.start(options, {{"x", 0}});
+  ASSERT_TRUE(right.connects());
+  ASSERT_TRUE(right.say("x", "secret").ok());
+  EXPECT_TRUE(right.hears("x=secret"));
+
+  options.client_id = "b";
+  options.url = broker->url("127.0.0.1");  // the certificate does not name it
+  Peer wrong_name;
+  wrong_name.start(options, {});
+  EXPECT_NE(wrong_name.disconnects(), "");
+  EXPECT_EQ(wrong_name.connected(), 0);
+  wrong_name.transport().stop(true);
+
+  options.client_id = "c";
+  options.url = broker->url("localhost");
+  options.ca_file = stranger.ca_file;
+  Peer wrong_authority;
+  wrong_authority.start(options, {});
+  EXPECT_NE(wrong_authority.disconnects(), "");
+  EXPECT_EQ(wrong_authority.connected(), 0);
+  wrong_authority.transport().stop(true);
+
+  options.client_id = "d";
+  options.ca_file = "";  // the system's store does not know our authority
+  Peer system_store;
+  system_store.start(options, {});
+  EXPECT_NE(system_store.disconnects(), "");
+  EXPECT_EQ(system_store.connected(), 0);
+}
+
+TEST(MqttTransportTls, ShowsItsOwnCertificate) {
+  Authority authority("ours");
+  const Authority::Signed server = authority.sign("server", "IP:127.0.0.1,DNS:localhost");
+  const Authority::Signed client = authority.sign("node", "DNS:node");
+  ASSERT_TRUE(authority.ok);
+  DUNLIN_START_MOSQUITTO(broker, Mosquitto::Options{.ca_file = authority.ca_file,
+                                                    .cert_file = server.cert_file,
+                                                    .key_file = server.key_file,
+                                                    .require_client_certificate = true});
+  TransportOptions options = options_for(*broker, "a");
+  options.ca_file = authority.ca_file;
+  Peer without;
+  without.start(options, {});
+  EXPECT_NE(without.disconnects(), "");
+  EXPECT_EQ(without.connected(), 0);
+  without.transport().stop(true);
+
+  options.client_id = "b";
+  options.cert_file = client.cert_file;
+  options.key_file = client.key_file;
+  Will will{"will", Bytes{'w'}, kRetained};
+  Peer with;
+  with.start(options, {}, will);
+  ASSERT_TRUE(with.connects());
+  with.transport().stop(false);
+  options.client_id = "c";
+  Peer watcher;
+  watcher.start(options, {{"will", 1}});
+  EXPECT_TRUE(watcher.hears("will=w retained") || watcher.hears("will=w"));
+}
+
+}  // namespace
+}  // namespace dunlin
