@@ -153,6 +153,11 @@ Result<CsvLayout> read_csv_layout(const CsvOptions& options) {
 
   const auto add = [&](std::size_t column, FieldSpec spec) -> Result<void> {
     DUNLIN_TRY(check_field_name(spec.field.name));
+    for (const Field& field : layout.schema.fields) {
+      if (field.name != spec.field.name) continue;
+      return {Errc::config, options.file + ": two columns would be the field " +
+                                excerpt(field.name) + "; name them in [input.columns]"};
+    }
     if (spec.inferred) head.columns[column].apply(spec.field);
     layout.columns.push_back(column);
     layout.inferred.push_back(spec.inferred);

@@ -17,10 +17,7 @@ class Random {
     return z ^ (z >> 31);
   }
   // Uniform in [0, bound); bound > 0. The bias for bounds far below 2^64 is not observable.
-  std::uint64_t below(std::uint64_t bound) {
-    __extension__ using Wide = unsigned __int128;
-    return static_cast<std::uint64_t>((static_cast<Wide>(next()) * bound) >> 64);
-  }
+  std::uint64_t below(std::uint64_t bound) { return next() % bound; }
   // Uniform in [0, 1).
   double unit() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
 

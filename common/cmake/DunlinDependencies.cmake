@@ -10,7 +10,8 @@ find_package(OpenSSL REQUIRED)
 
 # Mbed TLS 2.28 and libcbor 0.8 ship neither CMake configuration nor (Mbed TLS) a .pc file.
 find_path(MBEDTLS_INCLUDE_DIR mbedtls/ecdsa.h REQUIRED)
-find_library(MBEDCRYPTO_LIBRARY mbedcrypto REQUIRED)
+# Static where there is a choice: an agent then only maps the pages that it uses.
+find_library(MBEDCRYPTO_LIBRARY NAMES libmbedcrypto.a mbedcrypto REQUIRED)
 add_library(dunlin_mbedcrypto INTERFACE)
 target_include_directories(dunlin_mbedcrypto SYSTEM INTERFACE ${MBEDTLS_INCLUDE_DIR})
 target_link_libraries(dunlin_mbedcrypto INTERFACE ${MBEDCRYPTO_LIBRARY})

@@ -20,6 +20,8 @@ target_compile_options(dunlin_options INTERFACE
   # g++ 12 sees ghosts in std::variant and std::string (GCC bugs 105593, 105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-Wno-restrict;-Wno-array-bounds;-Wno-stringop-overflow>
   $<$<BOOL:${DUNLIN_WERROR}>:-Werror>)
+target_compile_options(dunlin_options INTERFACE -ffunction-sections -fdata-sections)
+target_link_options(dunlin_options INTERFACE -Wl,--gc-sections -Wl,--as-needed)
 if(DUNLIN_SANITIZE)
   target_compile_options(dunlin_options INTERFACE
     -fsanitize=${DUNLIN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)

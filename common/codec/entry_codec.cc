@@ -191,7 +191,7 @@ Result<Op> decode_lost(CborReader& r) {
     DUNLIN_TRY(r.bytes_into(range.before));
     DUNLIN_TRY(r.bytes_into(range.after));
     DUNLIN_ASSIGN(range.readings, r.uint());
-    if (range.first <= previous || range.last < range.first) {
+    if (range.first <= previous || range.last < range.first || range.last > kSeqMax) {
       return r.error(Errc::malformed, "lost ranges out of order");
     }
     previous = range.last;

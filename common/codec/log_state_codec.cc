@@ -1,5 +1,7 @@
 #include "common/codec/log_state_codec.h"
 
+#include "common/log/limits.h"
+
 namespace dunlin {
 
 void encode_intervals(CborWriter& writer, const IntervalSet& set) {
@@ -22,8 +24,8 @@ Result<IntervalSet> decode_intervals(CborReader& reader) {
     DUNLIN_ASSIGN(const std::uint64_t length, reader.uint());
     const Seq first = previous + gap;
     const Seq last = first + length;
-    // Neighbouring intervals would have been one; sums that wrap are nonsense.
-    if (gap < (i == 0 ? 1U : 2U) || first < previous || last < first) {
+    // Neighbouring intervals would have been one.
+    if (gap < (i == 0 ? 1U : 2U) || gap > kSeqMax || length > kSeqMax || last > kSeqMax) {
       return reader.error(Errc::malformed, "intervals out of order");
     }
     set.insert({first, last});
@@ -54,6 +56,7 @@ Result<LogState> decode_log_state(const LogId& log, ByteView bytes) {
   DUNLIN_TRY(r.array_of(8));
   DUNLIN_ASSIGN(parts.head, r.uint());
   DUNLIN_TRY(r.bytes_into(parts.head_hash));
+  if (parts.head > kSeqMax) return r.error(Errc::malformed, "head beyond 2^62");
   DUNLIN_ASSIGN(const std::uint64_t runs, r.array());
   for (std::uint64_t i = 0; i < runs; ++i) {
     LogState::Run run;
@@ -62,6 +65,10 @@ Result<LogState> decode_log_state(const LogId& log, ByteView bytes) {
     DUNLIN_ASSIGN(run.last, r.uint());
     DUNLIN_TRY(r.bytes_into(run.before));
     DUNLIN_TRY(r.bytes_into(run.after));
+    const bool joins = !parts.runs.empty() && run.first <= parts.runs.back().last + 1;
+    if (run.first == 0 || run.last < run.first || run.last > parts.head || joins) {
+      return r.error(Errc::malformed, "runs out of order");
+    }
     parts.runs.push_back(run);
   }
   DUNLIN_ASSIGN(parts.lost, decode_intervals(r));

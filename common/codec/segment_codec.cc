@@ -54,9 +54,15 @@ Result<Bytes> inflate_payload(const SegmentHeader& header) {
   if (header.payload_size > kSegmentDecodedBytesMax) {
     return {Errc::too_large, "a payload of " + std::to_string(header.payload_size) + " bytes"};
   }
+  // One frame and nothing behind it: what is stored and forwarded carries no freight of others.
+  const ByteView packed = header.payload;
+  if (ZSTD_getFrameContentSize(packed.data(), packed.size()) != header.payload_size ||
+      ZSTD_findFrameCompressedSize(packed.data(), packed.size()) != packed.size()) {
+    return {Errc::malformed, "the payload is not one zstd frame of the size it names"};
+  }
   Bytes plain(static_cast<std::size_t>(header.payload_size));
   const std::size_t n =
-      ZSTD_decompress(plain.data(), plain.size(), header.payload.data(), header.payload.size());
+      ZSTD_decompress(plain.data(), plain.size(), packed.data(), packed.size());
   if (ZSTD_isError(n) || n != plain.size()) {
     return {Errc::malformed, "the payload does not decompress to the size it names"};
   }
@@ -184,8 +190,9 @@ Result<SegmentHeader> parse_segment(ByteView bytes) {
     return {Errc::unsupported, "payload codec " + std::to_string(codec)};
   }
   h.codec = static_cast<PayloadCodec>(codec);
-  constexpr Seq kSeqMax = Seq{1} << 62;  // storage keeps them as signed integers
-  if (h.first == 0 || h.last < h.first || h.last > kSeqMax) return {Errc::malformed, "sequence numbers out of order"};
+  if (h.first == 0 || h.last < h.first || h.last > kSeqMax || h.needs > kSeqMax) {
+    return {Errc::malformed, "sequence numbers out of order"};
+  }
   if (h.last - h.first >= kSegmentEntriesMax) {
     return {Errc::too_large, "a segment of " + std::to_string(h.last - h.first + 1) + " entries"};
   }

@@ -38,8 +38,8 @@ Tree* step(Tree& tree, const std::string& key, const std::string& variable) {
   if (Tree* member = tree.find(key)) return member;
   Tree made;
   made.file = variable;
-  tree.members.emplace_back(key, std::move(made));
-  return &tree.members.back().second;
+  tree.members.push_back({key, std::move(made)});
+  return &tree.members.back().value;
 }
 
 const std::string* lookup(const Environment& environment, std::string_view name) {

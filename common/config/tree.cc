@@ -22,7 +22,7 @@ Tree from_toml(const toml::node& node, const std::string& name) {
       Tree member = from_toml(*table->get(key->str()), name);
       // A key's own line is where people look; implicit tables have none of their own.
       if (!member.is_array_of_tables() || member.line == 0) member.line = position.line;
-      tree.members.emplace_back(std::string(key->str()), std::move(member));
+      tree.members.push_back({std::string(key->str()), std::move(member)});
     }
   } else if (const auto* array = node.as_array()) {
     tree.kind = Tree::Kind::array;
@@ -77,7 +77,7 @@ void merge(Tree& onto, Tree&& later) {
   for (auto& [key, member] : later.members) {
     Tree* mine = onto.find(key);
     if (mine == nullptr) {
-      onto.members.emplace_back(key, std::move(member));
+      onto.members.push_back({key, std::move(member)});
     } else if (mine->kind == Tree::Kind::table && member.kind == Tree::Kind::table) {
       merge(*mine, std::move(member));
     } else if (mine->is_array_of_tables() && member.is_array_of_tables()) {

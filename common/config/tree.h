@@ -14,6 +14,7 @@ namespace dunlin::config {
 // A parsed configuration, free of the TOML library: only tree.cc includes it. Besides its value
 // each node knows where it was written and which of its members were asked for.
 struct Tree {
+  struct Member;
   enum class Kind : std::uint8_t { table, array, text, integer, real, boolean, other };
 
   Kind kind = Kind::table;
@@ -23,16 +24,21 @@ struct Tree {
   std::int64_t integer = 0;
   double real = 0;
   bool boolean = false;
-  bool from_environment = false;  // a text that takes whatever type it is asked for
-  bool optional = false;          // no mistake when nobody asks for it
-  bool opened = false;            // somebody reads this table key by key
-  std::vector<std::pair<std::string, Tree>> members;  // of a table, in file order
-  std::vector<Tree> items;                            // of an array
-  std::vector<std::string> known;                     // keys of this table that were asked for
+  bool from_environment = false;   // a text that takes whatever type it is asked for
+  bool optional = false;           // no mistake when nobody asks for it
+  bool opened = false;             // somebody reads this table key by key
+  std::vector<Member> members;     // of a table, in file order
+  std::vector<Tree> items;         // of an array
+  std::vector<std::string> known;  // keys of this table that were asked for
 
   Tree* find(std::string_view key);
   bool is_array_of_tables() const;
   std::string place() const { return line == 0 ? file : file + ":" + std::to_string(line); }
+};
+
+struct Tree::Member {
+  std::string key;
+  Tree value;
 };
 
 // `name` is what mistakes call the file. A syntax error is `config`: "file:line:column: what".

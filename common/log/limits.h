@@ -11,6 +11,7 @@ inline constexpr std::size_t kSegmentBytesMax = 64 * 1024;           // an encod
 inline constexpr std::size_t kSegmentDecodedBytesMax = 1024 * 1024;  // canonical bytes of its entries
 inline constexpr std::size_t kSegmentEntriesMax = 4096;
 inline constexpr std::size_t kMessageBytesMax = 128 * 1024;          // an envelope on the wire
+inline constexpr std::uint64_t kSeqMax = 1ULL << 62;  // SQL keeps sequence numbers as signed integers
 
 inline constexpr std::size_t kFieldsMax = 256;     // of a stream
 inline constexpr std::size_t kNameBytesMax = 128;  // of a node, stream, field or unit

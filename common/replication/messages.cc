@@ -94,6 +94,7 @@ Result<Message> read_hello(CborReader& r) {
     DUNLIN_ASSIGN(head.epoch.value, r.uint());
     DUNLIN_ASSIGN(head.track.value, r.uint());
     DUNLIN_ASSIGN(head.head, r.uint());
+    if (head.head > kSeqMax) return r.error(Errc::malformed, "head beyond 2^62");
     m.heads.push_back(head);
   }
   DUNLIN_ASSIGN(const std::uint64_t capabilities, read_list(r, kCapabilitiesMax));
@@ -118,6 +119,9 @@ Result<Message> read_vector(CborReader& r) {
     DUNLIN_ASSIGN(item.head, r.uint());
     DUNLIN_ASSIGN(item.floor, r.uint());
     DUNLIN_ASSIGN(item.missing, decode_intervals(r));
+    if (item.head > kSeqMax || item.floor == 0 || item.floor > item.head + 1) {
+      return r.error(Errc::malformed, "head or floor out of range");
+    }
     if (item.missing.last().value_or(0) > item.head) {
       return r.error(Errc::malformed, "missing beyond the head");
     }

@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <fstream>
+#include <mutex>
 #include <nlohmann/json.hpp>
+
+#include "common/storage/format_table.h"
+#include "common/storage/query.h"
 
 namespace dunlin::runtime {
 
@@ -132,6 +136,48 @@ http::Response ready(Node& node) {
                        connected ? "the last write to the store failed" : "the broker is not connected");
 }
 
+Result<storage::Value> parameter_of(const json& value) {
+  if (value.is_null()) return storage::Value{};
+  if (value.is_boolean()) return storage::Value{std::int64_t{value.get<bool>()}};
+  if (value.is_number_integer()) return storage::Value{value.get<std::int64_t>()};
+  if (value.is_number()) return storage::Value{value.get<double>()};
+  if (value.is_string()) return storage::Value{value.get<std::string>()};
+  return {Errc::invalid_argument, "a parameter is null, a bool, a number or a text"};
+}
+
+// Readers are opened when the first query comes, and serve one query at a time.
+class SqlEndpoint {
+ public:
+  explicit SqlEndpoint(std::string path) : path_(std::move(path)) {}
+
+  http::Response answer(const http::Request& request) {
+    const json body = json::parse(request.body, nullptr, false);
+    if (!body.is_object() || !body.contains("sql") || !body["sql"].is_string()) {
+      return http::problem(400, "invalid_argument", "Bad Request", "the body is {\"sql\": text, \"params\": [...]}");
+    }
+    std::vector<storage::Value> parameters;
+    for (const json& value : body.value("params", json::array())) {
+      Result<storage::Value> parameter = parameter_of(value);
+      if (!parameter.ok()) return http::problem(parameter.error());
+      parameters.push_back(*std::move(parameter));
+    }
+    const std::lock_guard lock(mutex_);
+    if (!reader_) {
+      Result<storage::Reader> opened = storage::Reader::open(path_);
+      if (!opened.ok()) return http::problem(opened.error());
+      reader_ = *std::move(opened);
+    }
+    const Result<storage::Table> table = reader_->query(body["sql"].get<std::string>(), parameters);
+    if (!table.ok()) return http::problem(table.error());
+    return {.body = storage::format_json(*table) + "\n"};
+  }
+
+ private:
+  std::string path_;
+  std::mutex mutex_;
+  std::optional<storage::Reader> reader_;
+};
+
 // Bytes this process caused to be written, as the kernel counts them: what wears the flash.
 std::uint64_t bytes_written() {
   std::ifstream file("/proc/self/io");
@@ -195,6 +241,10 @@ void add_api(http::Server& server, Node& node, telemetry::Metrics& metrics, ApiO
     return http::Response{.content_type = telemetry::Metrics::kContentType,
                           .body = metrics.render(make_snapshot(node.report(), counts ? counts() : InputCounts{}))};
   });
+  server.route("POST", "/v1/sql",
+               [sql = std::make_shared<SqlEndpoint>(options.database)](const http::Request& request) {
+                 return sql->answer(request);
+               });
   server.route("GET", "/healthz", [](const http::Request&) { return answer({{"alive", true}}); });
   server.route("GET", "/readyz", [&node](const http::Request&) { return ready(node); });
 }

@@ -8,6 +8,8 @@
 #include <thread>
 
 #include "common/runtime/version.h"
+#include "common/storage/format_table.h"
+#include "common/storage/inspect.h"
 #include "common/telemetry/log.h"
 
 namespace dunlin::runtime {
@@ -70,6 +72,26 @@ int run(const Program& program, const std::string& path) {
   return code;
 }
 
+// Prints what a read-only look at the database gives. The daemon may run or not.
+int print_table(const Result<storage::Table>& table, const std::string& format) {
+  if (!table.ok()) {
+    std::fprintf(stderr, "%s\n", table.error().message().c_str());
+    return kFailure;
+  }
+  const std::string text = format == "json"  ? storage::format_json(*table) + "\n"
+                           : format == "csv" ? storage::format_csv(*table)
+                                             : storage::format_text(*table);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return kOk;
+}
+
+Result<storage::Table> query(const std::string& database, const std::string& sql) {
+  DUNLIN_ASSIGN(storage::Reader reader, storage::Reader::open(database));
+  storage::QueryLimits limits;
+  limits.time_max = std::chrono::minutes(1);
+  return reader.query(sql, {}, limits);
+}
+
 }  // namespace
 
 int run_program(const Program& program, int argc, char** argv) {
@@ -83,6 +105,16 @@ int run_program(const Program& program, int argc, char** argv) {
   };
   CLI::App* run_command = with_config("run", "run in the foreground until SIGINT or SIGTERM");
   CLI::App* check_command = with_config("check", "read the configuration and report every mistake");
+  CLI::App* status_command = with_config("status", "what the database holds, log by log");
+  CLI::App* sql_command = with_config("sql", "run one SELECT against the database");
+  std::string sql;
+  sql_command->add_option("query", sql, "the statement")->required();
+  std::string format = "text";
+  bool json = false;
+  for (CLI::App* command : {status_command, sql_command}) {
+    command->add_option("--format", format, "text, csv or json")->check(CLI::IsMember({"text", "csv", "json"}));
+    command->add_flag("--json", json, "the same as --format json");
+  }
   CLI::App* version_command = app.add_subcommand("version", "print the version");
   try {
     app.parse(argc, argv);
@@ -95,7 +127,11 @@ int run_program(const Program& program, int argc, char** argv) {
   }
   if (check_command->parsed()) return load(program, path) ? kOk : kUsage;
   if (run_command->parsed()) return run(program, path);
-  return kFailure;
+  const std::optional<Loaded> loaded = load(program, path);
+  if (!loaded) return kUsage;
+  const std::string database = loaded->config.database.data_dir + "/log.db";
+  return print_table(status_command->parsed() ? storage::inspect(database) : query(database, sql),
+                     json ? "json" : format);
 }
 
 }  // namespace dunlin::runtime

@@ -12,6 +12,7 @@
 
 #include "common/base/check.h"
 #include "common/base/sha256.h"
+#include "common/security/public_key.h"
 
 namespace dunlin::security {
 
@@ -207,9 +208,8 @@ class MbedtlsVerifier final : public Verifier {
  private:
   static Result<void> check(mbedtls_pk_context& pk, ByteView public_key, ByteView message,
                             const Signature& signature) {
-    if (mbedtls_pk_parse_public_key(&pk, public_key.data(), public_key.size()) != 0 ||
-        !mbedtls_pk_can_do(&pk, MBEDTLS_PK_ECDSA) ||
-        mbedtls_pk_ec(pk)->grp.id != MBEDTLS_ECP_DP_SECP256R1) {
+    if (!is_public_key_form(public_key) ||
+        mbedtls_pk_parse_public_key(&pk, public_key.data(), public_key.size()) != 0) {
       return {Errc::malformed, "not a P-256 public key"};
     }
     mbedtls_ecp_keypair& pair = *mbedtls_pk_ec(pk);

@@ -1,5 +1,4 @@
 #include <openssl/bn.h>
-#include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -9,6 +8,7 @@
 #include <vector>
 
 #include "common/security/keys.h"
+#include "common/security/public_key.h"
 
 namespace dunlin::security {
 
@@ -68,18 +68,14 @@ class OpensslVerifier final : public Verifier {
   };
 
   Result<EVP_PKEY*> parsed(ByteView der) {
+    const Error refused{Errc::malformed, "not a P-256 public key"};
+    if (!is_public_key_form(der)) return refused;
     const NodeId id = node_id_of(der);
     Cached& slot = cache_[std::hash<NodeId>{}(id) % kCachedKeys];
     if (std::equal(der.begin(), der.end(), slot.der.begin(), slot.der.end())) return slot.key.get();
     const unsigned char* at = der.data();
     Key key(d2i_PUBKEY(nullptr, &at, static_cast<long>(der.size())));
-    char group[32] = "";
-    if (!key || at != der.data() + der.size() ||
-        EVP_PKEY_get_utf8_string_param(key.get(), OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof group,
-                                       nullptr) != 1 ||
-        std::string_view(group) != "prime256v1") {
-      return {Errc::malformed, "not a P-256 public key"};
-    }
+    if (!key) return refused;
     slot = {Bytes(der.begin(), der.end()), std::move(key)};
     return slot.key.get();
   }

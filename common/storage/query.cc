@@ -33,6 +33,7 @@ int authorize(void* trusted, int action, const char* first, const char* second, 
   constexpr const char* kValues[] = {"user_version", "schema_version", "application_id",
                                      "page_count",   "page_size",      "freelist_count",
                                      "encoding"};
+  constexpr const char* kSchemaTables[] = {"sqlite_master", "sqlite_temp_master"};
   constexpr const char* kFunctionsRefused[] = {"load_extension", "fts3_tokenizer"};
   if (*static_cast<const bool*>(trusted)) return SQLITE_OK;
   switch (action) {
@@ -42,6 +43,10 @@ int authorize(void* trusted, int action, const char* first, const char* second, 
       return SQLITE_OK;
     case SQLITE_FUNCTION:
       return contains(kFunctionsRefused, second) ? SQLITE_DENY : SQLITE_OK;
+    case SQLITE_UPDATE:
+      // Declaring a virtual table asks for this, though nothing is written. A real update of the
+      // schema is refused by SQLite itself, since writable_schema is off for good.
+      return contains(kSchemaTables, first) ? SQLITE_OK : SQLITE_DENY;
     case SQLITE_PRAGMA:
       if (contains(kDescribing, first)) return SQLITE_OK;
       return contains(kValues, first) && second == nullptr ? SQLITE_OK : SQLITE_DENY;

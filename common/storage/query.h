@@ -34,9 +34,10 @@ struct QueryLimits {
 //
 // The daemon may run or not, and writes while we read: a query sees one state of the database.
 // SQLite's WAL wants its -wal and -shm files for that, so the reader needs to be the daemon's user,
-// or root, unless the daemon runs and its files may be read. On a medium that is mounted read-only,
-// where nobody can write, the database is read without them. Never otherwise: whoever ignores the
-// WAL of a running daemon reads torn states.
+// or root, unless the daemon runs and its files may be read. Where the file system is mounted
+// read-only and no WAL is left, the database is read without them, as immutable: no daemon may
+// start on the same disk meanwhile (behind a read-only bind mount it could). Never otherwise:
+// whoever ignores the WAL of a running daemon reads torn states.
 //
 // One thread at a time. When the daemon sets a damaged file aside (LogStore::open) an open Reader
 // still reads the old one.

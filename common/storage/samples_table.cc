@@ -176,30 +176,49 @@ int best_index(sqlite3_vtab* vtab, sqlite3_index_info* info) {
   return info->idxStr == nullptr ? SQLITE_NOMEM : SQLITE_OK;
 }
 
-// ---- Filtering. SQLite checks every constraint again, so bounds may be wider than what was asked,
-// and a comparison with anything else than a number or a text may be left to it. ----
+// ---- Filtering. SQLite checks every constraint again, so a comparison with anything else than a
+// number or a text may be left to it. ----
 
-// False when no value can pass.
+// Takes `column op value` into the range of a column of whole numbers. False when none can pass.
 bool narrow(std::int64_t& low, std::int64_t& high, char op, sqlite3_value* value) {
-  std::int64_t above = 0, below = 0;  // the whole numbers around the value
+  std::int64_t floor = 0, ceiling = 0;  // of the value
   switch (sqlite3_value_type(value)) {
     case SQLITE_NULL:
       return false;
     case SQLITE_INTEGER:
-      above = below = sqlite3_value_int64(value);
+      floor = ceiling = sqlite3_value_int64(value);
       break;
     case SQLITE_FLOAT: {
       const double real = sqlite3_value_double(value);
       if (!(std::fabs(real) < 9e18)) return true;
-      below = static_cast<std::int64_t>(std::floor(real));
-      above = static_cast<std::int64_t>(std::ceil(real));
+      floor = static_cast<std::int64_t>(std::floor(real));
+      ceiling = static_cast<std::int64_t>(std::ceil(real));
       break;
     }
     default:
       return true;
   }
-  if (op != '<' && op != '[') low = std::max(low, below);
-  if (op != '>' && op != ']') high = std::min(high, above);
+  switch (op) {
+    case '=':
+      low = std::max(low, ceiling), high = std::min(high, floor);
+      break;
+    case ']':
+      low = std::max(low, ceiling);
+      break;
+    case '[':
+      high = std::min(high, floor);
+      break;
+    case '>':
+      if (floor == ScanFilter::kHighest) return false;
+      low = std::max(low, floor + 1);
+      break;
+    case '<':
+      if (ceiling == ScanFilter::kLowest) return false;
+      high = std::min(high, ceiling - 1);
+      break;
+    default:
+      break;
+  }
   return low <= high;
 }
 

@@ -32,13 +32,13 @@ class TransportEvents {
 };
 
 struct TransportOptions {
-  std::string url;        // scheme selects the adapter: mqtt, mqtts, memory
-  std::string client_id;
-  std::string username;   // "" = none
-  std::string password;
-  std::string ca_file;    // mqtts: PEM; "" = the system's store
-  std::string cert_file;  // mqtts: client certificate, with key_file
-  std::string key_file;
+  std::string url{};        // scheme selects the adapter: mqtt, mqtts, memory
+  std::string client_id{};
+  std::string username{};   // "" = none
+  std::string password{};
+  std::string ca_file{};    // mqtts: PEM; "" = the system's store
+  std::string cert_file{};  // mqtts: client certificate, with key_file
+  std::string key_file{};
   int protocol = 5;       // MQTT version: 5, or 4 for 3.1.1
   std::chrono::seconds keep_alive{20};
   std::size_t in_flight_bytes_max = 1 << 20;  // above it publish() says `backpressure`

@@ -68,7 +68,7 @@ std::string describe(const mqtt::token& token) {
   return code >= kReasonRefused ? mqtt::exception::reason_code_str(code) : failure_text(token);
 }
 
-// Paho reports some refusals as a success that granted a failure.
+// MQTT 5 and 3.1.1 both answer each filter with a granted QoS or a failure.
 bool is_refused_subscription(const mqtt::token& token) {
   if (token.get_type() != mqtt::token::SUBSCRIBE) return false;
   return std::ranges::any_of(token.get_subscribe_response().get_reason_codes(), [](auto granted) {
@@ -121,7 +121,7 @@ Result<void> MqttSession::open(const Will& will) {
       farewell_ = ": " + mqtt::exception::reason_code_str(reason);
     });
   }
-  expect(1);
+  expect(mqtt::token::CONNECT, 1);
   const mqtt::token_ptr connected = client_->connect(connect_options(will), nullptr, answers_);
   DUNLIN_TRY(wait_for_answers("connecting"));
   connected_ = true;
@@ -138,7 +138,7 @@ Result<void> MqttSession::open(const Will& will) {
 }
 
 Result<void> MqttSession::subscribe(const std::vector<Transport::Subscription>& subscriptions) {
-  expect(subscriptions.size());
+  expect(mqtt::token::SUBSCRIBE, subscriptions.size());
   for (const Transport::Subscription& subscription : subscriptions) {
     client_->subscribe(subscription.filter, subscription.qos, nullptr, answers_);
   }
@@ -178,8 +178,9 @@ mqtt::connect_options MqttSession::connect_options(const Will& will) const {
   return options;
 }
 
-void MqttSession::expect(std::size_t answers) {
+void MqttSession::expect(mqtt::token::Type request, std::size_t answers) {
   const std::lock_guard lock(mutex_);
+  awaited_ = request;
   answers_missing_ = answers;
 }
 
@@ -195,8 +196,10 @@ Result<void> MqttSession::wait_for_answers(const char* what) {
   return {};
 }
 
-void MqttSession::answered(std::optional<Error> refusal) {
+// Paho reports the success of one CONNECT twice; the second must not pass for a SUBACK.
+void MqttSession::answered(const mqtt::token& token, std::optional<Error> refusal) {
   const std::lock_guard lock(mutex_);
+  if (token.get_type() != awaited_) return;
   if (answers_missing_ > 0) --answers_missing_;
   if (refusal && !refusal_) refusal_ = std::move(refusal);
   changed_.notify_all();
@@ -279,7 +282,7 @@ void MqttSession::Answers::on_success(const mqtt::token& token) {
   if (is_refused_subscription(token)) {
     on_failure(token);
   } else {
-    session_.answered(std::nullopt);
+    session_.answered(token, std::nullopt);
   }
 }
 
@@ -289,7 +292,7 @@ void MqttSession::Answers::on_failure(const mqtt::token& token) {
     const auto topics = token.get_topics();
     what += topics && !topics->empty() ? ": subscription to " + (*topics)[0] : ": subscription";
   }
-  session_.answered(Error{Errc::not_connected, what + " refused: " + describe(token)});
+  session_.answered(token, Error{Errc::not_connected, what + " refused: " + describe(token)});
 }
 
 void MqttSession::InFlight::on_success(const mqtt::token& token) {

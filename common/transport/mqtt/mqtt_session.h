@@ -75,17 +75,18 @@ class MqttSession final : private mqtt::callback {
   Result<void> subscribe(const std::vector<Transport::Subscription>& subscriptions);
   mqtt::connect_options connect_options(const Will& will) const;
   bool fits_socket(std::size_t in_flight, std::size_t size) const;
-  void expect(std::size_t answers);
+  void expect(mqtt::token::Type request, std::size_t answers);
   Result<void> wait_for_answers(const char* what);
-  void answered(std::optional<Error> refusal);
+  void answered(const mqtt::token& token, std::optional<Error> refusal);
 
   const TransportOptions& options_;
   const BrokerUrl url_;
   TransportEvents& events_;
   std::optional<TcpSocket> socket_;
 
-  std::mutex mutex_;  // of the five below
+  std::mutex mutex_;  // of the six below
   std::condition_variable changed_;
+  mqtt::token::Type awaited_ = mqtt::token::CONNECT;
   std::size_t answers_missing_ = 0;
   std::optional<Error> refusal_;
   std::optional<Error> lost_;

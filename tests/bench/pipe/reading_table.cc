@@ -3,6 +3,30 @@
 #include <filesystem>
 
 namespace dunlin::bench {
+namespace {
+
+// Ten rows in a statement take a quarter off the time of an insert; more gain nothing.
+constexpr std::size_t kRowsPerInsert = 10;
+
+std::string insert_sql(std::size_t rows) {
+  std::string sql = "INSERT OR IGNORE INTO reading VALUES";
+  for (std::size_t i = 0; i < rows; ++i) sql += i == 0 ? "(?,?,?,?,?,?)" : ",(?,?,?,?,?,?)";
+  return sql;
+}
+
+Result<void> insert_with(storage::Statement& statement, std::int64_t first,
+                         std::span<const Reading> readings) {
+  sqlite3_stmt* raw = statement.raw();
+  int parameter = 0;
+  for (const Reading& reading : readings) {
+    sqlite3_bind_int64(raw, ++parameter, first++);
+    sqlite3_bind_int64(raw, ++parameter, reading.time_us);
+    for (const double value : reading.values) sqlite3_bind_double(raw, ++parameter, value);
+  }
+  return statement.run();
+}
+
+}  // namespace
 
 Result<ReadingTable> ReadingTable::open(const std::string& path) {
   ReadingTable table;
@@ -10,18 +34,16 @@ Result<ReadingTable> ReadingTable::open(const std::string& path) {
   DUNLIN_ASSIGN(table.db_,
                 storage::Connection::open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
   DUNLIN_TRY(table.db_.query_text("PRAGMA journal_mode = WAL"));
-  // 16 MiB between checkpoints instead of 4.
   DUNLIN_TRY(table.db_.execute(R"(
       PRAGMA synchronous = FULL;
-      PRAGMA wal_autocheckpoint = 4096;
       CREATE TABLE IF NOT EXISTS reading(
         id INTEGER PRIMARY KEY, time_us INTEGER,
         temperature REAL, humidity REAL, light REAL, battery REAL);
       CREATE TABLE IF NOT EXISTS cursor(one INTEGER PRIMARY KEY CHECK(one = 1), id INTEGER);
       INSERT OR IGNORE INTO cursor VALUES(1, 0))"));
   DUNLIN_ASSIGN(table.begin_, table.db_.prepare("BEGIN IMMEDIATE"));
-  DUNLIN_ASSIGN(table.insert_,
-                table.db_.prepare("INSERT OR IGNORE INTO reading VALUES(?1, ?2, ?3, ?4, ?5, ?6)"));
+  DUNLIN_ASSIGN(table.insert_one_, table.db_.prepare(insert_sql(1)));
+  DUNLIN_ASSIGN(table.insert_many_, table.db_.prepare(insert_sql(kRowsPerInsert)));
   DUNLIN_ASSIGN(table.move_cursor_, table.db_.prepare("UPDATE cursor SET id = ?1"));
   DUNLIN_ASSIGN(table.commit_, table.db_.prepare("COMMIT"));
   DUNLIN_ASSIGN(table.read_,
@@ -34,14 +56,15 @@ Result<void> ReadingTable::begin() {
   return begin_.run();
 }
 
-Result<void> ReadingTable::insert(std::int64_t id, const Reading& reading) {
-  sqlite3_stmt* raw = insert_.raw();
-  sqlite3_bind_int64(raw, 1, id);
-  sqlite3_bind_int64(raw, 2, reading.time_us);
-  for (std::size_t i = 0; i < reading.values.size(); ++i) {
-    sqlite3_bind_double(raw, static_cast<int>(i) + 3, reading.values[i]);
+Result<void> ReadingTable::insert(std::int64_t first, std::span<const Reading> readings) {
+  while (!readings.empty()) {
+    const bool many = readings.size() >= kRowsPerInsert;
+    const std::size_t rows = many ? kRowsPerInsert : 1;
+    DUNLIN_TRY(insert_with(many ? insert_many_ : insert_one_, first, readings.first(rows)));
+    first += static_cast<std::int64_t>(rows);
+    readings = readings.subspan(rows);
   }
-  return insert_.run();
+  return {};
 }
 
 Result<void> ReadingTable::move_cursor(std::int64_t id) {

@@ -25,7 +25,8 @@ class ReadingTable {
 
   // One transaction around inserts and a cursor's move; commit() returns when it is on disk.
   Result<void> begin();
-  Result<void> insert(std::int64_t id, const Reading& reading);  // does nothing if `id` exists
+  // Under the ids from `first` on; a reading whose id exists is left out.
+  Result<void> insert(std::int64_t first, std::span<const Reading> readings);
   Result<void> move_cursor(std::int64_t id);
   Result<void> commit();
   // Moves the cursor alone and without an fsync: an older cursor only means sending again.
@@ -44,7 +45,7 @@ class ReadingTable {
  private:
   std::string path_;
   storage::Connection db_;
-  storage::Statement begin_, insert_, move_cursor_, commit_, read_;
+  storage::Statement begin_, insert_one_, insert_many_, move_cursor_, commit_, read_;
 };
 
 }  // namespace dunlin::bench

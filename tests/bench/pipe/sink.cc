@@ -132,9 +132,7 @@ Result<void> Sink::take(const mqtt::message& message) {
   }
   const std::int64_t rows_before = table_.rows_changed();
   DUNLIN_TRY(table_.begin());
-  for (std::int64_t i = 0; i < count; ++i) {
-    DUNLIN_TRY(table_.insert(first + i, readings_[static_cast<std::size_t>(i)]));
-  }
+  DUNLIN_TRY(table_.insert(first, readings_));
   DUNLIN_TRY(table_.commit());
   const std::int64_t now = clock_us();
   ++commits_;

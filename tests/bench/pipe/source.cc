@@ -39,11 +39,13 @@ class Source final : private LinkEvents {
  private:
   Result<void> append_all();
   Result<void> append(std::size_t count);
+  void make(std::size_t count);
+  Result<void> wait_for_connection();
   Result<void> wait_for_confirmations();
   Result<void> finish();
 
   void publisher();
-  Result<void> publish_until_lost(Link& link, ReadingTable& outbox);
+  Result<void> publish_until_lost(Link& link);
   bool may_publish() const;
   void add_clocks(std::int64_t first, std::vector<Reading>& readings);
   void stop(std::optional<Error> failure);
@@ -58,23 +60,26 @@ class Source final : private LinkEvents {
   Report report_;
   agent::Greenhouse greenhouse_{{.seed = options_.seed}};
   Rows rows_{kUnits.size()};
-  ReadingTable outbox_;
+  std::vector<Reading> readings_;
+  ReadingTable outbox_;       // of the main thread
+  ReadingTable reader_;       // the same file, of the publisher
   std::int64_t cursor_ = 0;   // in the database
   std::int64_t last_id_ = 0;  // when everything is appended
   std::int64_t messages_ = 0, resent_ = 0;
 
-  std::mutex mutex_;                       // of everything below
-  std::condition_variable changed_;        // for the publisher
-  std::condition_variable confirmed_all_;  // for the main thread, also when stopping
+  std::mutex mutex_;                                            // of everything below
+  std::condition_variable changed_;                             // for the publisher
+  std::condition_variable main_;                                // for the main thread
   std::int64_t committed_ = 0, published_ = 0, confirmed_ = 0;  // ids
   std::size_t in_flight_ = 0;
-  bool lost_ = false, stopping_ = false;
+  bool connected_ = false, lost_ = false, stopping_ = false;
   std::optional<Error> failure_;
   std::deque<std::int64_t> clocks_us_;  // trickle: of the readings after `confirmed_`
 };
 
 Result<void> Source::run() {
   DUNLIN_ASSIGN(outbox_, ReadingTable::open(options_.database));
+  DUNLIN_ASSIGN(reader_, ReadingTable::open(options_.database));
   DUNLIN_ASSIGN(committed_, outbox_.last_id());
   DUNLIN_ASSIGN(cursor_, outbox_.cursor());
   confirmed_ = cursor_;
@@ -85,13 +90,22 @@ Result<void> Source::run() {
   const auto start = [&] { publisher = std::thread([this] { this->publisher(); }); };
   const bool backlog = options_.mode == PipeSourceOptions::Mode::backlog;
   if (!backlog) start();
-  Result<void> result = append_all();
+  Result<void> result;
+  if (trickle_) result = wait_for_connection();
+  if (result) result = append_all();
   if (backlog) start();
   if (result) result = wait_for_confirmations();
   stop(std::nullopt);
   publisher.join();
   DUNLIN_TRY(result);
   return finish();
+}
+
+Result<void> Source::wait_for_connection() {
+  std::unique_lock lock(mutex_);
+  main_.wait_until(lock, end_, [this] { return connected_ || stopping_; });
+  if (!connected_) return {Errc::timeout, "connecting"};
+  return {};
 }
 
 Result<void> Source::append_all() {
@@ -111,40 +125,46 @@ Result<void> Source::append_all() {
 // One transaction. The cursor rides along when it has fallen behind.
 Result<void> Source::append(std::size_t count) {
   const std::int64_t appended_us = trickle_ ? clock_us() : 0;
-  rows_.clear();
-  greenhouse_.next(count, rows_);
-  std::int64_t id, confirmed;
+  make(count);
+  std::int64_t committed, confirmed;
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_) return failure_ ? *failure_ : Error{Errc::timeout, "appending"};
-    id = committed_;
+    if (failure_) return *failure_;
+    if (Clock::now() >= end_) return {Errc::timeout, "appended " + std::to_string(committed_)};
+    committed = committed_;
     confirmed = confirmed_;
     if (trickle_) clocks_us_.insert(clocks_us_.end(), count, appended_us);
   }
   DUNLIN_TRY(outbox_.begin());
-  for (std::size_t row = 0; row < count; ++row) {
-    Reading reading{.time_us = rows_.time(row)};
-    for (std::size_t i = 0; i < kUnits.size(); ++i) {
-      reading.values[i] = static_cast<double>(rows_.cell(row, i).integer) / kUnits[i];
-    }
-    DUNLIN_TRY(outbox_.insert(++id, reading));
-  }
+  DUNLIN_TRY(outbox_.insert(committed + 1, readings_));
   if (confirmed - cursor_ >= kCursorStep) {
     DUNLIN_TRY(outbox_.move_cursor(confirmed));
     cursor_ = confirmed;
   }
   DUNLIN_TRY(outbox_.commit());
   const std::lock_guard lock(mutex_);
-  committed_ = id;
+  committed_ = committed + static_cast<std::int64_t>(count);
   changed_.notify_all();
   return {};
+}
+
+// The next readings of the series, as floating-point numbers.
+void Source::make(std::size_t count) {
+  rows_.clear();
+  greenhouse_.next(count, rows_);
+  readings_.resize(count);
+  for (std::size_t row = 0; row < count; ++row) {
+    readings_[row].time_us = rows_.time(row);
+    for (std::size_t i = 0; i < kUnits.size(); ++i) {
+      readings_[row].values[i] = static_cast<double>(rows_.cell(row, i).integer) / kUnits[i];
+    }
+  }
 }
 
 Result<void> Source::wait_for_confirmations() {
   std::unique_lock lock(mutex_);
   while (confirmed_ < last_id_) {
-    confirmed_all_.wait_for(lock, kCursorPeriod,
-                            [this] { return stopping_ || confirmed_ >= last_id_; });
+    main_.wait_for(lock, kCursorPeriod, [this] { return stopping_ || confirmed_ >= last_id_; });
     if (failure_) return *failure_;
     if (Clock::now() >= end_) return {Errc::timeout, "confirmed " + std::to_string(confirmed_)};
     if (confirmed_ - cursor_ < kCursorStep) continue;
@@ -161,6 +181,7 @@ Result<void> Source::finish() {
   DUNLIN_TRY(outbox_.begin());
   DUNLIN_TRY(outbox_.move_cursor(last_id_));
   DUNLIN_TRY(outbox_.commit());
+  reader_ = ReadingTable();
   DUNLIN_ASSIGN(const std::uint64_t bytes, outbox_.checkpoint());
   report_.finished({{"database_bytes", static_cast<std::int64_t>(bytes)},
                     {"messages", messages_},
@@ -169,8 +190,6 @@ Result<void> Source::finish() {
 }
 
 void Source::publisher() {
-  auto outbox = ReadingTable::open(options_.database);
-  if (!outbox) return stop(outbox.error());
   while (true) {
     {
       const std::lock_guard lock(mutex_);
@@ -190,7 +209,12 @@ void Source::publisher() {
       continue;
     }
     report_.event("connected", link.connected_us());
-    if (const auto result = publish_until_lost(link, *outbox); !result) return stop(result.error());
+    {
+      const std::lock_guard lock(mutex_);
+      connected_ = true;
+      main_.notify_all();
+    }
+    if (const auto result = publish_until_lost(link); !result) return stop(result.error());
   }
 }
 
@@ -200,7 +224,7 @@ bool Source::may_publish() const {
          unconfirmed < options_.unconfirmed_max * options_.readings_per_message;
 }
 
-Result<void> Source::publish_until_lost(Link& link, ReadingTable& outbox) {
+Result<void> Source::publish_until_lost(Link& link) {
   const std::string topic = options_.topic + "/data";
   std::vector<Reading> readings;
   std::string message;
@@ -221,7 +245,7 @@ Result<void> Source::publish_until_lost(Link& link, ReadingTable& outbox) {
     ++in_flight_;
     const std::int64_t first = published_ + 1;
     lock.unlock();
-    DUNLIN_TRY(outbox.read(first - 1, options_.readings_per_message, readings));
+    DUNLIN_TRY(reader_.read(first - 1, options_.readings_per_message, readings));
     if (trickle_) add_clocks(first, readings);
     encode_message(first, readings, message);
     const bool sent = link.publish(topic, message, 1).ok();
@@ -248,7 +272,7 @@ void Source::stop(std::optional<Error> failure) {
   stopping_ = true;
   if (failure && !failure_) failure_ = std::move(failure);
   changed_.notify_all();
-  confirmed_all_.notify_all();
+  main_.notify_all();
 }
 
 // A confirmation: the last id that the sink has committed.
@@ -266,7 +290,7 @@ void Source::on_message(mqtt::const_message_ptr message) {
   confirmed_ = id;
   published_ = std::max(published_, id);
   changed_.notify_all();
-  if (confirmed_ >= last_id_) confirmed_all_.notify_all();
+  if (confirmed_ >= last_id_) main_.notify_all();
 }
 
 void Source::on_published() {

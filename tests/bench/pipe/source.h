@@ -20,7 +20,7 @@ struct PipeSourceOptions {
   enum class Mode {
     online,   // append as fast as possible and send meanwhile
     backlog,  // append everything, then connect; the broker may start later than the source
-    trickle,  // append one reading every 100 ms, commit it and send it at once
+    trickle,  // connect, then append a reading every 100 ms, commit it and send it at once
   };
 
   std::string database;              // made if missing; appending continues after its last id
@@ -31,7 +31,7 @@ struct PipeSourceOptions {
   std::size_t rows_per_commit = 100;  // trickle: always 1
   std::size_t readings_per_message = 100;
   std::size_t window = 100;           // messages that the broker has not acknowledged
-  std::size_t unconfirmed_max = 800;  // messages that the sink has not confirmed
+  std::size_t unconfirmed_max = 400;  // messages that the sink has not confirmed
   std::uint64_t seed = 1;             // of the greenhouse series
   std::chrono::milliseconds trickle_period{100};
   std::chrono::seconds time_limit{600};

@@ -145,6 +145,7 @@ TEST_F(CsvInputTest, MissingFilesAndColumnsAreErrorsOfTheRun) {
   const auto wrong = replay("time,temp\n1,2\n", "[input.columns]\ntmep = \"t\"\n");
   ASSERT_FALSE(wrong.ok());
   EXPECT_THAT(wrong.error().context, HasSubstr("did you mean \"temp\""));
+  EXPECT_EQ(replay("a,a\n1,2\n", "").error().code, Errc::config);
   EXPECT_EQ(replay("", "").error().code, Errc::truncated);
   EXPECT_EQ(replay("a,b\nx\n", "repeat = true\n").error().code, Errc::malformed);
   EXPECT_FALSE(

@@ -1,0 +1,39 @@
+# shellcheck shell=bash disable=SC2034
+# Debian packages, said once: sourced by ./quickstart and ./check. Nothing comes from elsewhere.
+
+# To build the programs and their tests.
+build_packages=(
+  g++ cmake ninja-build ccache pkg-config git ca-certificates
+  libpaho-mqttpp-dev libpaho-mqtt-dev libssl-dev libsqlite3-dev libmbedtls-dev libcbor-dev
+  libzstd-dev prometheus-cpp-dev libcurl4-openssl-dev zlib1g-dev nlohmann-json3-dev
+  libtomlplusplus-dev libcli11-dev libcpp-httplib-dev libgtest-dev libgmock-dev
+)
+# To run a fleet on this machine.
+fleet_packages=(mosquitto mosquitto-clients curl jq xz-utils)
+# What ./check needs beyond these. promtool is part of Debian's prometheus.
+check_packages=(clang clang-format-14 shellcheck systemd prometheus)
+
+# install_missing PACKAGE...: installs with apt what dpkg does not have, with sudo when not root.
+install_missing() {
+  if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    echo "This is not a Debian system; what is needed is: $*" >&2
+    return 0
+  fi
+  local package missing=() as_root=()
+  for package in "$@"; do
+    dpkg-query -W -f='${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
+      missing+=("$package")
+  done
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  echo "installing ${missing[*]}"
+  if [[ $EUID -ne 0 ]]; then
+    if ! command -v sudo >/dev/null; then
+      echo "Neither root nor sudo. As root: apt-get install ${missing[*]}" >&2
+      return 1
+    fi
+    as_root=(sudo)
+  fi
+  "${as_root[@]}" apt-get update -q &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -q -y --no-install-recommends "${missing[@]}"
+}

@@ -1,0 +1,42 @@
+#include "common/storage/inspect.h"
+
+#include <algorithm>
+
+#include "common/codec/log_state_codec.h"
+
+namespace dunlin::storage {
+
+namespace {
+
+constexpr const char* kLogs = R"sql(
+SELECT lower(hex(l.node)), ifnull(n.name, ''), printf('%016x', l.epoch), l.track, l.state,
+       (SELECT ifnull(sum(readings), 0) FROM segments s WHERE s.log = l.id), l.bytes,
+       (SELECT strftime('%Y-%m-%dT%H:%M:%SZ', min(time_min) / 1000000, 'unixepoch') FROM segments s
+         WHERE s.log = l.id AND s.time_max >= s.time_min),
+       (SELECT strftime('%Y-%m-%dT%H:%M:%SZ', max(time_max) / 1000000, 'unixepoch') FROM segments s
+         WHERE s.log = l.id AND s.time_max >= s.time_min)
+FROM logs l LEFT JOIN nodes n USING (node) ORDER BY l.node, l.epoch, l.track)sql";
+
+Value count(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+
+}  // namespace
+
+Result<Table> inspect(const std::string& path) {
+  DUNLIN_ASSIGN(Reader reader, Reader::open(path));
+  DUNLIN_ASSIGN(Table logs, reader.query(kLogs));
+  Table out{{"node", "name", "epoch", "track", "first", "last", "missing", "lost", "acked", "readings",
+             "bytes", "oldest", "newest"},
+            {}};
+  out.truncated = logs.truncated;
+  for (std::vector<Value>& row : logs.rows) {
+    const Result<LogState> state = decode_log_state({}, std::get<Bytes>(row[4]));
+    if (!state.ok()) return Error{Errc::corrupt, state.error().message()};
+    const Seq first = state->runs().empty() ? 0 : state->runs().front().first;
+    out.rows.push_back({row[0], row[1], row[2], row[3], count(first), count(state->head()),
+                        count(state->missing_count()), count(state->lost().count()),
+                        count(state->acked().count()), row[5], row[6], row[7], row[8]});
+  }
+  return out;
+}
+
+}  // namespace dunlin::storage

@@ -1,0 +1,98 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+
+#include "tests/bench/pipe/sink.h"
+#include "tests/bench/pipe/source.h"
+#include "tests/bench/replicate.h"
+
+namespace {
+
+using namespace dunlin;
+using namespace dunlin::bench;
+
+int fail(const Error& error) {
+  std::fprintf(stderr, "dunlin-bench: %s\n", error.message().c_str());
+  return 1;
+}
+
+double value_of(const Figures& figures, const std::string& name) {
+  for (const Figure& figure : figures) {
+    if (figure.figure == name) return figure.value;
+  }
+  return 0;
+}
+
+int replicate(const ReplicateOptions& options) {
+  const Result<Figures> dunlin = run_dunlin(options);
+  if (!dunlin.ok()) return fail(dunlin.error());
+  for (const Figure& figure : *dunlin) print(figure);
+  if (!options.against_pipe) return 0;
+  const Result<Figures> pipe = run_pipe(options);
+  if (!pipe.ok()) return fail(pipe.error());
+  for (const Figure& figure : *pipe) print(figure);
+  Figure versus{.figure = {}, .unit = {}, .system = "dunlin/pipe", .mode = to_string(options.mode),
+                .batch = options.batch};
+  if (options.mode == Mode::trickle) {
+    versus.figure = "latency_p50_above_pipe";
+    versus.value = value_of(*dunlin, "latency_p50") - value_of(*pipe, "latency_p50");
+    versus.unit = "ms";
+    versus.bound = 1.0;
+  } else {
+    versus.figure = "times_the_pipe";
+    versus.value = value_of(*dunlin, "readings_per_second") / value_of(*pipe, "readings_per_second");
+    versus.unit = "1";
+    versus.bound = options.mode == Mode::online ? std::optional(5.0) : std::nullopt;
+    versus.higher_is_better = true;
+  }
+  print(versus);
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("dunlin-bench: measures Dunlin, with rivals in the same run; prints JSON lines");
+  app.require_subcommand(1);
+  const std::map<std::string, Mode> modes{
+      {"online", Mode::online}, {"backlog", Mode::backlog}, {"trickle", Mode::trickle}};
+
+  ReplicateOptions options;
+  options.self = std::filesystem::read_symlink("/proc/self/exe").string();
+  options.programs = std::filesystem::path(options.self).parent_path().string();
+  std::string against;
+  CLI::App* run = app.add_subcommand("replicate", "readings from an agent through mosquitto to a gateway");
+  run->add_option("--readings", options.readings, "how many (trickle: 10 a second)");
+  run->add_option("--mode", options.mode)->transform(CLI::CheckedTransformer(modes));
+  run->add_option("--batch", options.batch, "readings per entry")->check(CLI::Range(1, 1000));
+  run->add_option("--data", options.data, "a CSV file with a header instead of the seeded series");
+  run->add_option("--against", against, "also run a rival")->check(CLI::IsMember({"pipe"}));
+
+  PipeSourceOptions source;
+  std::string source_mode = "online";
+  CLI::App* pipe_source = app.add_subcommand("pipe-source", "the rival's sending process");
+  pipe_source->add_option("--database", source.database)->required();
+  pipe_source->add_option("--port", source.broker_port)->required();
+  pipe_source->add_option("--readings", source.readings)->required();
+  pipe_source->add_option("--mode", source_mode)->check(CLI::IsMember({"online", "backlog", "trickle"}));
+
+  PipeSinkOptions sink;
+  CLI::App* pipe_sink = app.add_subcommand("pipe-sink", "the rival's receiving process");
+  pipe_sink->add_option("--database", sink.database)->required();
+  pipe_sink->add_option("--port", sink.broker_port)->required();
+  pipe_sink->add_option("--readings", sink.readings)->required();
+
+  CLI11_PARSE(app, argc, argv);
+  if (pipe_source->parsed()) {
+    source.mode = source_mode == "online"    ? PipeSourceOptions::Mode::online
+                  : source_mode == "backlog" ? PipeSourceOptions::Mode::backlog
+                                             : PipeSourceOptions::Mode::trickle;
+    return pipe_source_main(source);
+  }
+  if (pipe_sink->parsed()) return pipe_sink_main(sink);
+  options.against_pipe = against == "pipe";
+  return replicate(options);
+}

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "dunlin/result.h"
+#include "tests/bench/figures.h"
+
+namespace dunlin::bench {
+
+enum class Mode { online, backlog, trickle };
+std::string to_string(Mode mode);
+
+struct ReplicateOptions {
+  std::uint64_t readings = 2'000'000;
+  Mode mode = Mode::online;
+  std::uint64_t batch = 100;   // readings per entry; trickle flushes each
+  std::string data;            // a CSV file instead of the seeded series
+  bool against_pipe = false;
+  std::string programs;        // folder of dunlin-agent and dunlin-gateway
+  std::string self;            // path of this program
+};
+
+// A system's figures in the order in which they were measured.
+using Figures = std::vector<Figure>;
+
+// A real agent, mosquitto and gateway, as processes.
+Result<Figures> run_dunlin(const ReplicateOptions& options);
+// The rival, as processes too.
+Result<Figures> run_pipe(const ReplicateOptions& options);
+
+// The p-th percentile (0 to 100) by nearest rank; sorts `values`, which must not be empty.
+double percentile(std::vector<double>& values, double p);
+
+}  // namespace dunlin::bench

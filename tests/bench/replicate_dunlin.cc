@@ -1,0 +1,350 @@
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "common/replication/messages.h"
+#include "common/storage/sqlite.h"
+#include "dunlin/transport.h"
+#include "tests/bench/byte_counter.h"
+#include "tests/bench/replicate.h"
+#include "tests/support/eventually.h"
+#include "tests/support/http_client.h"
+#include "tests/support/mosquitto.h"
+#include "tests/support/process.h"
+#include "tests/support/temp_dir.h"
+
+namespace dunlin::bench {
+
+namespace {
+
+using nlohmann::json;
+using test::ChildProcess;
+
+constexpr auto kTimeLimit = std::chrono::minutes(10);
+constexpr int kTricklePeriodMs = 100;
+
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+std::uint64_t peak_rss(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
+  for (std::string word; file >> word;) {
+    if (word == "VmHWM:") {
+      std::uint64_t kilobytes = 0;
+      file >> kilobytes;
+      return kilobytes * 1024;
+    }
+  }
+  return 0;
+}
+
+// The time of the first line in a program's log with this event, in seconds since 1970.
+std::optional<double> event_time(const std::string& log, const std::string& event) {
+  std::ifstream file(log);
+  for (std::string line; std::getline(file, line);) {
+    if (line.find("\"event\":\"" + event + "\"") == std::string::npos) continue;
+    const json parsed = json::parse(line, nullptr, false);
+    if (parsed.is_discarded()) continue;
+    std::tm utc{};
+    const std::string time = parsed.value("time", "");
+    const char* rest = ::strptime(time.c_str(), "%Y-%m-%dT%H:%M:%S", &utc);
+    if (rest == nullptr) continue;
+    return static_cast<double>(::timegm(&utc)) + std::strtod(rest, nullptr);
+  }
+  return std::nullopt;
+}
+
+// Hears the gateway's Vectors, each an acknowledgement of what is durable there.
+class Acknowledgements final : public TransportEvents {
+ public:
+  void on_connected() override { connected = true; }
+  void on_disconnected(const Error&) override {}
+  void on_message(std::string_view, ByteView payload, bool) override {
+    const double heard = now_seconds();
+    const auto envelope = replication::decode_envelope(payload);
+    if (!envelope.ok()) return;
+    const auto* vector = std::get_if<replication::Vector>(&envelope->message);
+    if (vector == nullptr) return;
+    const std::lock_guard lock(mutex);
+    for (const auto& item : vector->logs) {
+      if (item.log.track != kSamplesTrack || !item.missing.empty()) continue;
+      for (Seq seq = last_ + 1; seq <= item.head; ++seq) heard_at[seq] = heard;
+      last_ = std::max(last_, item.head);
+    }
+  }
+
+  std::atomic<bool> connected{false};
+  std::mutex mutex;
+  std::map<Seq, double> heard_at;
+
+ private:
+  Seq last_ = 0;
+};
+
+class DunlinRun {
+ public:
+  explicit DunlinRun(const ReplicateOptions& options) : options_(options) {}
+
+  Result<Figures> run() {
+    DUNLIN_ASSIGN(broker_, test::Mosquitto::start());
+    DUNLIN_ASSIGN(wire_, ByteCounter::start(broker_->port()));
+    http_port_ = test::free_port();
+    switch (options_.mode) {
+      case Mode::online: DUNLIN_TRY(online()); break;
+      case Mode::backlog: DUNLIN_TRY(backlog()); break;
+      case Mode::trickle: DUNLIN_TRY(trickle()); break;
+    }
+    DUNLIN_TRY(finish());
+    return figures_;
+  }
+
+ private:
+  void add(const std::string& name, double value, const std::string& unit, std::optional<double> bound = {},
+           bool higher = false, const std::string& side = {}) {
+    figures_.push_back({name, value, unit, "dunlin", to_string(options_.mode), batch(),
+                        options_.data.empty() ? "greenhouse" : std::filesystem::path(options_.data).filename(),
+                        side, bound, higher});
+  }
+  std::uint64_t batch() const { return options_.mode == Mode::trickle ? 1 : options_.batch; }
+
+  std::string input() const {
+    if (!options_.data.empty()) {
+      return "[[input]]\ntype = \"csv\"\nfile = \"" + options_.data + "\"\nspeed = 0\nstream = \"readings\"\n";
+    }
+    std::string text = "[[input]]\ntype = \"model\"\nstream = \"greenhouse_model\"\nseed = 1\nreadings = " +
+                       std::to_string(options_.readings) + "\n";
+    if (options_.mode == Mode::trickle) {
+      return text + "speed = 1\nperiod = \"" + std::to_string(kTricklePeriodMs) + "ms\"\n";
+    }
+    return text + "speed = 0\nbatch = 1000\n";
+  }
+
+  std::string config(const std::string& name, std::uint16_t broker_port, const std::string& more) const {
+    return folder_.write(name + ".toml",
+                         "[node]\nname = \"" + name + "\"\ndata_dir = \"" + folder_.file(name) + "\"\n" +
+                             "[broker]\nurl = \"mqtt://127.0.0.1:" + std::to_string(broker_port) + "\"\n" +
+                             "[storage]\nmax_bytes = 0\n[log]\nformat = \"json\"\n" + more);
+  }
+  std::string track() const {
+    return "[[track]]\nname = \"samples\"\nflush_readings = " + std::to_string(batch()) +
+           "\nflush_interval = \"200ms\"\n";
+  }
+
+  Result<ChildProcess> start(const std::string& program, const std::string& config, const std::string& log) {
+    return ChildProcess::start({.program = options_.programs + "/" + program,
+                                .args = {"run", "--config", config},
+                                .output_file = folder_.file(log)});
+  }
+  Result<void> start_gateway() {
+    const std::string http = "[http]\nlisten = \"127.0.0.1:" + std::to_string(http_port_) + "\"\n";
+    DUNLIN_ASSIGN(gateway_, start("dunlin-gateway", config("gateway", broker_->port(), http), "gateway.log"));
+    const bool ready = test::eventually([&] {
+      const auto reply = test::http_get(http_port_, "/readyz");
+      return reply.ok() && reply->status == 200;
+    });
+    if (!ready) return {Errc::timeout, "the gateway does not get ready"};
+    return {};
+  }
+
+  struct Progress {
+    Seq head = 0;
+    Seq complete = 0;
+  };
+  Progress progress() const {
+    const auto reply = test::http_get(http_port_, "/v1/nodes");
+    if (!reply.ok()) return {};
+    const json nodes = json::parse(reply->body, nullptr, false);
+    for (const json& node : nodes.value("nodes", json::array())) {
+      if (node["role"] != "agent") continue;
+      for (const json& log : node["logs"]) {
+        if (log["track"] == 1) return {log["head"], log["complete"]};
+      }
+    }
+    return {};
+  }
+
+  // Entries of the samples track that the agent has on its disk.
+  std::int64_t agent_entries() const {
+    Result<storage::Connection> db =
+        storage::Connection::open(folder_.file("agent") + "/log.db", SQLITE_OPEN_READONLY);
+    if (!db.ok()) return 0;
+    const auto last = db->query_integer(
+        "SELECT ifnull(max(last), 0) FROM segments WHERE log IN (SELECT id FROM logs WHERE track = 1)");
+    return last.ok() ? *last : 0;
+  }
+  std::int64_t readings_in(const std::string& name) const {
+    Result<storage::Connection> db =
+        storage::Connection::open(folder_.file(name) + "/log.db", SQLITE_OPEN_READONLY);
+    if (!db.ok()) return 0;
+    const auto sum = db->query_integer("SELECT ifnull(sum(readings), 0) FROM segments");
+    return sum.ok() ? *sum : 0;
+  }
+
+  // Waits until the gateway has everything; the time when it did.
+  Result<double> wait_durable(Seq entries) {
+    double at = 0;
+    const bool done = test::eventually(
+        [&] {
+          const Progress now = progress();
+          at = now_seconds();
+          return now.complete >= entries;
+        },
+        kTimeLimit);
+    if (!done) return {Errc::timeout, "the gateway did not get everything"};
+    return at;
+  }
+
+  Result<double> wait_event(const std::string& log, const std::string& event) {
+    std::optional<double> at;
+    test::eventually([&] { return (at = event_time(folder_.file(log), event)).has_value(); }, kTimeLimit);
+    if (!at) return {Errc::timeout, log + " never says " + event};
+    return *at;
+  }
+
+  Result<void> online() {
+    DUNLIN_TRY(start_gateway());
+    const std::string file = config("agent", wire_->port(), track() + input());
+    DUNLIN_ASSIGN(agent_, start("dunlin-agent", file, "agent.log"));
+    DUNLIN_ASSIGN(const double started, wait_event("agent.log", "started"));
+    const Seq entries = options_.data.empty() ? (options_.readings + batch() - 1) / batch() : 0;
+    double durable = 0;
+    if (entries != 0) {
+      DUNLIN_ASSIGN(durable, wait_durable(entries));
+    } else {
+      DUNLIN_TRY(wait_event("agent.log", "input_ended"));
+      DUNLIN_ASSIGN(durable, wait_durable(static_cast<Seq>(agent_entries())));
+    }
+    report_duration(durable - started);
+    return {};
+  }
+
+  Result<void> backlog() {
+    {
+      const std::string alone = config("agent", test::free_port(), track() + input());
+      DUNLIN_ASSIGN(ChildProcess writer, start("dunlin-agent", alone, "writer.log"));
+      DUNLIN_TRY(wait_event("writer.log", "input_ended"));
+      add("peak_rss_bytes", static_cast<double>(peak_rss(writer.pid())), "B", 12e6, false, "agent offline");
+      writer.kill(SIGTERM);
+      if (!writer.wait(std::chrono::seconds(30))) return {Errc::timeout, "the agent does not stop"};
+    }
+    DUNLIN_TRY(start_gateway());
+    const std::string file = config("agent", wire_->port(), track());
+    const auto entries = static_cast<Seq>(agent_entries());
+    DUNLIN_ASSIGN(agent_, start("dunlin-agent", file, "agent.log"));
+    double newest = 0;
+    test::eventually(
+        [&] {
+          const bool visible = progress().head >= entries;
+          newest = now_seconds();
+          return visible;
+        },
+        kTimeLimit);
+    DUNLIN_ASSIGN(const double durable, wait_durable(entries));
+    DUNLIN_ASSIGN(const double connected, wait_event("agent.log", "broker_connected"));
+    add("newest_visible_seconds", std::max(0.0, newest - connected), "s", 0.1);
+    report_duration(durable - connected);
+    return {};
+  }
+
+  Result<void> trickle() {
+    DUNLIN_TRY(start_gateway());
+    Acknowledgements heard;
+    DUNLIN_ASSIGN(std::unique_ptr<Transport> observer,
+                  make_transport({.url = broker_->url(), .client_id = "observer"}));
+    DUNLIN_TRY(observer->start(heard, {{"dunlin/v1/+/+/inbox/+", 0}}, {}));
+    if (!test::eventually([&] { return heard.connected.load(); })) return {Errc::timeout, "no observer"};
+    const std::string file = config("agent", wire_->port(), track() + input());
+    DUNLIN_ASSIGN(agent_, start("dunlin-agent", file, "agent.log"));
+    DUNLIN_TRY(wait_durable(options_.readings));
+    observer->stop(true);
+    DUNLIN_ASSIGN(std::vector<double> latencies, latencies_of(heard));
+    if (latencies.empty()) return {Errc::not_found, "no latency was heard"};
+    add("latency_p50", percentile(latencies, 50), "ms");
+    add("latency_p99", percentile(latencies, 99), "ms");
+    return {};
+  }
+
+  // The reading's own time is that of its append.
+  Result<std::vector<double>> latencies_of(Acknowledgements& heard) {
+    DUNLIN_ASSIGN(storage::Connection db, storage::Connection::open(folder_.file("agent") + "/log.db",
+                                                                    SQLITE_OPEN_READONLY));
+    DUNLIN_ASSIGN(storage::Statement select,
+                  db.prepare("SELECT first, time_min FROM segments WHERE first = last AND readings = 1"));
+    std::vector<double> out;
+    const std::lock_guard lock(heard.mutex);
+    while (true) {
+      DUNLIN_ASSIGN(const bool more, select.step());
+      if (!more) return out;
+      const auto at = heard.heard_at.find(static_cast<Seq>(select.integer(0)));
+      if (at == heard.heard_at.end()) continue;
+      out.push_back((at->second - static_cast<double>(select.integer(1)) * 1e-6) * 1e3);
+    }
+  }
+
+  void report_duration(double seconds) {
+    readings_ = readings_in("agent");
+    add("seconds_until_durable", seconds, "s");
+    add("readings_per_second", static_cast<double>(readings_) / seconds, "1/s", {}, true);
+  }
+
+  Result<void> finish() {
+    readings_ = readings_in("agent");
+    const std::int64_t at_gateway = readings_in("gateway");
+    add("lost_readings", static_cast<double>(readings_ - at_gateway), "1", 0.0);
+    add("peak_rss_bytes", static_cast<double>(peak_rss(agent_.pid())), "B", 12e6, false, "agent");
+    add("peak_rss_bytes", static_cast<double>(peak_rss(gateway_.pid())), "B", {}, false, "gateway");
+    const double per_reading = 1.0 / static_cast<double>(std::max<std::int64_t>(1, readings_));
+    std::optional<double> wire_bound;
+    if (options_.mode != Mode::trickle && batch() >= 100) wire_bound = batch() >= 1000 ? 5.0 : 8.0;
+    add("wire_bytes_per_reading", static_cast<double>(wire_->bytes()) * per_reading, "B", wire_bound);
+    agent_.kill(SIGTERM);
+    gateway_.kill(SIGTERM);
+    if (!agent_.wait(std::chrono::seconds(30)) || !gateway_.wait(std::chrono::seconds(30))) {
+      return {Errc::timeout, "a program does not stop"};
+    }
+    const std::optional<double> disk_bound = options_.mode == Mode::trickle ? std::nullopt : std::optional(6.0);
+    for (const std::string side : {"agent", "gateway"}) {
+      DUNLIN_ASSIGN(const std::uint64_t bytes, checkpointed_bytes(folder_.file(side) + "/log.db"));
+      add("disk_bytes_per_reading", static_cast<double>(bytes) * per_reading, "B", disk_bound, false, side);
+    }
+    return {};
+  }
+
+  static Result<std::uint64_t> checkpointed_bytes(const std::string& path) {
+    {
+      DUNLIN_ASSIGN(storage::Connection db, storage::Connection::open(path, SQLITE_OPEN_READWRITE));
+      DUNLIN_TRY(db.query_integer("PRAGMA wal_checkpoint(TRUNCATE)"));
+    }
+    std::uint64_t bytes = 0;
+    std::error_code ignored;
+    for (const char* suffix : {"", "-wal"}) {
+      const auto size = std::filesystem::file_size(path + suffix, ignored);
+      if (!ignored) bytes += size;
+    }
+    return bytes;
+  }
+
+  const ReplicateOptions& options_;
+  Figures figures_;
+  test::TempDir folder_;
+  std::unique_ptr<test::Mosquitto> broker_;
+  std::unique_ptr<ByteCounter> wire_;
+  std::uint16_t http_port_ = 0;
+  ChildProcess agent_;
+  ChildProcess gateway_;
+  std::int64_t readings_ = 0;
+};
+
+}  // namespace
+
+Result<Figures> run_dunlin(const ReplicateOptions& options) { return DunlinRun(options).run(); }
+
+}  // namespace dunlin::bench
