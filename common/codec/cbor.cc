@@ -19,9 +19,9 @@ bool is_nan(std::uint64_t bits) { return (bits & 0x7fffffffffffffffULL) > 0x7ff0
 
 template <typename Encode>
 void append_head(Bytes& out, Encode encode) {
-  const std::size_t at = out.size();
-  out.resize(at + kHeadMax);
-  out.resize(at + encode(out.data() + at, kHeadMax));
+  std::uint8_t head[kHeadMax];
+  const std::size_t size = encode(head, kHeadMax);
+  out.insert(out.end(), head, head + size);
 }
 }  // namespace
 

@@ -99,6 +99,7 @@ struct Durable {
 struct Replicated {
   LogId log;
   Hlc hlc;  // of the newest of them
+  Seq last = 0;
   std::uint64_t entries = 0;
   std::uint64_t readings = 0;
 };

@@ -20,6 +20,10 @@ constexpr std::size_t kRowOverhead = 12;   // array head and time offset
 constexpr std::size_t kCellBytes = 9;      // integers and reals at their largest
 constexpr std::size_t kPendingBytesMax = kEntryBytesMax - 1024;
 
+// Under load a write waits this long after the one before, or for a segment's worth of entries, so
+// that signatures and commits are shared. An idle node writes at once.
+constexpr Duration kWriteSpacing = milliseconds(2);
+constexpr std::size_t kWriteBytes = 96 * 1024;
 constexpr Duration kRetryFirst = seconds(1);
 constexpr Duration kRetryMax = seconds(30);
 constexpr Duration kPushTimeout = seconds(2);      // then a pushed segment no longer fills the window
@@ -305,6 +309,7 @@ void Origin::cut_entry(const Moment& now, OwnTrack& track, std::vector<Op> ops) 
   track.next_seq += 1;
   track.hash = entry->after;
   unwritten_bytes_ += entry->canonical_bytes;
+  cut_bytes_ += entry->canonical_bytes;
   track.cut.push_back(*std::move(entry));
 }
 
@@ -337,11 +342,14 @@ void Origin::take_cut(OwnTrack& track, OwnWrite& write) {
   track.cut_ticket = 0;
 }
 
+bool Origin::has_work() const {
+  return !control_.cut.empty() || !releases_.empty() ||
+         std::any_of(tracks_.begin(), tracks_.end(), [](const OwnTrack& t) { return !t.cut.empty(); });
+}
+
 void Origin::start_write(const Moment& now) {
-  if (write_ || write_failed_) return;
-  const bool work = !control_.cut.empty() || !releases_.empty() ||
-                    std::any_of(tracks_.begin(), tracks_.end(), [](const OwnTrack& t) { return !t.cut.empty(); });
-  if (!work) return;
+  if (write_ || write_failed_ || !has_work()) return;
+  if (cut_bytes_ < kWriteBytes && now.mono < wrote_at_ + kWriteSpacing) return;
   Result<OwnWrite> write = build_write();
   if (!write.ok()) {
     write_failed_ = true;
@@ -354,6 +362,8 @@ void Origin::start_write(const Moment& now) {
   take_cut(control_, *write);
   for (OwnTrack& track : tracks_) take_cut(track, *write);
   write_ = *std::move(write);
+  wrote_at_ = now.mono;
+  cut_bytes_ = 0;
   emit_write();
 }
 
@@ -684,6 +694,7 @@ std::optional<Instant> Origin::next_deadline() const {
     if (track.flush_at) sooner(*track.flush_at);
   }
   if (write_failed_) sooner(retry_at_);
+  if (!write_ && !write_failed_ && has_work()) sooner(wrote_at_ + kWriteSpacing);
   if (!pushed_.empty()) sooner(pushed_.front().at + kPushTimeout);
   if (probe_at_) sooner(*probe_at_);
   return next;

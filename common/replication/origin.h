@@ -119,6 +119,7 @@ class Origin {
                            std::optional<std::uint64_t> boot);
   void cut_pending(const Moment& now, OwnTrack& track);
   void cut_entry(const Moment& now, OwnTrack& track, std::vector<Op> ops);
+  bool has_work() const;
   void start_write(const Moment& now);
   Result<OwnWrite> build_write();
   void take_cut(OwnTrack& track, OwnWrite& write);
@@ -140,6 +141,8 @@ class Origin {
   Hlc hlc_;
   std::size_t unwritten_bytes_ = 0;  // canonical, pending and cut and under way
   std::optional<OwnWrite> write_;
+  Instant wrote_at_{};               // when the last write was handed to storage
+  std::size_t cut_bytes_ = 0;        // canonical, not yet handed to storage
   bool write_failed_ = false;        // `write_` waits for retry_at_
   Instant retry_at_{};
   Duration retry_after_{};

@@ -227,7 +227,7 @@ void Receiver::stored(const Moment& now, const SegmentRecord& segment) {
   const Seq entries = info.last - info.first + 1;
   c_.stats.entries_received += entries;
   c_.stats.readings_received += info.readings;
-  c_.outputs.push_back(Replicated{info.log, info.hlc_last, entries, info.readings});
+  c_.outputs.push_back(Replicated{info.log, info.hlc_last, info.last, entries, info.readings});
 }
 
 std::vector<Vector::Item> Receiver::vector_of(const NodeId& origin) const {

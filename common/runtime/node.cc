@@ -257,6 +257,10 @@ void Node::carry_out(const Moment& now) {
       durable_changed_.notify_all();
     } else if (auto* replicated = std::get_if<Replicated>(&*output)) {
       const auto appended = static_cast<UtcMicros>(replicated->hlc.millis() * 1000);
+      if (log::enabled(log::Level::debug)) {
+        log::debug("replicated", {{"log", replicated->log.to_string()}, {"last", replicated->last},
+                                  {"readings", replicated->readings}, {"durable_us", now.utc}});
+      }
       if (on_replicated_) on_replicated_(*replicated, Duration(now.utc - appended));
     } else if (auto* notice = std::get_if<Notice>(&*output)) {
       tell(now, *notice);

@@ -34,8 +34,7 @@ int replicate(const ReplicateOptions& options) {
   const Result<Figures> pipe = run_pipe(options);
   if (!pipe.ok()) return fail(pipe.error());
   for (const Figure& figure : *pipe) print(figure);
-  Figure versus{.figure = {}, .unit = {}, .system = "dunlin/pipe", .mode = to_string(options.mode),
-                .batch = options.batch};
+  Figure versus{.figure = {}, .unit = {}, .system = "dunlin/pipe", .mode = to_string(options.mode)};
   if (options.mode == Mode::trickle) {
     versus.figure = "latency_p50_above_pipe";
     versus.value = value_of(*dunlin, "latency_p50") - value_of(*pipe, "latency_p50");

@@ -5,13 +5,10 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <mutex>
 #include <nlohmann/json.hpp>
-#include <thread>
 
-#include "common/replication/messages.h"
+#include "common/base/ids.h"
 #include "common/storage/sqlite.h"
-#include "dunlin/transport.h"
 #include "tests/bench/byte_counter.h"
 #include "tests/bench/replicate.h"
 #include "tests/support/eventually.h"
@@ -62,33 +59,6 @@ std::optional<double> event_time(const std::string& log, const std::string& even
   return std::nullopt;
 }
 
-// Hears the gateway's Vectors, each an acknowledgement of what is durable there.
-class Acknowledgements final : public TransportEvents {
- public:
-  void on_connected() override { connected = true; }
-  void on_disconnected(const Error&) override {}
-  void on_message(std::string_view, ByteView payload, bool) override {
-    const double heard = now_seconds();
-    const auto envelope = replication::decode_envelope(payload);
-    if (!envelope.ok()) return;
-    const auto* vector = std::get_if<replication::Vector>(&envelope->message);
-    if (vector == nullptr) return;
-    const std::lock_guard lock(mutex);
-    for (const auto& item : vector->logs) {
-      if (item.log.track != kSamplesTrack || !item.missing.empty()) continue;
-      for (Seq seq = last_ + 1; seq <= item.head; ++seq) heard_at[seq] = heard;
-      last_ = std::max(last_, item.head);
-    }
-  }
-
-  std::atomic<bool> connected{false};
-  std::mutex mutex;
-  std::map<Seq, double> heard_at;
-
- private:
-  Seq last_ = 0;
-};
-
 class DunlinRun {
  public:
   explicit DunlinRun(const ReplicateOptions& options) : options_(options) {}
@@ -131,7 +101,8 @@ class DunlinRun {
     return folder_.write(name + ".toml",
                          "[node]\nname = \"" + name + "\"\ndata_dir = \"" + folder_.file(name) + "\"\n" +
                              "[broker]\nurl = \"mqtt://127.0.0.1:" + std::to_string(broker_port) + "\"\n" +
-                             "[storage]\nmax_bytes = 0\n[log]\nformat = \"json\"\n" + more);
+                             "[storage]\nmax_bytes = 0\n[log]\nformat = \"json\"\n" +
+                             "level = \"" + (options_.mode == Mode::trickle ? "debug" : "info") + "\"\n" + more);
   }
   std::string track() const {
     return "[[track]]\nname = \"samples\"\nflush_readings = " + std::to_string(batch()) +
@@ -256,36 +227,35 @@ class DunlinRun {
 
   Result<void> trickle() {
     DUNLIN_TRY(start_gateway());
-    Acknowledgements heard;
-    DUNLIN_ASSIGN(std::unique_ptr<Transport> observer,
-                  make_transport({.url = broker_->url(), .client_id = "observer"}));
-    DUNLIN_TRY(observer->start(heard, {{"dunlin/v1/+/+/inbox/+", 0}}, {}));
-    if (!test::eventually([&] { return heard.connected.load(); })) return {Errc::timeout, "no observer"};
     const std::string file = config("agent", wire_->port(), track() + input());
     DUNLIN_ASSIGN(agent_, start("dunlin-agent", file, "agent.log"));
     DUNLIN_TRY(wait_durable(options_.readings));
-    observer->stop(true);
-    DUNLIN_ASSIGN(std::vector<double> latencies, latencies_of(heard));
-    if (latencies.empty()) return {Errc::not_found, "no latency was heard"};
+    DUNLIN_ASSIGN(std::vector<double> latencies, latencies_of_readings());
+    if (latencies.empty()) return {Errc::not_found, "the gateway tells of no reading"};
     add("latency_p50", percentile(latencies, 50), "ms");
     add("latency_p99", percentile(latencies, 99), "ms");
     return {};
   }
 
-  // The reading's own time is that of its append.
-  Result<std::vector<double>> latencies_of(Acknowledgements& heard) {
+  // A reading's own time is that of its append; the gateway's debug log tells when it was durable.
+  Result<std::vector<double>> latencies_of_readings() {
+    std::map<std::int64_t, std::int64_t> durable_us;
+    std::ifstream file(folder_.file("gateway.log"));
+    for (std::string line; std::getline(file, line);) {
+      const json event = json::parse(line, nullptr, false);
+      if (!event.is_object() || event.value("event", "") != "replicated") continue;
+      if (event.value("readings", 0) == 1) durable_us[event["last"]] = event["durable_us"];
+    }
     DUNLIN_ASSIGN(storage::Connection db, storage::Connection::open(folder_.file("agent") + "/log.db",
                                                                     SQLITE_OPEN_READONLY));
     DUNLIN_ASSIGN(storage::Statement select,
-                  db.prepare("SELECT first, time_min FROM segments WHERE first = last AND readings = 1"));
+                  db.prepare("SELECT last, time_min FROM segments WHERE readings = 1"));
     std::vector<double> out;
-    const std::lock_guard lock(heard.mutex);
     while (true) {
       DUNLIN_ASSIGN(const bool more, select.step());
       if (!more) return out;
-      const auto at = heard.heard_at.find(static_cast<Seq>(select.integer(0)));
-      if (at == heard.heard_at.end()) continue;
-      out.push_back((at->second - static_cast<double>(select.integer(1)) * 1e-6) * 1e3);
+      const auto at = durable_us.find(select.integer(0));
+      if (at != durable_us.end()) out.push_back(static_cast<double>(at->second - select.integer(1)) * 1e-3);
     }
   }
 

@@ -229,40 +229,54 @@ TEST(Cbor, ErrorsNameTheOffset) {
   EXPECT_EQ(CborReader(hex("0000")).finish().error().code, Errc::malformed);
 }
 
-// Copies one item through the writer: whatever a reader accepts is what a writer writes.
-void copy_item(CborReader& r, CborWriter& w) {
+// Copies one item through the writer. False where an integer is below 64 bits, which the formats do
+// not use.
+bool copy_item(CborReader& r, CborWriter& w) {
   switch (r.peek()) {
-    case CborReader::Type::uint: return w.uint(*r.uint());
+    case CborReader::Type::uint: return w.uint(*r.uint()), true;
     case CborReader::Type::negative: {
       const Result<std::int64_t> value = r.integer();
       if (value.ok()) w.integer(*value);
-      return;
+      return value.ok();
     }
-    case CborReader::Type::bytes: return w.bytes(*r.bytes());
-    case CborReader::Type::text: return w.text(*r.text());
-    case CborReader::Type::boolean: return w.boolean(*r.boolean());
-    case CborReader::Type::null: return (void)r.null(), w.null();
-    case CborReader::Type::real: return w.real(*r.real());
+    case CborReader::Type::bytes: return w.bytes(*r.bytes()), true;
+    case CborReader::Type::text: return w.text(*r.text()), true;
+    case CborReader::Type::boolean: return w.boolean(*r.boolean()), true;
+    case CborReader::Type::null: return (void)r.null(), w.null(), true;
+    case CborReader::Type::real: return w.real(*r.real()), true;
     case CborReader::Type::array: {
       const std::uint64_t items = *r.array();
       w.array(items);
-      for (std::uint64_t i = 0; i < items; ++i) copy_item(r, w);
-      return;
+      for (std::uint64_t i = 0; i < items; ++i) {
+        if (!copy_item(r, w)) return false;
+      }
+      return true;
     }
-    case CborReader::Type::end: FAIL() << "accepted before";
+    case CborReader::Type::end: break;
   }
+  return false;
+}
+
+// Whatever a reader accepts is what a writer writes. Returns whether it was accepted.
+bool expect_canonical(ByteView bytes) {
+  CborReader reader(bytes);
+  const Result<ByteView> item = reader.skip();
+  if (!item.ok()) return false;
+  CborReader again(*item);
+  Bytes copy;
+  CborWriter writer(copy);
+  if (!copy_item(again, writer)) return false;
+  EXPECT_EQ(to_hex(copy), to_hex(*item));
+  return true;
 }
 
 TEST(Cbor, EveryAcceptedFlipIsItsOwnCanonicalForm) {
+  int accepted = 0;
   for (const Golden& golden : cases()) {
-    test::for_each_flip(golden.bytes, [&](const Bytes& flipped, std::size_t bit) {
-      if (!whole_item(flipped).ok()) return;
-      if (golden.name == "integer_" + std::to_string(kMin) && bit == 8) return;  // below 64 bits signed
-      CborReader reader(flipped);
-      const Bytes copy = written([&](CborWriter& w) { copy_item(reader, w); });
-      EXPECT_EQ(to_hex(copy), to_hex(flipped)) << golden.name << " bit " << bit;
-    });
+    test::for_each_flip(golden.bytes,
+                        [&](const Bytes& flipped, std::size_t) { accepted += expect_canonical(flipped); });
   }
+  EXPECT_GT(accepted, 100);
 }
 
 TEST(Cbor, RandomBytesAreRefusedOrCanonical) {
@@ -271,14 +285,7 @@ TEST(Cbor, RandomBytesAreRefusedOrCanonical) {
   for (int i = 0; i < 20000; ++i) {
     Bytes bytes(1 + random.below(12));
     for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(random.next());
-    CborReader reader(bytes);
-    const Result<ByteView> item = reader.skip();
-    if (!item.ok() || bytes[0] >> 5 == 1) continue;  // negative numbers may be beyond 64 bits
-    ++accepted;
-    CborReader again(*item);
-    if (item->front() >> 5 == 4) continue;
-    const Bytes copy = written([&](CborWriter& w) { copy_item(again, w); });
-    EXPECT_EQ(to_hex(copy), to_hex(*item));
+    accepted += expect_canonical(bytes);
   }
   EXPECT_GT(accepted, 1000);
 }

@@ -58,7 +58,7 @@ struct Model {
 
   void expect_same(const LogState& state) const {
     ASSERT_EQ(state.head(), head);
-    if (head > 0) EXPECT_EQ(state.head_hash(), hash_of(head));
+    EXPECT_EQ(state.head_hash(), head == 0 ? Hash{} : hash_of(head));
     const IntervalSet all_held = state.held(), missing = state.missing();
     Seq complete = 0;
     bool whole = true;
@@ -76,8 +76,8 @@ struct Model {
       const Hash* after = state.hash_after(s);
       ASSERT_EQ(before != nullptr, starts) << s;
       ASSERT_EQ(after != nullptr, ends) << s;
-      if (starts) ASSERT_EQ(*before, hash_of(s - 1)) << s;
-      if (ends) ASSERT_EQ(*after, hash_of(s)) << s;
+      ASSERT_TRUE(!starts || *before == hash_of(s - 1)) << s;
+      ASSERT_TRUE(!ends || *after == hash_of(s)) << s;
     }
     EXPECT_EQ(state.complete(), complete);
     EXPECT_EQ(state.missing_count(), missing.count());

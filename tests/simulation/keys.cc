@@ -1,0 +1,41 @@
+#include "tests/simulation/keys.h"
+
+#include "common/base/check.h"
+#include "common/base/sha256.h"
+
+namespace dunlin::simulation {
+
+namespace {
+
+std::string base64(ByteView bytes) {
+  static constexpr std::string_view kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t group = 0;
+    for (std::size_t k = 0; k < 3; ++k) {
+      group = group << 8 | (i + k < bytes.size() ? bytes[i + k] : 0U);
+    }
+    for (std::size_t k = 0; k < 4; ++k) {
+      out += i + k <= bytes.size() ? kDigits[group >> (18 - 6 * k) & 63] : '=';
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::unique_ptr<security::NodeKey> fixed_key(std::uint64_t number) {
+  // RFC 5915: ECPrivateKey without the public key, on prime256v1.
+  const Hash secret = sha256(as_bytes("simulated key " + std::to_string(number)));
+  Bytes der{0x30, 0x31, 0x02, 0x01, 0x01, 0x04, 0x20};
+  der.insert(der.end(), secret.begin(), secret.end());
+  const Bytes curve{0xa0, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+  der.insert(der.end(), curve.begin(), curve.end());
+  auto key = security::NodeKey::from_pem("-----BEGIN EC PRIVATE KEY-----\n" + base64(der) +
+                                         "\n-----END EC PRIVATE KEY-----\n");
+  DUNLIN_CHECK(key.ok());
+  return *std::move(key);
+}
+
+}  // namespace dunlin::simulation

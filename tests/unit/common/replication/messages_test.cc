@@ -1,0 +1,216 @@
+#include "common/replication/messages.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "common/codec/cbor.h"
+#include "common/log/limits.h"
+#include "tests/vectors/golden.h"
+#include "tests/vectors/samples.h"
+
+namespace dunlin::replication {
+
+// For the comparisons of this test.
+static bool operator==(const Segments& a, const Segments& b) {
+  const auto same = [](const auto& x, const auto& y) { return *x == *y; };
+  return a.lane == b.lane && a.request == b.request && a.done == b.done &&
+         std::equal(a.segments.begin(), a.segments.end(), b.segments.begin(), b.segments.end(), same);
+}
+
+namespace {
+
+using test::Golden;
+
+IntervalSet set_of(std::initializer_list<Interval> intervals) {
+  IntervalSet set;
+  for (const Interval& interval : intervals) set.insert(interval);
+  return set;
+}
+
+Hello sample_hello(NodeState state) {
+  const auto key = test::test_key();
+  Hello hello;
+  hello.node = key->node();
+  hello.public_key = key->public_key();
+  hello.name = "greenhouse-7";
+  hello.state = state;
+  if (state == NodeState::up) hello.heads = {{test::kTestEpoch, kControlTrack, 2}, {test::kTestEpoch, kSamplesTrack, 300}};
+  hello.capabilities = {"columns", "zstd"};
+  hello.nonce = Nonce{0xfedcba9876543210};
+  hello.counter = 17;
+  hello.signature = *key->sign(hello_statement(hello));
+  return hello;
+}
+
+std::shared_ptr<const Bytes> blob(std::string_view hex) { return std::make_shared<const Bytes>(*from_hex(hex)); }
+
+struct Case {
+  std::string name;
+  std::string about;
+  Envelope envelope;
+};
+
+std::vector<Case> cases() {
+  const Nonce nonce{0xfedcba9876543210};
+  const NodeId node = test::test_key()->node();
+  const LogId log = test::test_log(kSamplesTrack);
+  const Vector vector{node, {{test::test_log(kControlTrack), 2, 1, {}}, {log, 300, 21, set_of({{41, 50}, {60, 60}})}}};
+  return {
+      {"hello_up", "Hello of an agent with two logs; the signature is that of the test key", {nonce, 17, sample_hello(NodeState::up)}},
+      {"hello_down", "the same as a will: state down, no heads", {nonce, 17, sample_hello(NodeState::down)}},
+      {"vector", "Vector of two logs; of track 1: head 300, floor 21, missing 41-50 and 60", {nonce, 18, vector}},
+      {"vector_empty", "Vector without logs", {Nonce{}, 0, Vector{node, {}}}},
+      {"fetch", "Fetch 99 of 51-300 and 41 of track 1, credit 65536", {nonce, 19, Fetch{node, 99, 65536, {{log, set_of({{41, 41}, {51, 300}})}}}}},
+      {"fetch_credit", "more credit for request 99", {nonce, 20, Fetch{node, 99, 32768, {}}}},
+      {"segments_live", "Segments pushed; two byte strings stand for encoded segments", {nonce, 21, Segments{Lane::live, 0, false, {blob("0102"), blob("03")}}}},
+      {"segments_done", "the last answer to request 99", {nonce, ~0ULL, Segments{Lane::bulk, 99, true, {}}}},
+  };
+}
+
+constexpr std::string_view kHeader =
+    "Messages in their envelopes, of the node with the key of keys.txt.\n"
+    "Segments carry opaque byte strings here: an envelope does not look into them.";
+
+TEST(Messages, MatchTheGoldenBytes) {
+  std::vector<Golden> all;
+  for (const Case& c : cases()) all.push_back({c.name, c.about, encode_envelope(c.envelope)});
+  const auto stored = test::expect_golden("messages.txt", kHeader, all);
+  for (const Case& c : cases()) {
+    const Result<Envelope> decoded = decode_envelope(stored.at(c.name));
+    ASSERT_TRUE(decoded.ok()) << c.name << ": " << decoded.error().message();
+    EXPECT_EQ(decoded->nonce, c.envelope.nonce) << c.name;
+    EXPECT_EQ(decoded->counter, c.envelope.counter) << c.name;
+    EXPECT_TRUE(decoded->message == c.envelope.message) << c.name;
+  }
+}
+
+TEST(Messages, NamesAreThoseOfTheMetrics) {
+  EXPECT_EQ(message_name(Hello{}), "hello");
+  EXPECT_EQ(message_name(Vector{}), "vector");
+  EXPECT_EQ(message_name(Fetch{}), "fetch");
+  EXPECT_EQ(message_name(Segments{}), "segments");
+}
+
+TEST(Messages, RefuseEveryTruncationAndEveryMore) {
+  for (const Case& c : cases()) {
+    Bytes bytes = encode_envelope(c.envelope);
+    for (std::size_t n = 0; n < bytes.size(); ++n) {
+      const auto cut = decode_envelope(ByteView(bytes).first(n));
+      ASSERT_FALSE(cut.ok()) << c.name << " cut at " << n;
+      EXPECT_EQ(cut.error().code, Errc::truncated) << c.name << " cut at " << n;
+    }
+    bytes.push_back(0);
+    EXPECT_EQ(decode_envelope(bytes).error().code, Errc::malformed) << c.name;
+  }
+}
+
+TEST(Messages, EveryFlippedBitIsRefusedOrAnotherCanonicalMessage) {
+  for (const Case& c : cases()) {
+    test::for_each_flip(encode_envelope(c.envelope), [&](const Bytes& flipped, std::size_t bit) {
+      const Result<Envelope> decoded = decode_envelope(flipped);
+      if (!decoded.ok()) return;
+      EXPECT_EQ(to_hex(encode_envelope(*decoded)), to_hex(flipped)) << c.name << " bit " << bit;
+    });
+  }
+}
+
+TEST(Messages, TheSignatureCoversAllOfAHello) {
+  const auto verifier = security::make_openssl_verifier();
+  const Envelope envelope = cases()[0].envelope;
+  const Bytes bytes = encode_envelope(envelope);
+  test::for_each_flip(bytes, [&](const Bytes& flipped, std::size_t bit) {
+    const Result<Envelope> decoded = decode_envelope(flipped);
+    if (!decoded.ok() || !std::holds_alternative<Hello>(decoded->message)) return;
+    const auto& hello = std::get<Hello>(decoded->message);
+    const bool of_envelope = hello == std::get<Hello>(envelope.message);  // its nonce and counter
+    const auto genuine = verifier->verify(hello.public_key, hello_statement(hello), hello.signature);
+    EXPECT_EQ(genuine.ok(), of_envelope) << "bit " << bit;
+  });
+}
+
+TEST(Messages, HelloStatementIsALabelAndTheUnsignedHello) {
+  const Bytes statement = hello_statement(sample_hello(NodeState::down));
+  const std::string_view label = "dunlin/1 hello";
+  ASSERT_GT(statement.size(), label.size());
+  EXPECT_EQ(as_text(ByteView(statement).first(label.size())), label);
+  EXPECT_EQ(statement[label.size()], 0x8a);  // 10 items: all but the signature
+}
+
+// An envelope around a message written by `body`.
+Bytes enveloped(const std::function<void(CborWriter&)>& body, std::uint64_t version = 1, std::uint64_t key = 0,
+                std::uint64_t items = 5) {
+  Bytes out;
+  CborWriter w(out);
+  w.array(items), w.uint(version), w.uint(key), w.uint(7), w.uint(8);
+  body(w);
+  return out;
+}
+
+Errc refusal(const Bytes& bytes) {
+  const Result<Envelope> envelope = decode_envelope(bytes);
+  EXPECT_FALSE(envelope.ok());
+  return envelope.ok() ? Errc::closed : envelope.error().code;
+}
+
+TEST(Messages, OtherVersionsKeysAndCodesAreUnsupported) {
+  const auto credit = [](CborWriter& w) {
+    w.array(5), w.uint(4), w.bytes(NodeId{}.bytes), w.uint(1), w.uint(1), w.array(0);
+  };
+  ASSERT_TRUE(decode_envelope(enveloped(credit)).ok());
+  EXPECT_EQ(refusal(enveloped(credit, 2)), Errc::unsupported);
+  EXPECT_EQ(refusal(enveloped(credit, 2, 0, 6)), Errc::unsupported);
+  EXPECT_EQ(refusal(enveloped(credit, 1, 1)), Errc::unsupported);
+  EXPECT_EQ(refusal(enveloped(credit, 1, 0, 6)), Errc::malformed);
+  for (const std::uint64_t code : {0U, 2U, 6U, 7U, 100U}) {
+    EXPECT_EQ(refusal(enveloped([&](CborWriter& w) { w.array(2), w.uint(code), w.uint(0); })), Errc::unsupported);
+  }
+  EXPECT_EQ(refusal(enveloped([](CborWriter& w) { w.array(4), w.uint(4), w.uint(0), w.uint(0), w.uint(0); })),
+            Errc::malformed);
+}
+
+TEST(Messages, RefuseClaimsOutOfBounds) {
+  const auto vector = [](std::size_t logs, Seq head, Seq floor, const IntervalSet& missing) {
+    return encode_envelope({{}, 1, Vector{{}, std::vector<Vector::Item>(logs, {{}, head, floor, missing})}});
+  };
+  EXPECT_TRUE(decode_envelope(vector(kVectorLogsMax, 5, 6, set_of({{1, 5}}))).ok());
+  EXPECT_EQ(refusal(vector(kVectorLogsMax + 1, 5, 1, {})), Errc::too_large);
+  EXPECT_EQ(refusal(vector(1, 5, 0, {})), Errc::malformed);
+  EXPECT_EQ(refusal(vector(1, 5, 7, {})), Errc::malformed);
+  EXPECT_EQ(refusal(vector(1, 5, 1, set_of({{6, 6}}))), Errc::malformed);
+  EXPECT_EQ(refusal(vector(1, kSeqMax + 1, 1, {})), Errc::malformed);
+
+  const auto fetch = [](std::size_t wants, std::uint64_t request) {
+    return encode_envelope({{}, 1, Fetch{{}, request, 1, std::vector<Fetch::Want>(wants)}});
+  };
+  EXPECT_TRUE(decode_envelope(fetch(kFetchLogsMax, 1)).ok());
+  EXPECT_EQ(refusal(fetch(kFetchLogsMax + 1, 1)), Errc::too_large);
+  EXPECT_EQ(refusal(fetch(1, 0)), Errc::malformed);
+
+  Hello hello = sample_hello(NodeState::up);
+  hello.heads.assign(kHelloLogsMax + 1, {});
+  EXPECT_EQ(refusal(encode_envelope({{}, 1, hello})), Errc::too_large);
+  hello = sample_hello(NodeState::up);
+  hello.heads[0].head = kSeqMax + 1;
+  EXPECT_EQ(refusal(encode_envelope({{}, 1, hello})), Errc::malformed);
+  hello = sample_hello(NodeState::up);
+  hello.name.assign(kNameBytesMax + 1, 'x');
+  EXPECT_EQ(refusal(encode_envelope({{}, 1, hello})), Errc::malformed);
+  hello = sample_hello(NodeState::up);
+  hello.capabilities.assign(17, "x");
+  EXPECT_EQ(refusal(encode_envelope({{}, 1, hello})), Errc::too_large);
+  hello = sample_hello(NodeState::up);
+  hello.role = static_cast<Role>(2);
+  EXPECT_EQ(refusal(encode_envelope({{}, 1, hello})), Errc::malformed);
+}
+
+TEST(Messages, RefuseWhatIsTooLarge) {
+  const auto big = std::make_shared<const Bytes>(kSegmentBytesMax + 1);
+  EXPECT_EQ(refusal(encode_envelope({{}, 1, Segments{Lane::live, 0, false, {big}}})), Errc::too_large);
+  const auto whole = std::make_shared<const Bytes>(kSegmentBytesMax);
+  EXPECT_TRUE(decode_envelope(encode_envelope({{}, 1, Segments{Lane::live, 0, false, {whole}}})).ok());
+  EXPECT_EQ(refusal(encode_envelope({{}, 1, Segments{Lane::live, 0, false, {whole, whole}}})), Errc::too_large);
+}
+
+}  // namespace
+}  // namespace dunlin::replication
