@@ -1,11 +1,15 @@
 #include "agent/agent.h"
 
+#include <malloc.h>
+
 #include <memory>
 #include <vector>
 
+#include "agent/http_module.h"
 #include "agent/inputs/input.h"
 #include "agent/sampler.h"
-#include "common/runtime/service.h"
+#include "common/runtime/node.h"
+#include "common/runtime/version.h"
 
 namespace dunlin::agent {
 
@@ -16,16 +20,32 @@ struct ConfiguredInput {
   std::unique_ptr<Input> input;
 };
 
+// A constrained device has more use for the memory than for the last microsecond of malloc: one arena
+// instead of one per thread, and freed blocks go back.
+void keep_memory_small() {
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+  mallopt(M_TOP_PAD, 16 * 1024);
+}
+
 int run(const runtime::NodeConfig& config, std::vector<ConfiguredInput>& inputs, std::stop_token stop) {
+  keep_memory_small();
   Result<std::unique_ptr<Database>> database = Database::open(config.database);
   if (!database.ok()) return runtime::fail_to_start(database.error());
   Sampler sampler(**database);
-  Result<std::unique_ptr<runtime::Service>> service =
-      runtime::Service::start(**database, config, [&] { return sampler.counts(); });
-  if (!service.ok()) return runtime::fail_to_start(service.error());
+  std::unique_ptr<api::HttpApi> http;
+  if (!config.http_listen.empty()) {
+    Result<std::unique_ptr<api::HttpApi>> started = load_http_api(
+        (*database)->node(), {config.http_listen, (*database)->path(), kVersion, kRevision,
+                              [&] { return sampler.counts(); }, config.log_level, config.log_format});
+    if (!started.ok()) return runtime::fail_to_start(started.error());
+    http = *std::move(started);
+  }
+  runtime::announce(**database, config, http ? http->port() : 0);
   for (ConfiguredInput& input : inputs) sampler.start(input.type, std::move(input.input));
   runtime::wait_until(stop);
-  (*service)->stopping();
+  http.reset();
   sampler.stop();
   (*database)->close();
   return 0;

@@ -90,7 +90,7 @@ void Sampler::stop() {
   inputs_.clear();
 }
 
-runtime::InputCounts Sampler::counts() const {
+api::InputCounts Sampler::counts() const {
   const std::lock_guard lock(mutex_);
   return counts_;
 }

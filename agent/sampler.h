@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "agent/inputs/input.h"
-#include "common/runtime/api.h"
+#include "common/api/http_api.h"
 #include "common/telemetry/rate_limit.h"
 #include "dunlin/database.h"
 
@@ -23,7 +23,7 @@ class Sampler {
 
   void start(std::string type, std::unique_ptr<Input> input);
   void stop();  // idempotent
-  runtime::InputCounts counts() const;
+  api::InputCounts counts() const;
 
  private:
   class Sink;
@@ -31,7 +31,7 @@ class Sampler {
 
   Database& database_;
   mutable std::mutex mutex_;
-  runtime::InputCounts counts_;
+  api::InputCounts counts_;
   RateLimit reports_;
   std::vector<std::unique_ptr<Input>> inputs_;
   std::vector<std::jthread> threads_;

@@ -1,5 +1,7 @@
+#include "common/api/http_api.h"
+#include "common/runtime/node.h"
 #include "common/runtime/program.h"
-#include "common/runtime/service.h"
+#include "common/runtime/version.h"
 
 namespace {
 
@@ -9,10 +11,13 @@ using namespace dunlin;
 int run(const runtime::NodeConfig& config, std::stop_token stop) {
   Result<std::unique_ptr<Database>> database = Database::open(config.database);
   if (!database.ok()) return runtime::fail_to_start(database.error());
-  Result<std::unique_ptr<runtime::Service>> service = runtime::Service::start(**database, config, {});
-  if (!service.ok()) return runtime::fail_to_start(service.error());
+  Result<std::unique_ptr<api::HttpApi>> http = api::HttpApi::start(
+      (*database)->node(), {config.http_listen, (*database)->path(), kVersion, kRevision, {},
+                            config.log_level, config.log_format});
+  if (!http.ok()) return runtime::fail_to_start(http.error());
+  runtime::announce(**database, config, (*http)->port());
   runtime::wait_until(stop);
-  (*service)->stopping();
+  http->reset();
   (*database)->close();
   return 0;
 }

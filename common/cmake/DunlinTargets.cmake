@@ -2,6 +2,7 @@
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
@@ -29,9 +30,14 @@ if(DUNLIN_SANITIZE)
 endif()
 
 # dunlin_library(NAME SOURCES ... [DEPS ...]): the static library of one folder, as dunlin::NAME.
+# COLD: not on the path of every reading, so release builds make it small; an agent's memory is
+# mostly the pages of its code.
 function(dunlin_library name)
-  cmake_parse_arguments(arg "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
+  cmake_parse_arguments(arg "COLD" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
   add_library(dunlin_${name} STATIC ${arg_SOURCES})
+  if(arg_COLD)
+    target_compile_options(dunlin_${name} PRIVATE $<$<CONFIG:Release>:-Os>)
+  endif()
   add_library(dunlin::${name} ALIAS dunlin_${name})
   target_link_libraries(dunlin_${name} PUBLIC dunlin_options ${arg_DEPS} PRIVATE ${arg_PRIVATE_DEPS})
 endfunction()

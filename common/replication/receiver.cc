@@ -173,7 +173,10 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
       const SegmentRecord& segment = done.segments[i];
       const WriteOutcome& outcome = (*finished.outcomes)[i];
       origins.insert(segment.info.log.node);
-      if (outcome.kind == WriteOutcome::Kind::stored) {
+      // What a commit stored whose end was reported as an error is a duplicate to storage, news here.
+      const bool unheard = outcome.kind == WriteOutcome::Kind::duplicate &&
+                           c_.table.log(segment.info.log).state.fit(segment.info) != LogState::Fit::covered;
+      if (outcome.kind == WriteOutcome::Kind::stored || unheard) {
         stored(now, segment);
         progressed = true;
       } else if (outcome.kind == WriteOutcome::Kind::duplicate) {

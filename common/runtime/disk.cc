@@ -61,7 +61,7 @@ void Disk::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-Disk::State Disk::state() const {
+DiskState Disk::state() const {
   const std::lock_guard lock(mutex_);
   return state_;
 }
@@ -182,7 +182,7 @@ std::vector<OldSegment> Disk::due_for_retirement() {
       if (age != options_.retain_age.end()) add(store_->older_than(id, utc_now() - age->second.count()));
     }
   }
-  const std::uint64_t used = state_.usage.bytes;
+  const std::uint64_t used = state_.database_bytes;
   if (due.empty() && options_.retain_bytes > 0 && used > options_.retain_bytes) {
     add(store_->first_arrived(std::max(used - options_.retain_bytes, options_.retain_bytes / 32)));
   }
@@ -199,7 +199,7 @@ void Disk::look_after_space(bool force) {
   const std::uint64_t free = free_bytes(store_->path());
   {
     const std::lock_guard lock(mutex_);
-    if (usage.ok()) state_.usage = *usage;
+    if (usage.ok()) state_.database_bytes = usage->bytes;
     state_.disk_free = free;
   }
   if (!usage.ok()) return;

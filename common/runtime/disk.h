@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "common/replication/io.h"
+#include "common/runtime/node_view.h"
 #include "common/storage/log_store.h"
 
 namespace dunlin::runtime {
@@ -36,13 +37,7 @@ class Disk {
   void submit(replication::Output request);  // Write, Read or ListOldest
   void stop();                               // after what was submitted is done
 
-  struct State {
-    bool writable = true;  // the last write succeeded
-    storage::LogStore::Usage usage;
-    std::uint64_t disk_free = 0;
-    std::uint64_t commits = 0;
-  };
-  State state() const;
+  DiskState state() const;
 
  private:
   using Request = std::variant<replication::Write, replication::Read, replication::ListOldest>;
@@ -66,7 +61,7 @@ class Disk {
   std::condition_variable wake_;
   std::deque<Request> requests_;
   bool stopping_ = false;
-  State state_;
+  DiskState state_;
   std::thread thread_;
 };
 

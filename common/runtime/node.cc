@@ -138,9 +138,9 @@ void Node::on_replicated(OnReplicated callback) {
   post([this, callback = std::move(callback)](const Moment&) { on_replicated_ = callback; });
 }
 
-Node::Report Node::report() {
-  std::promise<Report> promise;
-  std::future<Report> future = promise.get_future();
+NodeReport Node::report() {
+  std::promise<NodeReport> promise;
+  std::future<NodeReport> future = promise.get_future();
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return {};

@@ -30,7 +30,7 @@ struct NodeOptions {
 // Drives one replica with a real clock, a store and a transport: one loop thread that owns the
 // replica, one disk thread that owns the store, and the transport's own. Nothing is shared but the
 // mailbox. All public functions may be called from any thread.
-class Node final : private TransportEvents {
+class Node final : public NodeView, private TransportEvents {
  public:
   // The keys must outlive the node. `transport` may be null: a node that only keeps its own log.
   static Result<std::unique_ptr<Node>> start(NodeOptions options, storage::LogStore store,
@@ -44,25 +44,10 @@ class Node final : private TransportEvents {
   // Everything appended before is on the disk when this returns.
   Result<void> flush(std::chrono::milliseconds timeout);
 
-  struct Report {
-    Moment now;
-    NodeId self;
-    Epoch epoch;
-    std::vector<replication::NodeStatus> nodes;
-    std::map<NodeId, std::string> cells;
-    replication::Stats stats;
-    bool connected = false;
-    std::uint64_t messages_dropped = 0;  // the mailbox was full
-    Disk::State disk;
-  };
-  Report report();
-  bool connected() const { return connected_; }
-  Disk::State disk_state() const { return disk_->state(); }
-
-  // Called on the loop thread for entries of other nodes that became durable, with the latency from
-  // the append at their origin. Set before traffic starts.
-  using OnReplicated = std::function<void(const replication::Replicated&, Duration latency)>;
-  void on_replicated(OnReplicated callback);
+  NodeReport report() override;
+  bool connected() const override { return connected_; }
+  DiskState disk_state() const override { return disk_->state(); }
+  void on_replicated(OnReplicated callback) override;
 
   // Flushes, says good-bye to the broker and stops. Idempotent.
   void stop();

@@ -104,8 +104,8 @@ NodeConfig read_node_config(config::Table& root, Role role) {
   config::Table http = root.table("http");
   out.http_listen = http.text("listen", role == Role::gateway ? "127.0.0.1:7380" : "");
   config::Table logging = root.table("log");
-  out.log_level = logging.choice("level", "info", {"debug", "info", "warn", "error"});
-  out.log_format = logging.choice("format", "logfmt", {"logfmt", "json"});
+  out.log_level = log::level_from(logging.choice("level", "info", {"debug", "info", "warn", "error"})).value();
+  out.log_format = log::format_from(logging.choice("format", "logfmt", {"logfmt", "json"})).value();
   return out;
 }
 

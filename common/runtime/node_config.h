@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "common/config/table.h"
+#include "common/telemetry/log.h"
 #include "dunlin/database.h"
 
 namespace dunlin::runtime {
@@ -12,8 +13,8 @@ namespace dunlin::runtime {
 struct NodeConfig {
   DatabaseOptions database;
   std::string http_listen;  // "" = no HTTP
-  std::string log_level;
-  std::string log_format;
+  log::Level log_level = log::Level::info;
+  log::Format log_format = log::Format::logfmt;
 };
 
 // Reads [node] [broker] [storage] [http] [log] [[stream]] [[track]]. Mistakes are recorded in the

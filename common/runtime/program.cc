@@ -4,9 +4,12 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <condition_variable>
 #include <cstdio>
+#include <mutex>
 #include <thread>
 
+#include "common/runtime/service_manager.h"
 #include "common/runtime/version.h"
 #include "common/storage/format_table.h"
 #include "common/storage/inspect.h"
@@ -38,8 +41,8 @@ std::optional<Loaded> load(const Program& program, const std::string& path) {
   const std::vector<std::string> mistakes = document->mistakes();
   for (const std::string& mistake : mistakes) std::fprintf(stderr, "%s\n", mistake.c_str());
   if (!mistakes.empty()) return std::nullopt;
-  log::set_level(*log::level_from(loaded.config.log_level));
-  log::set_format(*log::format_from(loaded.config.log_format));
+  log::set_level(loaded.config.log_level);
+  log::set_format(loaded.config.log_format);
   return loaded;
 }
 
@@ -93,6 +96,33 @@ Result<storage::Table> query(const std::string& database, const std::string& sql
 }
 
 }  // namespace
+
+void wait_until(std::stop_token stop) {
+  const ServiceManager manager = ServiceManager::from_environment();
+  const std::optional<Duration> interval = ServiceManager::watchdog_interval();
+  std::mutex mutex;
+  std::condition_variable_any wake;
+  std::unique_lock lock(mutex);
+  while (!stop.stop_requested()) {
+    const Duration wait = interval ? *interval / 2 : Duration(std::chrono::hours(1));
+    wake.wait_for(lock, stop, wait, [] { return false; });
+    if (interval) (void)manager.watchdog();
+  }
+  (void)manager.stopping();
+}
+
+int fail_to_start(const Error& error) {
+  log::error("cannot_start", {{"error", error.message()}});
+  return kFailure;
+}
+
+void announce(Database& database, const NodeConfig& config, int http_port) {
+  log::info("started", {{"node", database.node_id()}, {"name", config.database.name},
+                        {"version", kVersion}, {"revision", kRevision},
+                        {"database", database.path()}, {"http_port", http_port}});
+  const Result<void> told = ServiceManager::from_environment().ready();
+  if (!told.ok()) log::warn("service_manager", {{"error", told.error().message()}});
+}
 
 int run_program(const Program& program, int argc, char** argv) {
   CLI::App app(program.name);

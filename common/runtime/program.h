@@ -20,6 +20,15 @@ struct Program {
   std::function<Run(config::Table& root)> configure;
 };
 
+// Waits for a stop request, and pets the service manager's watchdog meanwhile.
+void wait_until(std::stop_token stop);
+
+// Logs why the program cannot start; returns its exit code.
+int fail_to_start(const Error& error);
+
+// Logs that the program is up and tells the service manager; `http_port` 0 = none.
+void announce(Database& database, const NodeConfig& config, int http_port);
+
 int run_program(const Program& program, int argc, char** argv);
 
 }  // namespace dunlin::runtime

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include <stop_token>
+
 #include "common/base/time.h"
 #include "dunlin/result.h"
 

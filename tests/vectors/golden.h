@@ -18,8 +18,8 @@
 //   about = what the bytes say
 //   hex = 8301...        (continued on indented lines)
 //
-// A test makes the same values in code and compares. With DUNLIN_UPDATE_VECTORS=1 it writes the file
-// instead: for vectors that are new. What was released never changes.
+// A test makes the same values in code and compares. With DUNLIN_UPDATE_VECTORS=1 it writes the
+// file instead: for vectors that are new. What was released never changes.
 namespace dunlin::test {
 
 struct Golden {
@@ -32,11 +32,13 @@ inline std::string golden_path(std::string_view file) {
   return std::string(DUNLIN_SOURCE_DIR) + "/tests/vectors/" + std::string(file);
 }
 
-inline void write_golden(std::string_view file, std::string_view header, const std::vector<Golden>& all) {
+inline void write_golden(std::string_view file, std::string_view header,
+                         const std::vector<Golden>& all) {
   constexpr std::size_t kDigitsPerLine = 96;
   std::ofstream out(golden_path(file));
   std::istringstream lines{std::string(header)};
-  for (std::string line; std::getline(lines, line);) out << (line.empty() ? "#" : "# ") << line << "\n";
+  for (std::string line; std::getline(lines, line);)
+    out << (line.empty() ? "#" : "# ") << line << "\n";
   for (const Golden& golden : all) {
     out << "\n[" << golden.name << "]\nabout = " << golden.about << "\nhex = ";
     const std::string hex = to_hex(golden.bytes);
@@ -74,7 +76,8 @@ inline std::map<std::string, Bytes> expect_golden(std::string_view file, std::st
   std::map<std::string, Bytes> stored = read_golden(file);
   EXPECT_EQ(stored.size(), all.size()) << file;
   for (const Golden& golden : all) {
-    EXPECT_EQ(to_hex(stored[golden.name]), to_hex(golden.bytes)) << file << " [" << golden.name << "]";
+    EXPECT_EQ(to_hex(stored[golden.name]), to_hex(golden.bytes))
+        << file << " [" << golden.name << "]";
   }
   return stored;
 }

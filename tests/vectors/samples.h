@@ -80,13 +80,16 @@ inline Lost sample_lost() {
            {12, 12, hash_of_byte(0x33), hash_of_byte(0x44), 0}}};
 }
 
-inline UnknownOp sample_unknown() { return {4, *from_hex("8404182af66131")}; }  // [4, 42, null, "1"]
+inline UnknownOp sample_unknown() {
+  return {4, *from_hex("8404182af66131")};
+}  // [4, 42, null, "1"]
 
 // Track 0 as a device begins it.
 inline std::vector<Entry> control_entries() {
   const Hlc start = Hlc::of(1'760'000'000'000, 0);
   return {{1, start, {Open{test_key()->public_key(), "greenhouse-7"}}},
-          {2, Hlc{start.value + 1},
+          {2,
+           Hlc{start.value + 1},
            {Define{1, 1, greenhouse_schema()},
             TimeAnchor{3, "6f9a2b1c", 1'500'000, kTestTime, 20'000}}}};
 }
@@ -108,7 +111,8 @@ inline std::vector<Entry> many_entries() {
     samples.rows.begin_row(samples.base);
     samples.rows.add_integer(2000 + i * i % 37), samples.rows.add_real(60.0 + i % 7 * 0.5);
     samples.rows.add_boolean(i % 10 == 0), samples.rows.add_text(i % 40 == 0 ? "rain" : "dry");
-    entries.push_back({static_cast<Seq>(i + 1), Hlc::of(static_cast<std::uint64_t>(samples.base / 1000) + 5, 0),
+    entries.push_back({static_cast<Seq>(i + 1),
+                       Hlc::of(static_cast<std::uint64_t>(samples.base / 1000) + 5, 0),
                        {std::move(samples)}});
   }
   return entries;

@@ -101,6 +101,18 @@ Result<void> MqttSession::connect(const std::vector<Transport::Subscription>& su
   }
 }
 
+// Paho readies OpenSSL with the first client, whether it will use TLS or not: 1.5 MB of resident memory
+// that a plain connection can do without. OpenSSL readies itself when a TLS connection comes later.
+void leave_openssl_alone() {
+  static const bool done = [] {
+    MQTTAsync_init_options options = MQTTAsync_init_options_initializer;
+    options.do_openssl_init = 0;
+    MQTTAsync_global_init(&options);
+    return true;
+  }();
+  (void)done;
+}
+
 Result<void> MqttSession::open(const Will& will) {
   std::unique_lock turn(connecting(), std::defer_lock);
   while (!turn.try_lock()) {
@@ -111,6 +123,7 @@ Result<void> MqttSession::open(const Will& will) {
   }
   const std::vector<TcpSocket> others = tcp_sockets_to(url_.port);
 
+  if (!url_.tls) leave_openssl_alone();
   client_ = std::make_unique<mqtt::async_client>((url_.tls ? "ssl://" : "tcp://") + url_.address(),
                                                  options_.client_id,
                                                  mqtt::create_options(options_.protocol));

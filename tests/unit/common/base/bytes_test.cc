@@ -38,7 +38,8 @@ TEST(NodeId, PrintsAs32Digits) {
   EXPECT_EQ(id->bytes[15], 15);
   EXPECT_EQ(id->to_string(), "000102030405060708090a0b0c0d0e0f");
   EXPECT_LT(NodeId{}, *id);
-  for (const std::string_view text : {"", "00", "000102030405060708090a0b0c0d0e0f00", "zz0102030405060708090a0b0c0d0e0f"}) {
+  for (const std::string_view text :
+       {"", "00", "000102030405060708090a0b0c0d0e0f00", "zz0102030405060708090a0b0c0d0e0f"}) {
     EXPECT_FALSE(NodeId::from_string(text).ok()) << text;
   }
 }

@@ -17,7 +17,9 @@ using test::Golden;
 constexpr auto kMin = std::numeric_limits<std::int64_t>::min();
 constexpr auto kMax = std::numeric_limits<std::int64_t>::max();
 
-double real_of(std::uint64_t bits) { return std::bit_cast<double>(bits); }
+double real_of(std::uint64_t bits) {
+  return std::bit_cast<double>(bits);
+}
 
 Bytes written(const std::function<void(CborWriter&)>& write) {
   Bytes out;
@@ -26,7 +28,9 @@ Bytes written(const std::function<void(CborWriter&)>& write) {
   return out;
 }
 
-Bytes hex(std::string_view digits) { return *from_hex(digits); }
+Bytes hex(std::string_view digits) {
+  return *from_hex(digits);
+}
 
 // Whether the bytes are one whole canonical item, and if not, why.
 Result<void> whole_item(ByteView bytes) {
@@ -37,16 +41,18 @@ Result<void> whole_item(ByteView bytes) {
 
 std::vector<Golden> cases() {
   std::vector<Golden> all;
-  const auto add = [&](std::string name, std::string about, const std::function<void(CborWriter&)>& write) {
+  const auto add = [&](std::string name, std::string about,
+                       const std::function<void(CborWriter&)>& write) {
     all.push_back({std::move(name), std::move(about), written(write)});
   };
-  for (const std::uint64_t value : {0ULL, 23ULL, 24ULL, 255ULL, 256ULL, 65535ULL, 65536ULL, 4294967295ULL,
-                                    4294967296ULL, 18446744073709551615ULL}) {
+  for (const std::uint64_t value : {0ULL, 23ULL, 24ULL, 255ULL, 256ULL, 65535ULL, 65536ULL,
+                                    4294967295ULL, 4294967296ULL, 18446744073709551615ULL}) {
     const std::string text = std::to_string(value);
     add("uint_" + text, text, [&](CborWriter& w) { w.uint(value); });
   }
-  for (const std::int64_t value : {std::int64_t{-1}, std::int64_t{-24}, std::int64_t{-25}, std::int64_t{-256},
-                                   std::int64_t{-257}, std::int64_t{-4294967297}, kMin, kMax}) {
+  for (const std::int64_t value :
+       {std::int64_t{-1}, std::int64_t{-24}, std::int64_t{-25}, std::int64_t{-256},
+        std::int64_t{-257}, std::int64_t{-4294967297}, kMin, kMax}) {
     const std::string text = std::to_string(value);
     add("integer_" + text, text, [&](CborWriter& w) { w.integer(value); });
   }
@@ -69,21 +75,26 @@ std::vector<Golden> cases() {
   add("true", "true", [](CborWriter& w) { w.boolean(true); });
   add("null", "null", [](CborWriter& w) { w.null(); });
   const std::pair<const char*, std::uint64_t> reals[] = {
-      {"real_0", 0},           {"real_minus_0", 1ULL << 63},
-      {"real_1.5", 0x3ff8000000000000},  {"real_1.1", 0x3ff199999999999a},
-      {"real_infinity", 0x7ff0000000000000}, {"real_minus_infinity", 0xfff0000000000000},
-      {"real_nan", 0x7ff8000000000000},  {"real_smallest", 1},
+      {"real_0", 0},
+      {"real_minus_0", 1ULL << 63},
+      {"real_1.5", 0x3ff8000000000000},
+      {"real_1.1", 0x3ff199999999999a},
+      {"real_infinity", 0x7ff0000000000000},
+      {"real_minus_infinity", 0xfff0000000000000},
+      {"real_nan", 0x7ff8000000000000},
+      {"real_smallest", 1},
       {"real_largest", 0x7fefffffffffffff}};
-  for (const auto& [name, bits] : reals) {
-    add(name, "float64 " + to_hex(written([&](CborWriter& w) { w.uint(bits); })).substr(2) + " (bits)",
-        [&](CborWriter& w) { w.real(real_of(bits)); });
+  for (const auto& real : reals) {
+    const auto write = [&](CborWriter& w) { w.real(real_of(real.second)); };
+    add(real.first, "float64 of the bits " + to_hex(written(write)).substr(2), write);
   }
   return all;
 }
 
 TEST(Cbor, WritesTheGoldenBytesAndReadsThemBack) {
   const std::vector<Golden> all = cases();
-  test::expect_golden("cbor.txt", "Canonical CBOR items: what a writer writes and a strict reader accepts.", all);
+  test::expect_golden(
+      "cbor.txt", "Canonical CBOR items: what a writer writes and a strict reader accepts.", all);
   for (const Golden& golden : all) {
     EXPECT_TRUE(whole_item(golden.bytes).ok()) << golden.name;
     for (std::size_t n = 0; n < golden.bytes.size(); ++n) {
@@ -178,8 +189,8 @@ TEST(Cbor, RefusesWhatIsNotCanonical) {
 }
 
 TEST(Cbor, RefusesLengthsBeyondTheInput) {
-  for (const char* digits : {"5bffffffffffffffff", "7bffffffffffffffff", "9bffffffffffffffff", "5affffffff00",
-                             "9affffffff00", "42ff", "62", "82", "8200"}) {
+  for (const char* digits : {"5bffffffffffffffff", "7bffffffffffffffff", "9bffffffffffffffff",
+                             "5affffffff00", "9affffffff00", "42ff", "62", "82", "8200"}) {
     const Result<void> result = whole_item(hex(digits));
     ASSERT_FALSE(result.ok()) << digits;
     EXPECT_EQ(result.error().code, Errc::truncated) << digits;
@@ -187,7 +198,8 @@ TEST(Cbor, RefusesLengthsBeyondTheInput) {
 }
 
 TEST(Cbor, RefusesAnotherTypeThanExpected) {
-  const Bytes text = hex("6161"), big = hex("1bffffffffffffffff"), small = hex("3bffffffffffffffff");
+  const Bytes text = hex("6161"), big = hex("1bffffffffffffffff"),
+              small = hex("3bffffffffffffffff");
   EXPECT_EQ(CborReader(text).uint().error().code, Errc::malformed);
   EXPECT_EQ(CborReader(text).bytes().error().code, Errc::malformed);
   EXPECT_EQ(CborReader(text).array().error().code, Errc::malformed);
@@ -215,7 +227,8 @@ TEST(Cbor, BoundsNesting) {
 }
 
 TEST(Cbor, WritesEveryNanAsTheCanonicalOne) {
-  for (const std::uint64_t bits : {0x7ff8000000000001ULL, 0xfff8000000000000ULL, 0x7ff0000000000001ULL}) {
+  for (const std::uint64_t bits :
+       {0x7ff8000000000001ULL, 0xfff8000000000000ULL, 0x7ff0000000000001ULL}) {
     EXPECT_EQ(to_hex(written([&](CborWriter& w) { w.real(real_of(bits)); })), "fb7ff8000000000000");
   }
 }
@@ -233,17 +246,23 @@ TEST(Cbor, ErrorsNameTheOffset) {
 // not use.
 bool copy_item(CborReader& r, CborWriter& w) {
   switch (r.peek()) {
-    case CborReader::Type::uint: return w.uint(*r.uint()), true;
+    case CborReader::Type::uint:
+      return w.uint(*r.uint()), true;
     case CborReader::Type::negative: {
       const Result<std::int64_t> value = r.integer();
       if (value.ok()) w.integer(*value);
       return value.ok();
     }
-    case CborReader::Type::bytes: return w.bytes(*r.bytes()), true;
-    case CborReader::Type::text: return w.text(*r.text()), true;
-    case CborReader::Type::boolean: return w.boolean(*r.boolean()), true;
-    case CborReader::Type::null: return (void)r.null(), w.null(), true;
-    case CborReader::Type::real: return w.real(*r.real()), true;
+    case CborReader::Type::bytes:
+      return w.bytes(*r.bytes()), true;
+    case CborReader::Type::text:
+      return w.text(*r.text()), true;
+    case CborReader::Type::boolean:
+      return w.boolean(*r.boolean()), true;
+    case CborReader::Type::null:
+      return (void)r.null(), w.null(), true;
+    case CborReader::Type::real:
+      return w.real(*r.real()), true;
     case CborReader::Type::array: {
       const std::uint64_t items = *r.array();
       w.array(items);
@@ -252,7 +271,8 @@ bool copy_item(CborReader& r, CborWriter& w) {
       }
       return true;
     }
-    case CborReader::Type::end: break;
+    case CborReader::Type::end:
+      break;
   }
   return false;
 }
@@ -273,8 +293,9 @@ bool expect_canonical(ByteView bytes) {
 TEST(Cbor, EveryAcceptedFlipIsItsOwnCanonicalForm) {
   int accepted = 0;
   for (const Golden& golden : cases()) {
-    test::for_each_flip(golden.bytes,
-                        [&](const Bytes& flipped, std::size_t) { accepted += expect_canonical(flipped); });
+    test::for_each_flip(golden.bytes, [&](const Bytes& flipped, std::size_t) {
+      accepted += expect_canonical(flipped);
+    });
   }
   EXPECT_GT(accepted, 100);
 }

@@ -25,19 +25,31 @@ std::vector<Case> cases() {
       {"empty", "[1, 0, []]", {1, {}, {}}},
       {"open", "Open with the test key, named greenhouse-7", test::control_entries()[0]},
       {"seal", "Seal of epoch 0x0123456789abcdef, track 1 at 42", {3, hlc, {seal}}},
-      {"define", "Define 1, version 1: greenhouse(temperature, humidity, door, note)",
+      {"define",
+       "Define 1, version 1: greenhouse(temperature, humidity, door, note)",
        {2, hlc, {Define{1, 1, test::greenhouse_schema()}}}},
-      {"samples", "Samples of stream 1: two rows of decimal, float64, bool, text", {4, hlc, {test::greenhouse_samples()}}},
-      {"samples_corners", "Samples with a boot, a base and offsets that wrap, and the ends of every type",
+      {"samples",
+       "Samples of stream 1: two rows of decimal, float64, bool, text",
+       {4, hlc, {test::greenhouse_samples()}}},
+      {"samples_corners",
+       "Samples with a boot, a base and offsets that wrap, and the ends of every type",
        {5, hlc, {test::corner_samples()}}},
       {"samples_empty", "Samples without rows", {6, hlc, {empty}}},
-      {"lost", "Lost of track 1: [1, 10] with 200 readings and [12, 12] with none", {7, hlc, {test::sample_lost()}}},
-      {"time_anchor", "TimeAnchor of boot 3", {8, hlc, {TimeAnchor{3, "6f9a2b1c", -1, test::kTestTime, 20'000}}}},
-      {"unknown", "an operation of code 4 that this version keeps without knowing it", {9, hlc, {test::sample_unknown()}}},
-      {"several", "Define, Samples, TimeAnchor and an unknown operation in one entry",
-       {~Seq{0}, Hlc{~0ULL},
-        {Define{2, 3, {"s", {{"f", FieldType::int64, "", 0}}}}, test::greenhouse_samples(), TimeAnchor{},
-         test::sample_unknown()}}},
+      {"lost",
+       "Lost of track 1: [1, 10] with 200 readings and [12, 12] with none",
+       {7, hlc, {test::sample_lost()}}},
+      {"time_anchor",
+       "TimeAnchor of boot 3",
+       {8, hlc, {TimeAnchor{3, "6f9a2b1c", -1, test::kTestTime, 20'000}}}},
+      {"unknown",
+       "an operation of code 4 that this version keeps without knowing it",
+       {9, hlc, {test::sample_unknown()}}},
+      {"several",
+       "Define, Samples, TimeAnchor and an unknown operation in one entry",
+       {~Seq{0},
+        Hlc{~0ULL},
+        {Define{2, 3, {"s", {{"f", FieldType::int64, "", 0}}}}, test::greenhouse_samples(),
+         TimeAnchor{}, test::sample_unknown()}}},
   };
 }
 
@@ -61,7 +73,8 @@ TEST(EntryCodec, RefusesEveryTruncationAndEveryMore) {
     for (std::size_t n = 0; n < bytes.size(); ++n) {
       const Result<Entry> cut = decode_entry(ByteView(bytes).first(n));
       ASSERT_FALSE(cut.ok()) << c.name << " cut at " << n;
-      EXPECT_EQ(cut.error().code, Errc::truncated) << c.name << " cut at " << n << cut.error().message();
+      EXPECT_EQ(cut.error().code, Errc::truncated)
+          << c.name << " cut at " << n << cut.error().message();
     }
     bytes.push_back(0);
     EXPECT_EQ(decode_entry(bytes).error().code, Errc::malformed) << c.name;
@@ -127,24 +140,130 @@ TEST(EntryCodec, RefusesWhatNoWriterWrites) {
       {"80", "an operation without a code"},
       {"01", "an operation that is no list"},
       {"8120", "a negative code"},
-      {"8300" "00" "60", "Open with a number for a key"},
+      {"8300"
+       "00"
+       "60",
+       "Open with a number for a key"},
       {"830040" + long_name, "a name beyond 128 bytes"},
-      {"8501" "00" "01" "01" "581f" + h31, "Seal with a short hash"},
-      {"8502" "01" "01" "6161" "80", "Define without fields"},
-      {"8502" "01" "01" "6161" "81" "84" "6161" "05" "60" "00", "a field of an unknown type"},
-      {"8502" "01" "01" "6161" "81" "84" "6161" "02" "60" "13", "19 decimals"},
-      {"8403" "01" "00" "81" "81" "00", "a row without cells"},
-      {"8403" "01" "00" "82" "820001" "83000102", "rows of different length"},
-      {"8403" "01" "00" "81" "820040", "a cell of bytes"},
-      {"8403" "01" "00" "81" "820080", "a cell that is a list"},
-      {"8403" "01" "00" "81" "82001bffffffffffffffff", "an integer beyond 64 bits signed"},
-      {"8403" "01" "8103" "00" "80", "a boot in a list of its own"},
-      {"8307" "01" "81" "85" "00" "01" "5820" + h32 + "5820" + h32 + "00", "lost from 0"},
-      {"8307" "01" "81" "85" "02" "01" "5820" + h32 + "5820" + h32 + "00", "lost backwards"},
-      {"8307" "01" "81" "85" "01" "1b4000000000000001" "5820" + h32 + "5820" + h32 + "00", "lost beyond 2^62"},
-      {"8307" "01" "82" "85" "01" "02" "5820" + h32 + "5820" + h32 + "00" "85" "02" "03" "5820" + h32 + "5820" + h32 + "00",
+      {"8501"
+       "00"
+       "01"
+       "01"
+       "581f" +
+           h31,
+       "Seal with a short hash"},
+      {"8502"
+       "01"
+       "01"
+       "6161"
+       "80",
+       "Define without fields"},
+      {"8502"
+       "01"
+       "01"
+       "6161"
+       "81"
+       "84"
+       "6161"
+       "05"
+       "60"
+       "00",
+       "a field of an unknown type"},
+      {"8502"
+       "01"
+       "01"
+       "6161"
+       "81"
+       "84"
+       "6161"
+       "02"
+       "60"
+       "13",
+       "19 decimals"},
+      {"8403"
+       "01"
+       "00"
+       "81"
+       "81"
+       "00",
+       "a row without cells"},
+      {"8403"
+       "01"
+       "00"
+       "82"
+       "820001"
+       "83000102",
+       "rows of different length"},
+      {"8403"
+       "01"
+       "00"
+       "81"
+       "820040",
+       "a cell of bytes"},
+      {"8403"
+       "01"
+       "00"
+       "81"
+       "820080",
+       "a cell that is a list"},
+      {"8403"
+       "01"
+       "00"
+       "81"
+       "82001bffffffffffffffff",
+       "an integer beyond 64 bits signed"},
+      {"8403"
+       "01"
+       "8103"
+       "00"
+       "80",
+       "a boot in a list of its own"},
+      {"8307"
+       "01"
+       "81"
+       "85"
+       "00"
+       "01"
+       "5820" +
+           h32 + "5820" + h32 + "00",
+       "lost from 0"},
+      {"8307"
+       "01"
+       "81"
+       "85"
+       "02"
+       "01"
+       "5820" +
+           h32 + "5820" + h32 + "00",
+       "lost backwards"},
+      {"8307"
+       "01"
+       "81"
+       "85"
+       "01"
+       "1b4000000000000001"
+       "5820" +
+           h32 + "5820" + h32 + "00",
+       "lost beyond 2^62"},
+      {"8307"
+       "01"
+       "82"
+       "85"
+       "01"
+       "02"
+       "5820" +
+           h32 + "5820" + h32 +
+           "00"
+           "85"
+           "02"
+           "03"
+           "5820" +
+           h32 + "5820" + h32 + "00",
        "lost ranges that overlap"},
-      {"8304" "20" "a0", "a map in an unknown operation"},
+      {"8304"
+       "20"
+       "a0",
+       "a map in an unknown operation"},
   };
   for (const auto& [digits, why] : refused) {
     const Result<Op> op = decode_op(*from_hex(digits));

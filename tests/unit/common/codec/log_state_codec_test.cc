@@ -21,7 +21,8 @@ IntervalSet set_of(std::initializer_list<Interval> intervals) {
 
 LogState busy_state() {
   LogState::Parts parts;
-  parts.runs = {{21, 40, hash_of_byte(20), hash_of_byte(40)}, {51, 300, hash_of_byte(50), hash_of_byte(0xff)}};
+  parts.runs = {{21, 40, hash_of_byte(20), hash_of_byte(40)},
+                {51, 300, hash_of_byte(50), hash_of_byte(0xff)}};
   parts.lost = set_of({{1, 10}});
   parts.released = set_of({{11, 20}});
   parts.acked = set_of({{1, 5}, {7, 7}, {300, 300}});
@@ -37,17 +38,20 @@ std::vector<std::pair<std::string, LogState>> cases() {
   SegmentInfo info;
   info.first = 1, info.last = 25, info.before = hash_of_byte(0xaa), info.after = hash_of_byte(0xbb);
   whole.admit(info);
-  return {{"empty", LogState(test::test_log(kSamplesTrack))}, {"whole", whole}, {"busy", busy_state()}};
+  return {
+      {"empty", LogState(test::test_log(kSamplesTrack))}, {"whole", whole}, {"busy", busy_state()}};
 }
 
 TEST(LogStateCodec, MatchesTheGoldenBytes) {
   const LogId log = test::test_log(kSamplesTrack);
-  const char* abouts[] = {"nothing is known", "entries 1 to 25 are held",
-                          "1-10 lost, 11-20 released, 21-40 and 51-300 held, 1-5, 7 and 300 acknowledged"};
+  const char* abouts[] = {
+      "nothing is known", "entries 1 to 25 are held",
+      "1-10 lost, 11-20 released, 21-40 and 51-300 held, 1-5, 7 and 300 acknowledged"};
   std::vector<Golden> all;
-  for (const auto& [name, state] : cases()) all.push_back({name, abouts[all.size()], encode_log_state(state)});
-  const auto stored =
-      test::expect_golden("log_state.txt", "The state of one log as storage keeps it (log_format.md).", all);
+  for (const auto& [name, state] : cases())
+    all.push_back({name, abouts[all.size()], encode_log_state(state)});
+  const auto stored = test::expect_golden(
+      "log_state.txt", "The state of one log as storage keeps it (log_format.md).", all);
   for (const auto& [name, state] : cases()) {
     const Result<LogState> decoded = decode_log_state(log, stored.at(name));
     ASSERT_TRUE(decoded.ok()) << name << ": " << decoded.error().message();
@@ -69,8 +73,9 @@ TEST(LogStateCodec, RefusesEveryTruncationAndEveryMore) {
 
 TEST(LogStateCodec, EveryFlippedBitIsRefusedOrAnotherValidState) {
   const LogId log = test::test_log(kSamplesTrack);
-  for (const auto& [name, state] : cases()) {
-    test::for_each_flip(encode_log_state(state), [&](const Bytes& flipped, std::size_t bit) {
+  for (const auto& item : cases()) {
+    const std::string& name = item.first;
+    test::for_each_flip(encode_log_state(item.second), [&](const Bytes& flipped, std::size_t bit) {
       const Result<LogState> decoded = decode_log_state(log, flipped);
       if (!decoded.ok()) return;
       EXPECT_EQ(to_hex(encode_log_state(*decoded)), to_hex(flipped)) << name << " bit " << bit;
@@ -111,7 +116,11 @@ TEST(Intervals, AreDistances) {
   Bytes bytes;
   CborWriter writer(bytes);
   encode_intervals(writer, set_of({{1, 3}, {5, 5}, {30, 31}}));
-  EXPECT_EQ(to_hex(bytes), "86" "0102" "0200" "181901");
+  EXPECT_EQ(to_hex(bytes),
+            "86"
+            "0102"
+            "0200"
+            "181901");
   EXPECT_EQ(*read_intervals(bytes), set_of({{1, 3}, {5, 5}, {30, 31}}));
 }
 

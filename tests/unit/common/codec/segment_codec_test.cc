@@ -44,12 +44,12 @@ struct Case {
 };
 
 std::vector<Case> cases() {
-  return {{"control", "track 0, entries 1 and 2: Open, and Define with TimeAnchor", test::test_log(kControlTrack), 0,
-           test::control_entries()},
-          {"samples", "track 1, entries 1 and 2, needs track 0 up to 2; payload as it is", test::test_log(kSamplesTrack),
-           2, test::sample_entries()},
-          {"samples_zstd", "track 1, entries 1 to 120; the payload is a zstd frame", test::test_log(kSamplesTrack), 2,
-           test::many_entries()}};
+  return {{"control", "track 0, entries 1 and 2: Open, and Define with TimeAnchor",
+           test::test_log(kControlTrack), 0, test::control_entries()},
+          {"samples", "track 1, entries 1 and 2, needs track 0 up to 2; payload as it is",
+           test::test_log(kSamplesTrack), 2, test::sample_entries()},
+          {"samples_zstd", "track 1, entries 1 to 120; the payload is a zstd frame",
+           test::test_log(kSamplesTrack), 2, test::many_entries()}};
 }
 
 constexpr std::string_view kHeader =
@@ -67,7 +67,8 @@ Result<DecodedSegment> verified(ByteView bytes, Verifier& verifier) {
 
 TEST(SegmentCodec, MatchesTheGoldenBytes) {
   std::vector<Golden> all;
-  for (const Case& c : cases()) all.push_back({c.name, c.about, *built(c.log, c.needs, c.entries).front().bytes});
+  for (const Case& c : cases())
+    all.push_back({c.name, c.about, *built(c.log, c.needs, c.entries).front().bytes});
   const auto stored = test::expect_golden("segments.txt", kHeader, all);
   const auto verifier = security::make_openssl_verifier();
   for (const Case& c : cases()) {
@@ -77,14 +78,16 @@ TEST(SegmentCodec, MatchesTheGoldenBytes) {
     EXPECT_EQ(decoded->info.after, chained(c.log, c.entries).back().after) << c.name;
     EXPECT_EQ(decoded->info.needs, c.needs) << c.name;
     const SegmentHeader header = *parse_segment(stored.at(c.name));
-    EXPECT_EQ(header.codec, c.name == "samples_zstd" ? PayloadCodec::columns_zstd : PayloadCodec::columns);
+    EXPECT_EQ(header.codec,
+              c.name == "samples_zstd" ? PayloadCodec::columns_zstd : PayloadCodec::columns);
     EXPECT_EQ(*decode_entries(header), c.entries) << c.name;
     EXPECT_EQ(entry_hashes(header)->size(), c.entries.size()) << c.name;
   }
 }
 
 TEST(SegmentCodec, SummarizesWhatIsInside) {
-  const SegmentInfo info = built(test::test_log(kSamplesTrack), 2, test::sample_entries()).front().info;
+  const SegmentInfo info =
+      built(test::test_log(kSamplesTrack), 2, test::sample_entries()).front().info;
   EXPECT_EQ(info.first, 1U);
   EXPECT_EQ(info.last, 2U);
   EXPECT_EQ(info.readings, 3U);
@@ -111,9 +114,9 @@ TEST(SegmentCodec, RefusesEveryTruncationAndEveryMore) {
   }
 }
 
-// The bits that neither hash nor signature cover: `needs`, which is advice to the receiver, and other
-// ways to encode the same entries in the payload. Everything else is refused; nothing ever yields
-// other entries.
+// The bits that neither hash nor signature cover: `needs`, which is advice to the receiver, and
+// other ways to encode the same entries in the payload. Everything else is refused; nothing ever
+// yields other entries.
 TEST(SegmentCodec, NoFlippedBitChangesWhatWasSigned) {
   const auto verifier = security::make_openssl_verifier();
   for (const Case& c : cases()) {
@@ -142,7 +145,8 @@ TEST(SegmentCodec, HalvesVerifyAloneAndJoin) {
   const auto left = build_segments(log, chain_start(log), 2, entries.first(50), *key);
   const auto right = build_segments(log, all[49].after, 2, entries.subspan(50), *key);
   const auto verifier = security::make_mbedtls_verifier();
-  const auto first = verified(*left->front().bytes, *verifier), second = verified(*right->front().bytes, *verifier);
+  const auto first = verified(*left->front().bytes, *verifier),
+             second = verified(*right->front().bytes, *verifier);
   ASSERT_TRUE(first.ok());
   ASSERT_TRUE(second.ok());
   EXPECT_EQ(first->info.after, second->info.before);
@@ -190,8 +194,10 @@ Bytes assembled(const Parts& p) {
   const LogId log = test::test_log(kSamplesTrack);
   Bytes out;
   CborWriter w(out);
-  w.array(p.items), w.uint(p.format), w.bytes(log.node.bytes), w.uint(log.epoch.value), w.uint(p.track);
-  w.uint(p.first), w.uint(p.last), w.bytes(Hash{}), w.uint(p.needs), w.uint(p.codec), w.uint(p.payload_size);
+  w.array(p.items), w.uint(p.format), w.bytes(log.node.bytes), w.uint(log.epoch.value),
+      w.uint(p.track);
+  w.uint(p.first), w.uint(p.last), w.bytes(Hash{}), w.uint(p.needs), w.uint(p.codec),
+      w.uint(p.payload_size);
   w.bytes(p.payload), w.bytes(Signature{});
   for (std::uint64_t i = 12; i < p.items; ++i) w.null();
   return out;

@@ -9,7 +9,8 @@ namespace dunlin {
 namespace {
 
 LogId sample_log() {
-  LogId log{*NodeId::from_string("000102030405060708090a0b0c0d0e0f"), Epoch{0x1122334455667788}, Track{1}};
+  LogId log{*NodeId::from_string("000102030405060708090a0b0c0d0e0f"), Epoch{0x1122334455667788},
+            Track{1}};
   return log;
 }
 
@@ -48,8 +49,8 @@ TEST(Chain, HeadStatementNamesLogSequenceAndHash) {
   Hash hash;
   hash.fill(0xab);
   EXPECT_EQ(to_hex(head_statement(sample_log(), 0x0102, hash)),
-            to_hex(as_bytes("dunlin/1 head")) + to_hex(log_id_bytes(sample_log())) + "0000000000000102" +
-                to_hex(hash));
+            to_hex(as_bytes("dunlin/1 head")) + to_hex(log_id_bytes(sample_log())) +
+                "0000000000000102" + to_hex(hash));
 }
 
 TEST(Chain, NodeIdIsTheStartOfTheKeysHash) {

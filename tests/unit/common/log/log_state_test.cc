@@ -92,10 +92,14 @@ class Machine {
   void step() {
     switch (random_.below(5)) {
       case 0:
-      case 1: return admit();
-      case 2: return fork();
-      case 3: return release();
-      default: return declare_lost();
+      case 1:
+        return admit();
+      case 2:
+        return fork();
+      case 3:
+        return release();
+      default:
+        return declare_lost();
     }
   }
   void check() const { model_.expect_same(state_); }
@@ -141,7 +145,8 @@ class Machine {
     const Seq at = random_.below(20);
     std::vector<LostRange> ranges;
     std::set<Seq> lost;
-    for (Seq s = 1 + random_.below(10); s < Model::kBound && ranges.size() < 3; s += 3 + random_.below(9)) {
+    for (Seq s = 1 + random_.below(10); s < Model::kBound && ranges.size() < 3;
+         s += 3 + random_.below(9)) {
       const Seq last = std::min(Model::kBound, s + random_.below(3));
       ranges.push_back({s, last, hash_of(s - 1), hash_of(last), 2});
       for (Seq t = s; t <= last; ++t) lost.insert(t);

@@ -15,7 +15,8 @@ namespace dunlin::replication {
 static bool operator==(const Segments& a, const Segments& b) {
   const auto same = [](const auto& x, const auto& y) { return *x == *y; };
   return a.lane == b.lane && a.request == b.request && a.done == b.done &&
-         std::equal(a.segments.begin(), a.segments.end(), b.segments.begin(), b.segments.end(), same);
+         std::equal(a.segments.begin(), a.segments.end(), b.segments.begin(), b.segments.end(),
+                    same);
 }
 
 namespace {
@@ -35,7 +36,8 @@ Hello sample_hello(NodeState state) {
   hello.public_key = key->public_key();
   hello.name = "greenhouse-7";
   hello.state = state;
-  if (state == NodeState::up) hello.heads = {{test::kTestEpoch, kControlTrack, 2}, {test::kTestEpoch, kSamplesTrack, 300}};
+  if (state == NodeState::up)
+    hello.heads = {{test::kTestEpoch, kControlTrack, 2}, {test::kTestEpoch, kSamplesTrack, 300}};
   hello.capabilities = {"columns", "zstd"};
   hello.nonce = Nonce{0xfedcba9876543210};
   hello.counter = 17;
@@ -43,7 +45,9 @@ Hello sample_hello(NodeState state) {
   return hello;
 }
 
-std::shared_ptr<const Bytes> blob(std::string_view hex) { return std::make_shared<const Bytes>(*from_hex(hex)); }
+std::shared_ptr<const Bytes> blob(std::string_view hex) {
+  return std::make_shared<const Bytes>(*from_hex(hex));
+}
 
 struct Case {
   std::string name;
@@ -55,16 +59,30 @@ std::vector<Case> cases() {
   const Nonce nonce{0xfedcba9876543210};
   const NodeId node = test::test_key()->node();
   const LogId log = test::test_log(kSamplesTrack);
-  const Vector vector{node, {{test::test_log(kControlTrack), 2, 1, {}}, {log, 300, 21, set_of({{41, 50}, {60, 60}})}}};
+  const Vector vector{
+      node,
+      {{test::test_log(kControlTrack), 2, 1, {}}, {log, 300, 21, set_of({{41, 50}, {60, 60}})}}};
   return {
-      {"hello_up", "Hello of an agent with two logs; the signature is that of the test key", {nonce, 17, sample_hello(NodeState::up)}},
-      {"hello_down", "the same as a will: state down, no heads", {nonce, 17, sample_hello(NodeState::down)}},
-      {"vector", "Vector of two logs; of track 1: head 300, floor 21, missing 41-50 and 60", {nonce, 18, vector}},
+      {"hello_up",
+       "Hello of an agent with two logs; the signature is that of the test key",
+       {nonce, 17, sample_hello(NodeState::up)}},
+      {"hello_down",
+       "the same as a will: state down, no heads",
+       {nonce, 17, sample_hello(NodeState::down)}},
+      {"vector",
+       "Vector of two logs; of track 1: head 300, floor 21, missing 41-50 and 60",
+       {nonce, 18, vector}},
       {"vector_empty", "Vector without logs", {Nonce{}, 0, Vector{node, {}}}},
-      {"fetch", "Fetch 99 of 51-300 and 41 of track 1, credit 65536", {nonce, 19, Fetch{node, 99, 65536, {{log, set_of({{41, 41}, {51, 300}})}}}}},
+      {"fetch",
+       "Fetch 99 of 51-300 and 41 of track 1, credit 65536",
+       {nonce, 19, Fetch{node, 99, 65536, {{log, set_of({{41, 41}, {51, 300}})}}}}},
       {"fetch_credit", "more credit for request 99", {nonce, 20, Fetch{node, 99, 32768, {}}}},
-      {"segments_live", "Segments pushed; two byte strings stand for encoded segments", {nonce, 21, Segments{Lane::live, 0, false, {blob("0102"), blob("03")}}}},
-      {"segments_done", "the last answer to request 99", {nonce, ~0ULL, Segments{Lane::bulk, 99, true, {}}}},
+      {"segments_live",
+       "Segments pushed; two byte strings stand for encoded segments",
+       {nonce, 21, Segments{Lane::live, 0, false, {blob("0102"), blob("03")}}}},
+      {"segments_done",
+       "the last answer to request 99",
+       {nonce, ~0ULL, Segments{Lane::bulk, 99, true, {}}}},
   };
 }
 
@@ -124,7 +142,8 @@ TEST(Messages, TheSignatureCoversAllOfAHello) {
     if (!decoded.ok() || !std::holds_alternative<Hello>(decoded->message)) return;
     const auto& hello = std::get<Hello>(decoded->message);
     const bool of_envelope = hello == std::get<Hello>(envelope.message);  // its nonce and counter
-    const auto genuine = verifier->verify(hello.public_key, hello_statement(hello), hello.signature);
+    const auto genuine =
+        verifier->verify(hello.public_key, hello_statement(hello), hello.signature);
     EXPECT_EQ(genuine.ok(), of_envelope) << "bit " << bit;
   });
 }
@@ -138,8 +157,8 @@ TEST(Messages, HelloStatementIsALabelAndTheUnsignedHello) {
 }
 
 // An envelope around a message written by `body`.
-Bytes enveloped(const std::function<void(CborWriter&)>& body, std::uint64_t version = 1, std::uint64_t key = 0,
-                std::uint64_t items = 5) {
+Bytes enveloped(const std::function<void(CborWriter&)>& body, std::uint64_t version = 1,
+                std::uint64_t key = 0, std::uint64_t items = 5) {
   Bytes out;
   CborWriter w(out);
   w.array(items), w.uint(version), w.uint(key), w.uint(7), w.uint(8);
@@ -163,15 +182,18 @@ TEST(Messages, OtherVersionsKeysAndCodesAreUnsupported) {
   EXPECT_EQ(refusal(enveloped(credit, 1, 1)), Errc::unsupported);
   EXPECT_EQ(refusal(enveloped(credit, 1, 0, 6)), Errc::malformed);
   for (const std::uint64_t code : {0U, 2U, 6U, 7U, 100U}) {
-    EXPECT_EQ(refusal(enveloped([&](CborWriter& w) { w.array(2), w.uint(code), w.uint(0); })), Errc::unsupported);
+    EXPECT_EQ(refusal(enveloped([&](CborWriter& w) { w.array(2), w.uint(code), w.uint(0); })),
+              Errc::unsupported);
   }
-  EXPECT_EQ(refusal(enveloped([](CborWriter& w) { w.array(4), w.uint(4), w.uint(0), w.uint(0), w.uint(0); })),
+  EXPECT_EQ(refusal(enveloped(
+                [](CborWriter& w) { w.array(4), w.uint(4), w.uint(0), w.uint(0), w.uint(0); })),
             Errc::malformed);
 }
 
 TEST(Messages, RefuseClaimsOutOfBounds) {
   const auto vector = [](std::size_t logs, Seq head, Seq floor, const IntervalSet& missing) {
-    return encode_envelope({{}, 1, Vector{{}, std::vector<Vector::Item>(logs, {{}, head, floor, missing})}});
+    return encode_envelope(
+        {{}, 1, Vector{{}, std::vector<Vector::Item>(logs, {{}, head, floor, missing})}});
   };
   EXPECT_TRUE(decode_envelope(vector(kVectorLogsMax, 5, 6, set_of({{1, 5}}))).ok());
   EXPECT_EQ(refusal(vector(kVectorLogsMax + 1, 5, 1, {})), Errc::too_large);
@@ -206,10 +228,13 @@ TEST(Messages, RefuseClaimsOutOfBounds) {
 
 TEST(Messages, RefuseWhatIsTooLarge) {
   const auto big = std::make_shared<const Bytes>(kSegmentBytesMax + 1);
-  EXPECT_EQ(refusal(encode_envelope({{}, 1, Segments{Lane::live, 0, false, {big}}})), Errc::too_large);
+  EXPECT_EQ(refusal(encode_envelope({{}, 1, Segments{Lane::live, 0, false, {big}}})),
+            Errc::too_large);
   const auto whole = std::make_shared<const Bytes>(kSegmentBytesMax);
-  EXPECT_TRUE(decode_envelope(encode_envelope({{}, 1, Segments{Lane::live, 0, false, {whole}}})).ok());
-  EXPECT_EQ(refusal(encode_envelope({{}, 1, Segments{Lane::live, 0, false, {whole, whole}}})), Errc::too_large);
+  EXPECT_TRUE(
+      decode_envelope(encode_envelope({{}, 1, Segments{Lane::live, 0, false, {whole}}})).ok());
+  EXPECT_EQ(refusal(encode_envelope({{}, 1, Segments{Lane::live, 0, false, {whole, whole}}})),
+            Errc::too_large);
 }
 
 }  // namespace

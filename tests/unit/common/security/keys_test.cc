@@ -19,12 +19,17 @@ namespace {
 using test::Golden;
 
 // The order of P-256.
-constexpr std::string_view kOrder = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+constexpr std::string_view kOrder =
+    "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
 // RFC 6979, appendix A.2.5, SHA-256; the s of "sample" is high there.
-constexpr std::string_view kSampleR = "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716";
-constexpr std::string_view kSampleS = "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8";
-constexpr std::string_view kTestR = "f1abb023518351cd71d881567b1ea663ed3efcf6c5132b354f28d3b0b7d38367";
-constexpr std::string_view kTestS = "019f4113742a2b14bd25926b49c649155f267e60d3814b4c0cc84250e46f0083";
+constexpr std::string_view kSampleR =
+    "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716";
+constexpr std::string_view kSampleS =
+    "f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8";
+constexpr std::string_view kTestR =
+    "f1abb023518351cd71d881567b1ea663ed3efcf6c5132b354f28d3b0b7d38367";
+constexpr std::string_view kTestS =
+    "019f4113742a2b14bd25926b49c649155f267e60d3814b4c0cc84250e46f0083";
 
 Signature joined(std::string_view r, std::string_view s) {
   Signature signature;
@@ -77,14 +82,20 @@ TEST_F(Verifiers, MatchTheGoldenBytes) {
   const auto bytes_of = [](const Signature& s) { return Bytes(s.begin(), s.end()); };
   const NodeId node = key_->node();
   const std::string header =
-      "The key of all golden vectors, from RFC 6979, appendix A.2.5. A TEST KEY: its private half is public.\n" +
+      "The key of all golden vectors, from RFC 6979, appendix A.2.5. A TEST KEY: its private half "
+      "is public.\n" +
       std::string(test::kTestKeyPem);
   test::expect_golden(
       "keys.txt", header,
-      {{"public_key", "SubjectPublicKeyInfo, DER, uncompressed: the one accepted form", key_->public_key()},
-       {"node", "NodeId: the first 16 bytes of SHA-256 of the public key", Bytes(node.bytes.begin(), node.bytes.end())},
-       {"signature_sample", "r || s over the text sample; RFC 6979 has the high s, this is order - s", bytes_of(sample_)},
-       {"signature_test", "r || s over the text test; as in RFC 6979", bytes_of(*key_->sign(as_bytes("test")))},
+      {{"public_key", "SubjectPublicKeyInfo, DER, uncompressed: the one accepted form",
+        key_->public_key()},
+       {"node", "NodeId: the first 16 bytes of SHA-256 of the public key",
+        Bytes(node.bytes.begin(), node.bytes.end())},
+       {"signature_sample",
+        "r || s over the text sample; RFC 6979 has the high s, this is order - s",
+        bytes_of(sample_)},
+       {"signature_test", "r || s over the text test; as in RFC 6979",
+        bytes_of(*key_->sign(as_bytes("test")))},
        {"signature_empty", "r || s over no bytes", bytes_of(*key_->sign({}))}});
 }
 
@@ -101,8 +112,10 @@ TEST_F(Verifiers, AcceptWhatTheKeySigned) {
     const Signature signature = *fresh->sign(as_bytes(message));
     for_each([&](Verifier& verifier) {
       EXPECT_TRUE(verifier.verify(fresh->public_key(), as_bytes(message), signature).ok());
-      EXPECT_EQ(verifier.verify(fresh->public_key(), as_bytes("other"), signature).error().code, Errc::bad_signature);
-      EXPECT_EQ(verifier.verify(key_->public_key(), as_bytes(message), signature).error().code, Errc::bad_signature);
+      EXPECT_EQ(verifier.verify(fresh->public_key(), as_bytes("other"), signature).error().code,
+                Errc::bad_signature);
+      EXPECT_EQ(verifier.verify(key_->public_key(), as_bytes(message), signature).error().code,
+                Errc::bad_signature);
     });
   }
 }
@@ -124,9 +137,13 @@ TEST_F(Verifiers, RefuseTheHighHalf) {
 
 TEST_F(Verifiers, RefuseNumbersOutOfRange) {
   const std::string zero(64, '0'), ones(64, 'f');
-  for (const auto& [r, s] : {std::pair<std::string, std::string>{zero, zero}, {zero, std::string(kTestS)},
-                             {std::string(kTestR), zero}, {std::string(kOrder), std::string(kTestS)},
-                             {ones, std::string(kTestS)}, {std::string(kTestR), ones}, {ones, ones}}) {
+  for (const auto& [r, s] : {std::pair<std::string, std::string>{zero, zero},
+                             {zero, std::string(kTestS)},
+                             {std::string(kTestR), zero},
+                             {std::string(kOrder), std::string(kTestS)},
+                             {ones, std::string(kTestS)},
+                             {std::string(kTestR), ones},
+                             {ones, ones}}) {
     expect_refused(key_->public_key(), Errc::bad_signature, joined(r, s));
   }
 }
@@ -134,7 +151,8 @@ TEST_F(Verifiers, RefuseNumbersOutOfRange) {
 TEST_F(Verifiers, AcceptOneFormOfAPublicKey) {
   const Bytes good = key_->public_key();
   ASSERT_EQ(good.size(), 91U);
-  const std::string x = to_hex(ByteView(good).subspan(27, 32)), y = to_hex(ByteView(good).subspan(59, 32));
+  const std::string x = to_hex(ByteView(good).subspan(27, 32)),
+                    y = to_hex(ByteView(good).subspan(59, 32));
   const bool odd = (good.back() & 1) != 0;
   const std::string algorithm = "301306072a8648ce3d020106082a8648ce3d030107";
   const std::string pem =
@@ -147,15 +165,31 @@ TEST_F(Verifiers, AcceptOneFormOfAPublicKey) {
 
   std::vector<Bytes> bad = {
       {},
-      *from_hex("3039" + algorithm + "032200" + (odd ? "03" : "02") + x),  // compressed
+      *from_hex("3039" + algorithm + "032200" + (odd ? "03" : "02") + x),      // compressed
       *from_hex("3059" + algorithm + "034200" + (odd ? "07" : "06") + x + y),  // hybrid
       *from_hex("3019" + algorithm + "03020000"),  // the point at infinity
-      *from_hex("3059" + algorithm + "034200" "04" + y + x),  // not on the curve
-      *from_hex("3059" + algorithm + "034200" "04" + std::string(128, '0')),
-      *from_hex("3059" + algorithm + "034200" "04" + std::string(128, 'f')),  // beyond the prime
-      *from_hex("308159" + algorithm + "034200" "04" + x + y),  // a long length: BER
-      *from_hex("3059301306072a8648ce3d020106082a8648ce3d030107034201" "04" + x + y),  // unused bits
-      *from_hex("3056301006072a8648ce3d020106052b8104000a034200" "04" + x + y),  // secp256k1
+      *from_hex("3059" + algorithm +
+                "034200"
+                "04" +
+                y + x),  // not on the curve
+      *from_hex("3059" + algorithm +
+                "034200"
+                "04" +
+                std::string(128, '0')),
+      *from_hex("3059" + algorithm +
+                "034200"
+                "04" +
+                std::string(128, 'f')),  // beyond the prime
+      *from_hex("308159" + algorithm +
+                "034200"
+                "04" +
+                x + y),  // a long length: BER
+      *from_hex("3059301306072a8648ce3d020106082a8648ce3d030107034201"
+                "04" +
+                x + y),  // unused bits
+      *from_hex("3056301006072a8648ce3d020106052b8104000a034200"
+                "04" +
+                x + y),  // secp256k1
       *from_hex("04" + x + y),
       pem_bytes,
       Bytes(good.begin(), good.end() - 1),
@@ -165,7 +199,9 @@ TEST_F(Verifiers, AcceptOneFormOfAPublicKey) {
   longer.push_back(0);
   bad.push_back(longer);
   for (const Bytes& key : bad) expect_refused(key, Errc::malformed, sample_);
-  for_each([&](Verifier& verifier) { EXPECT_TRUE(verifier.verify(good, as_bytes("sample"), sample_).ok()); });
+  for_each([&](Verifier& verifier) {
+    EXPECT_TRUE(verifier.verify(good, as_bytes("sample"), sample_).ok());
+  });
 }
 
 TEST_F(Verifiers, RefuseEveryFlippedBitOfAPublicKey) {
@@ -184,7 +220,9 @@ TEST_F(Verifiers, StayRightWhenTheKeyCacheIsFull) {
     for (std::size_t i = 0; i < keys.size(); ++i) {
       const Signature signature = *keys[i]->sign(as_bytes("m"));
       EXPECT_TRUE(verifier->verify(keys[i]->public_key(), as_bytes("m"), signature).ok());
-      EXPECT_FALSE(verifier->verify(keys[(i + 1) % keys.size()]->public_key(), as_bytes("m"), signature).ok());
+      EXPECT_FALSE(
+          verifier->verify(keys[(i + 1) % keys.size()]->public_key(), as_bytes("m"), signature)
+              .ok());
     }
   }
 }
@@ -205,14 +243,15 @@ TEST(NodeKey, PemReadsBack) {
 
 TEST(NodeKey, RefusesWhatIsNoP256Key) {
   const std::string pem(test::kTestKeyPem);
-  for (const std::string& text : {std::string(), std::string("garbage"), pem.substr(0, 100),
-                                  std::string("-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n"),
-                                  // secp256k1
-                                  std::string("-----BEGIN PRIVATE KEY-----\n"
-                                              "MIGEAgEAMBAGByqGSM49AgEGBSuBBAAKBG0wawIBAQQgAAAAAAAAAAAAAAAAAAAA\n"
-                                              "AAAAAAAAAAAAAAAAAAdbzRWhRANCAAQI9PN+LY904Ywbj94jdNXyhAL7irf9HMW3\n"
-                                              "hqpAhRpwy8LsqHuL0sC+UmmOnV7hmEDE1AymluFhWRNHafoa6Fsu\n"
-                                              "-----END PRIVATE KEY-----\n")}) {
+  for (const std::string& text :
+       {std::string(), std::string("garbage"), pem.substr(0, 100),
+        std::string("-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n"),
+        // secp256k1
+        std::string("-----BEGIN PRIVATE KEY-----\n"
+                    "MIGEAgEAMBAGByqGSM49AgEGBSuBBAAKBG0wawIBAQQgAAAAAAAAAAAAAAAAAAAA\n"
+                    "AAAAAAAAAAAAAAAAAAdbzRWhRANCAAQI9PN+LY904Ywbj94jdNXyhAL7irf9HMW3\n"
+                    "hqpAhRpwy8LsqHuL0sC+UmmOnV7hmEDE1AymluFhWRNHafoa6Fsu\n"
+                    "-----END PRIVATE KEY-----\n")}) {
     const auto key = NodeKey::from_pem(text);
     ASSERT_FALSE(key.ok()) << text;
     EXPECT_EQ(key.error().code, Errc::malformed);

@@ -1,4 +1,4 @@
-#include "common/runtime/api.h"
+#include "common/api/endpoints.h"
 
 #include <unistd.h>
 
@@ -10,12 +10,14 @@
 #include "common/storage/format_table.h"
 #include "common/storage/query.h"
 
-namespace dunlin::runtime {
+namespace dunlin::api {
 
 namespace {
 
 using nlohmann::json;
 using replication::LogStatus;
+using runtime::NodeReport;
+using runtime::NodeView;
 using replication::NodeStatus;
 using replication::PeerState;
 using replication::Role;
@@ -38,7 +40,7 @@ std::string epoch_text(Epoch epoch) {
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-std::string cell_of(const Node::Report& report, const NodeId& node) {
+std::string cell_of(const NodeReport& report, const NodeId& node) {
   const auto cell = report.cells.find(node);
   return cell == report.cells.end() ? std::string() : cell->second;
 }
@@ -52,14 +54,14 @@ Lag lag_of(const NodeStatus& node, const Moment& now) {
   Lag lag;
   for (const LogStatus& log : node.logs) {
     lag.entries += log.missing_entries;
-    lag.age = std::max(lag.age, runtime::lag_of(log, now));
+    lag.age = std::max(lag.age, api::lag_of(log, now));
   }
   return lag;
 }
 
 http::Response answer(const json& body) { return {.body = body.dump() + "\n"}; }
 
-http::Response nodes(const Node::Report& report) {
+http::Response nodes(const NodeReport& report) {
   json out = json::array();
   for (const NodeStatus& node : report.nodes) {
     const Lag lag = lag_of(node, report.now);
@@ -87,7 +89,7 @@ http::Response nodes(const Node::Report& report) {
   return answer({{"nodes", std::move(out)}});
 }
 
-http::Response lag(const Node::Report& report) {
+http::Response lag(const NodeReport& report) {
   struct Cell {
     std::uint64_t nodes = 0;
     Lag worst;
@@ -111,7 +113,7 @@ http::Response lag(const Node::Report& report) {
   return answer({{"cells", std::move(out)}});
 }
 
-http::Response gaps(const Node::Report& report) {
+http::Response gaps(const NodeReport& report) {
   json out = json::array();
   for (const NodeStatus& node : report.nodes) {
     for (const LogStatus& log : node.logs) {
@@ -121,14 +123,14 @@ http::Response gaps(const Node::Report& report) {
                        {"track", log.log.track.value},
                        {"first", gap.first},
                        {"last", gap.last},
-                       {"age_seconds", seconds(runtime::lag_of(log, report.now))}});
+                       {"age_seconds", seconds(api::lag_of(log, report.now))}});
       }
     }
   }
   return answer({{"gaps", std::move(out)}});
 }
 
-http::Response ready(Node& node) {
+http::Response ready(NodeView& node) {
   const bool connected = node.connected();
   const bool writable = node.disk_state().writable;
   if (connected && writable) return answer({{"ready", true}});
@@ -195,7 +197,7 @@ Duration lag_of(const LogStatus& log, const Moment& now) {
   return log.behind_since ? std::max(Duration{}, now.mono - *log.behind_since) : Duration{};
 }
 
-telemetry::Snapshot make_snapshot(const Node::Report& report, const InputCounts& inputs) {
+telemetry::Snapshot make_snapshot(const NodeReport& report, const InputCounts& inputs) {
   telemetry::Snapshot s;
   for (const NodeStatus& node : report.nodes) {
     if (node.node == report.self) continue;
@@ -217,7 +219,7 @@ telemetry::Snapshot make_snapshot(const Node::Report& report, const InputCounts&
   if (report.messages_dropped > 0) s.messages_refused.push_back({"mailbox_full", report.messages_dropped});
   for (const auto& [policy, count] : stats.lost_entries) s.lost_entries.push_back({std::string(policy), count});
   s.forks = stats.forks;
-  s.log_bytes = report.disk.usage.bytes;
+  s.log_bytes = report.disk.database_bytes;
   for (const NodeStatus& node : report.nodes) {
     for (const LogStatus& log : node.logs) s.log_entries += log.head - log.missing_entries;
   }
@@ -230,8 +232,9 @@ telemetry::Snapshot make_snapshot(const Node::Report& report, const InputCounts&
   return s;
 }
 
-void add_api(http::Server& server, Node& node, telemetry::Metrics& metrics, ApiOptions options) {
-  const auto with_report = [&node](http::Response (*make)(const Node::Report&)) {
+void add_endpoints(http::Server& server, NodeView& node, telemetry::Metrics& metrics,
+                   const HttpApiOptions& options) {
+  const auto with_report = [&node](http::Response (*make)(const NodeReport&)) {
     return [&node, make](const http::Request&) { return make(node.report()); };
   };
   server.route("GET", "/v1/nodes", with_report(nodes));
@@ -249,4 +252,4 @@ void add_api(http::Server& server, Node& node, telemetry::Metrics& metrics, ApiO
   server.route("GET", "/readyz", [&node](const http::Request&) { return ready(node); });
 }
 
-}  // namespace dunlin::runtime
+}  // namespace dunlin::api

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "common/runtime/node_view.h"
+#include "common/telemetry/log.h"
+
+namespace dunlin::api {
+
+// What only the program knows, by name.
+struct InputCounts {
+  std::map<std::string, std::uint64_t> errors;            // malformed lines and files, by input type
+  std::map<std::string, std::uint64_t> readings_refused;  // by reason
+};
+
+struct HttpApiOptions {
+  std::string listen;    // "127.0.0.1:7380"; port 0 takes any
+  std::string database;  // path of the SQLite file, for /v1/sql
+  std::string version;
+  std::string revision;
+  std::function<InputCounts()> input_counts;  // may be empty
+  log::Level log_level = log::Level::info;    // an agent loads this as a module with a log of its own
+  log::Format log_format = log::Format::logfmt;
+};
+
+// The HTTP endpoints of a node (common/doc/http.md): /v1/nodes, /v1/lag, /v1/gaps, /v1/sql, /metrics,
+// /healthz and /readyz. Serves until destroyed; `node` must outlive it.
+class HttpApi {
+ public:
+  static Result<std::unique_ptr<HttpApi>> start(runtime::NodeView& node, HttpApiOptions options);
+  virtual ~HttpApi() = default;
+  virtual int port() const = 0;
+};
+
+}  // namespace dunlin::api

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "common/replication/replica.h"
+
+namespace dunlin::runtime {
+
+// What storage last said of itself.
+struct DiskState {
+  bool writable = true;             // the last write succeeded
+  std::uint64_t database_bytes = 0; // that hold something
+  std::uint64_t disk_free = 0;
+  std::uint64_t commits = 0;
+};
+
+struct NodeReport {
+  Moment now;
+  NodeId self;
+  Epoch epoch;
+  std::vector<replication::NodeStatus> nodes;
+  std::map<NodeId, std::string> cells;
+  replication::Stats stats;
+  bool connected = false;
+  std::uint64_t messages_dropped = 0;  // the mailbox was full
+  DiskState disk;
+};
+
+// How others look at a running node. Thread-safe.
+class NodeView {
+ public:
+  virtual ~NodeView() = default;
+  virtual NodeReport report() = 0;  // waits for the node's loop
+  virtual bool connected() const = 0;
+  virtual DiskState disk_state() const = 0;
+
+  // Called on the loop thread for entries of other nodes that became durable, with the latency from
+  // the append at their origin.
+  using OnReplicated = std::function<void(const replication::Replicated&, Duration latency)>;
+  virtual void on_replicated(OnReplicated callback) = 0;
+};
+
+}  // namespace dunlin::runtime
