@@ -237,7 +237,7 @@ Result<std::unique_ptr<Input>> make_csv_input(config::Table& table) {
   options.repeat = table.boolean("repeat", false);
   options.shift_to_now = table.boolean("shift_to_now", false);
   options.interval = interval_key(table, std::chrono::seconds(1));
-  options.batch = static_cast<std::size_t>(table.integer("batch", 1000, 1, 100'000));
+  options.batch = static_cast<std::size_t>(table.integer("batch", 500, 1, 100'000));
   config::Table columns = table.table("columns");
   for (const auto& [column, text] : columns.text_pairs()) {
     Result<FieldSpec> spec = parse_field_spec(text);

@@ -25,7 +25,7 @@ namespace dunlin::agent {
 //                 fast, ...
 //   shift_to_now  false; true: all times move so that the first one is now
 //   repeat        false; true: starts over at the end, the times going on
-//   batch         1000: rows handed over at once at speed 0
+//   batch         500: rows handed over at once at speed 0
 //
 // A malformed row is reported as "file:line" and skipped, digits beyond an inferred resolution are
 // rounded and reported once a field. A missing file or column is an error of run().

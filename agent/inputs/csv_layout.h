@@ -37,7 +37,7 @@ struct CsvOptions {
   bool repeat = false;
   bool shift_to_now = false;
   std::chrono::microseconds interval{1'000'000};
-  std::size_t batch = 1000;
+  std::size_t batch = 500;
 };
 
 // Which cell of a row is what.

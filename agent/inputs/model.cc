@@ -18,7 +18,7 @@ class ModelInput final : public Input {
     Greenhouse::Options greenhouse;
     std::uint64_t readings = 0;
     double speed = 1;
-    std::size_t batch = 1000;
+    std::size_t batch = 500;
   };
   explicit ModelInput(Options options)
       : options_(std::move(options)),
@@ -81,7 +81,7 @@ Result<std::unique_ptr<Input>> make_model_input(config::Table& table) {
   options.greenhouse.seed = static_cast<std::uint64_t>(table.integer("seed", 1, 0, INT64_MAX));
   options.readings = static_cast<std::uint64_t>(table.integer("readings", 0, 0, INT64_MAX));
   options.speed = table.real("speed", 1, 0, 1e6);
-  options.batch = static_cast<std::size_t>(table.integer("batch", 1000, 1, 100'000));
+  options.batch = static_cast<std::size_t>(table.integer("batch", 500, 1, 100'000));
   options.greenhouse.period_us = table.duration("period", std::chrono::seconds(1)).count();
   if (options.greenhouse.period_us < 10'000 || options.greenhouse.period_us > 86'400'000'000) {
     table.mistake("period", "should be within 10ms to 1d");

@@ -16,7 +16,7 @@ namespace dunlin::agent {
 //   speed     1: in real time, stamped as they are handed over; another factor: that much faster,
 //             stamped from `start` on; 0: as fast as the log takes them, likewise
 //   start     "2026-01-01T00:00:00Z"
-//   batch     1000: readings handed over at once at speed 0
+//   batch     500: readings handed over at once at speed 0
 //
 // After an error the series goes on where it was.
 Result<std::unique_ptr<Input>> make_model_input(config::Table& table);

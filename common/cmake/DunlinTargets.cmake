@@ -17,7 +17,7 @@ add_library(dunlin_options INTERFACE)
 target_include_directories(dunlin_options INTERFACE
   ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/common/include)
 target_compile_options(dunlin_options INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wno-psabi
+  -Wall -Wextra -Wno-missing-field-initializers -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wno-psabi
   # g++ 12 sees ghosts in std::variant and std::string (GCC bugs 105593, 105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-Wno-restrict;-Wno-array-bounds;-Wno-stringop-overflow>
   $<$<BOOL:${DUNLIN_WERROR}>:-Werror>)

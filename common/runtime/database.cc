@@ -88,7 +88,7 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   node.cells = options.cells;
   node.disk.store.path = impl->path;
   node.disk.store.fresh_epoch = Epoch{security::random_u64()};
-  node.disk.store.cache_bytes = gateway ? 8 * 1024 * 1024 : 512 * 1024;
+  node.disk.store.cache_bytes = gateway ? 8 * 1024 * 1024 : 128 * 1024;
   node.disk.store.wal_bytes_max =
       options.bytes_max == 0 ? kWalBytesMax : std::min(kWalBytesMax, options.bytes_max / kWalShare);
   const std::uint64_t bound = options.bytes_max - (options.bytes_max == 0 ? 0 : node.disk.store.wal_bytes_max);

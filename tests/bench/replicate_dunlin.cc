@@ -94,7 +94,7 @@ class DunlinRun {
     if (options_.mode == Mode::trickle) {
       return text + "speed = 1\nperiod = \"" + std::to_string(kTricklePeriodMs) + "ms\"\n";
     }
-    return text + "speed = 0\nbatch = 1000\n";
+    return text + "speed = 0\nbatch = 500\n";
   }
 
   std::string config(const std::string& name, std::uint16_t broker_port, const std::string& more) const {

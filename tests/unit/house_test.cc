@@ -68,11 +68,14 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"common/http", {"common/base", "common/telemetry"}},
     {"common/runtime",
      {"common/base", "common/log", "common/codec", "common/table", "common/replication",
-      "common/security", "common/storage", "common/transport", "common/config", "common/telemetry",
-      "common/http"}},
-    {"agent", {"common/base", "common/runtime", "common/config", "common/telemetry"}},
+      "common/security", "common/storage", "common/transport", "common/config",
+      "common/telemetry"}},
+    {"common/api",
+     {"common/base", "common/log", "common/replication", "common/storage", "common/runtime",
+      "common/telemetry", "common/http"}},
+    {"agent", {"common/base", "common/runtime", "common/api", "common/config", "common/telemetry"}},
     {"gateway",
-     {"common/base", "common/runtime", "common/config", "common/telemetry", "common/http"}},
+     {"common/base", "common/runtime", "common/api", "common/config", "common/telemetry"}},
 };
 
 // Single headers that are plain constants, open to the programs as well.

@@ -1,0 +1,277 @@
+#include "tests/support/fleet.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "tests/support/eventually.h"
+
+namespace dunlin::test {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr std::chrono::seconds kStartTimeout{30};
+constexpr std::chrono::seconds kStopTimeout{30};
+
+std::string read_file(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+std::string where_node(const std::string& node) {
+  return node.empty() ? std::string() : " WHERE node = '" + node + "'";
+}
+
+}  // namespace
+
+// ---- one member ----
+
+Member::Member(const TempDir& folder, Options options)
+    : folder_(folder), options_(std::move(options)) {
+  if (options_.data_dir.empty()) options_.data_dir = folder_.file(options_.name);
+  config_ = folder_.write(options_.name + ".toml", configuration());
+}
+
+std::string Member::program() const {
+  return std::string(DUNLIN_BIN_DIR) + (options_.gateway ? "/dunlin-gateway" : "/dunlin-agent");
+}
+
+std::string Member::configuration() const {
+  std::string text =
+      "[node]\nname = \"" + options_.name + "\"\ndata_dir = \"" + options_.data_dir +
+      "\"\n[broker]\nurl = \"" + options_.broker_url + "\"\n" + options_.broker_keys +
+      "[storage]\n" + options_.storage_keys +
+      "[http]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n" +
+      "[[track]]\nname = \"samples\"\n" +
+      (options_.track_keys.empty() ? "flush_interval = \"20ms\"\n" : options_.track_keys);
+  if (!options_.gateway) {
+    text += "[[input]]\ntype = \"line_protocol\"\nprecision = \"us\"\nsocket = \"" +
+            folder_.file(options_.name + ".sock") + "\"\n";
+  }
+  return text + options_.more;
+}
+
+Result<void> Member::start() {
+  const std::size_t started = events("started").size();
+  std::vector<std::string> line = options_.launcher;
+  line.insert(line.end(), {program(), "run", "--config", config_});
+  DUNLIN_ASSIGN(process_, ChildProcess::start({.program = line.front(),
+                                               .args = {line.begin() + 1, line.end()},
+                                               .env = options_.environment,
+                                               .output_file = folder_.file(options_.name + ".log"),
+                                               .stdin_pipe = options_.stdin_pipe}));
+  std::vector<json> seen;
+  const auto up = [&] { return (seen = events("started")).size() > started; };
+  eventually([&] { return up() || !process_.running(); }, kStartTimeout);
+  if (!up()) return {Errc::io, options_.name + " did not start:\n" + log()};
+  node_ = seen.back().value("node", "");
+  http_port_ = seen.back().value("http_port", std::uint16_t{0});
+  return {};
+}
+
+void Member::kill() {
+  process_.kill(SIGKILL);
+  process_.wait(kStopTimeout);
+}
+
+std::optional<int> Member::stop() {
+  process_.kill(SIGTERM);
+  return process_.wait(kStopTimeout);
+}
+
+bool Member::say(const std::string& lines) const {
+  const std::string path = folder_.file(options_.name + ".sock");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  // The program says that it started before its inputs have.
+  bool said = eventually([&] {
+    return ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  });
+  for (std::size_t done = 0; said && done < lines.size();) {
+    const ssize_t n = ::send(fd, lines.data() + done, lines.size() - done, MSG_NOSIGNAL);
+    said = n > 0;
+    done += said ? static_cast<std::size_t>(n) : 0;
+  }
+  // It closes its end once it has read ours to the end.
+  ::shutdown(fd, SHUT_WR);
+  char end = 0;
+  said = said && ::recv(fd, &end, 1, 0) == 0;
+  ::close(fd);
+  return said;
+}
+
+HttpReply Member::get(const std::string& path) const {
+  Result<HttpReply> reply = http_get(http_port_, path);
+  return reply.ok() ? *std::move(reply) : HttpReply{};
+}
+
+json Member::get_json(const std::string& path) const {
+  json parsed = json::parse(get(path).body, nullptr, false);
+  return parsed.is_discarded() ? json() : parsed;
+}
+
+double Member::metric(const std::string& series) const {
+  std::istringstream lines(get("/metrics").body);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with(series + " ")) return std::atof(line.c_str() + series.size());
+  }
+  return 0;
+}
+
+storage::Table Member::sql(const std::string& query) const {
+  Result<storage::Reader> reader = storage::Reader::open(database());
+  if (!reader.ok()) return {};
+  Result<storage::Table> table = reader->query(query, {},
+                                               {.rows_max = 20'000'000,
+                                                .bytes_max = std::size_t{4} << 30,
+                                                .time_max = std::chrono::minutes(2)});
+  return table.ok() ? *std::move(table) : storage::Table{};
+}
+
+std::int64_t Member::sql_integer(const std::string& query) const {
+  const storage::Table table = sql(query);
+  if (table.rows.empty()) return 0;
+  const auto* value = std::get_if<std::int64_t>(&table.rows[0][0]);
+  return value == nullptr ? 0 : *value;
+}
+
+std::vector<std::vector<storage::Value>> Member::samples(const std::string& node) const {
+  return sql("SELECT stream, node, epoch, seq, row, time, field, value FROM samples" +
+             where_node(node))
+      .rows;
+}
+
+std::int64_t Member::readings(const std::string& node) const {
+  std::string all;
+  for (const auto& row : sql("SELECT DISTINCT name FROM streams").rows) {
+    all += (all.empty() ? "SELECT (" : " + (") +
+           ("SELECT count(*) FROM \"stream_" + std::get<std::string>(row[0]) + "\"" +
+            where_node(node) + ")");
+  }
+  return all.empty() ? 0 : sql_integer(all);
+}
+
+std::string Member::log() const {
+  return read_file(folder_.file(options_.name + ".log"));
+}
+
+std::vector<json> Member::events(const std::string& event) const {
+  std::vector<json> found;
+  std::istringstream lines(log());
+  for (std::string line; std::getline(lines, line);) {
+    json parsed = json::parse(line, nullptr, false);
+    if (parsed.is_object() && parsed.value("event", "") == event)
+      found.push_back(std::move(parsed));
+  }
+  return found;
+}
+
+std::uint64_t Member::peak_rss() const {
+  std::ifstream file("/proc/" + std::to_string(process_.pid()) + "/status");
+  for (std::string word; file >> word;) {
+    std::uint64_t kilobytes = 0;
+    if (word == "VmHWM:" && file >> kilobytes) return kilobytes * 1024;
+  }
+  return 0;
+}
+
+Member::Printed Member::command(std::vector<std::string> args) const {
+  const std::string output = folder_.file(options_.name + ".out");
+  std::filesystem::remove(output);
+  args.insert(args.end(), {"--config", config_});
+  const auto code = run_program({.program = program(),
+                                 .args = std::move(args),
+                                 .env = options_.environment,
+                                 .output_file = output});
+  return {code.value_or(-1), read_file(output)};
+}
+
+// ---- the fleet ----
+
+Member& Fleet::add_gateway(Member::Options options) {
+  options.name = "gateway";
+  options.gateway = true;
+  if (options.broker_url.empty()) options.broker_url = broker_->url();
+  gateway_ = std::make_unique<Member>(folder_, std::move(options));
+  return *gateway_;
+}
+
+Member& Fleet::add_agent(const std::string& name, Member::Options options) {
+  options.name = name;
+  if (options.broker_url.empty()) options.broker_url = broker_->url();
+  return *agents_.emplace_back(std::make_unique<Member>(folder_, std::move(options)));
+}
+
+Result<void> Fleet::start() {
+  if (!gateway_->process().running()) DUNLIN_TRY(gateway_->start());
+  for (const auto& agent : agents_) {
+    if (!agent->process().running()) DUNLIN_TRY(agent->start());
+  }
+  return {};
+}
+
+std::string Fleet::behind() const {
+  std::map<std::string, json> known;
+  const json answer = gateway_->get_json("/v1/nodes");
+  if (!answer.is_object()) return "the gateway does not answer";
+  for (const json& node : answer["nodes"]) {
+    for (const json& log : node["logs"]) {
+      const std::string epoch = log["epoch"];
+      known[node["node"].get<std::string>() + epoch + std::to_string(log["track"].get<int>())] =
+          log;
+    }
+  }
+  for (const auto& agent : agents_) {
+    const storage::Table logs = agent->sql(
+        "SELECT printf('%016x', epoch), track, max(last) FROM segments s JOIN logs l ON l.id = "
+        "s.log"
+        " GROUP BY 1, 2");
+    if (logs.rows.empty()) return agent->name() + " has nothing yet";
+    for (const auto& row : logs.rows) {
+      const auto track = std::get<std::int64_t>(row[1]);
+      const auto head = std::get<std::int64_t>(row[2]);
+      const auto log =
+          known.find(agent->node() + std::get<std::string>(row[0]) + std::to_string(track));
+      const json state = log == known.end() ? json() : log->second;
+      if (log == known.end() || state["head"] < head || state["complete"] < state["head"]) {
+        return agent->name() + " has entry " + std::to_string(head) + " of track " +
+               std::to_string(track) + ", the gateway " + state.dump();
+      }
+    }
+  }
+  return {};
+}
+
+std::string Fleet::converge(std::chrono::seconds deadline) const {
+  std::string lacking;
+  if (!eventually([&] { return (lacking = behind()).empty(); }, deadline)) {
+    return lacking + "\ngateway:\n" + gateway_->log();
+  }
+  for (const auto& agent : agents_) {
+    if (std::string found = difference(*agent, *gateway_); !found.empty()) return found;
+  }
+  return {};
+}
+
+std::string Fleet::difference(const Member& agent, const Member& gateway) {
+  const auto here = agent.samples(agent.node());
+  const auto there = gateway.samples(agent.node());
+  if (here == there) return {};
+  std::size_t row = 0;
+  while (row < here.size() && row < there.size() && here[row] == there[row]) ++row;
+  return agent.name() + " has " + std::to_string(here.size()) + " values, the gateway " +
+         std::to_string(there.size()) + " of them; the first that differs is number " +
+         std::to_string(row);
+}
+
+}  // namespace dunlin::test
