@@ -24,7 +24,8 @@ struct Acked {
 // What became of a segment that was handed to storage.
 struct WriteOutcome {
   enum class Kind { stored, duplicate, fork } kind = Kind::stored;
-  Seq fork_seq = 0;  // the first sequence number with two hashes
+  Seq fork_seq = 0;    // the first sequence number with two hashes
+  bool known = false;  // this fork is on record already, or too many of its log are
 };
 
 struct StoredSegment {

@@ -23,7 +23,7 @@ constexpr std::size_t kPendingBytesMax = kEntryBytesMax - 1024;
 // Under load a write waits this long after the one before, or for a segment's worth of entries, so
 // that signatures and commits are shared. An idle node writes at once.
 constexpr Duration kWriteSpacing = milliseconds(2);
-constexpr std::size_t kWriteBytes = 96 * 1024;
+constexpr std::size_t kWriteBytes = 64 * 1024;
 constexpr Duration kRetryFirst = seconds(1);
 constexpr Duration kRetryMax = seconds(30);
 constexpr Duration kPushTimeout = seconds(2);      // then a pushed segment no longer fills the window
@@ -240,6 +240,8 @@ Result<void> Origin::append(const Moment& now, const Append& append) {
 Result<void> Origin::take(const Moment& now, const Append& append) {
   const Rows& rows = append.rows;
   if (refusing_) return {Errc::storage_full, "the disk bound is reached and new readings are refused"};
+  const bool trimming = std::any_of(tracks_.begin(), tracks_.end(), [](const OwnTrack& t) { return t.trimming; });
+  if (trimming) return {Errc::backpressure, "room is being made on the disk"};
   if (unwritten_bytes_ > options_.unwritten_bytes_max) {
     if (write_failed_) return {Errc::storage_full, "readings cannot be written to the disk"};
     return {Errc::backpressure, "too many readings wait for the disk"};
@@ -415,6 +417,7 @@ bool Origin::on_write_finished(const Moment& now, const WriteFinished& finished)
   }
   for (const Release& release : done.releases) {
     c_.table.log(release.log).state.release(release.interval, release.before, release.after);
+    leaving_[release.log].erase(release.interval);
   }
   report_durable();
   push(now, done.segments);
@@ -603,9 +606,18 @@ void Origin::on_storage_used(const StorageUsed& used) {
 void Origin::on_retire(const Moment& now, const std::vector<OldSegment>& segments) {
   for (const OldSegment& old : segments) {
     const LogRecord* log = c_.table.find(old.release.log);
-    if (log != nullptr && log->state.acked().contains(old.release.interval)) releases_.push_back(old.release);
+    if (log != nullptr && log->state.acked().contains(old.release.interval)) (void)let_go(old.release);
   }
   start_write(now);
+}
+
+// False when the interval is on its way out already: storage names it again until the write is done.
+bool Origin::let_go(const Release& release) {
+  IntervalSet& leaving = leaving_[release.log];
+  if (leaving.contains(release.interval)) return false;
+  leaving.insert(release.interval);
+  releases_.push_back(release);
+  return true;
 }
 
 void Origin::request_trim(std::size_t track_index, std::uint64_t bytes) {
@@ -633,8 +645,11 @@ bool Origin::on_oldest_listed(const Moment& now, const OldestListed& listed) {
   bool freed = false;
   for (const OldSegment& old : *listed.segments) {
     const Interval interval = old.release.interval;
-    if (!state.acked().contains(interval)) {
-      if (track.policy.overflow == Overflow::refuse_new) break;
+    const bool acked = state.acked().contains(interval);
+    if (!acked && track.policy.overflow == Overflow::refuse_new) break;
+    freed = true;
+    if (!let_go(old.release)) continue;
+    if (!acked) {
       lost_entries += interval.size();
       lost_readings += old.readings;
       if (!track.lost.empty() && track.lost.back().last + 1 == interval.first) {
@@ -646,8 +661,6 @@ bool Origin::on_oldest_listed(const Moment& now, const OldestListed& listed) {
                               old.readings});
       }
     }
-    releases_.push_back(old.release);
-    freed = true;
   }
   refusing_ = !freed;
   if (lost_entries > 0) {

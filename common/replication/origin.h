@@ -35,7 +35,7 @@ struct OriginOptions {
   std::uint64_t boot = 0;                            // counts boots, for readings without UTC
   std::uint64_t storage_bytes_max = 0;               // 0 = unbounded
   std::uint64_t disk_free_min = 0;
-  std::size_t unwritten_bytes_max = 192 * 1024;      // canonical bytes not yet on the disk
+  std::size_t unwritten_bytes_max = 128 * 1024;      // canonical bytes not yet on the disk
   std::size_t window_bytes = 256 * 1024;             // pushed and not yet acknowledged
 };
 
@@ -128,6 +128,7 @@ class Origin {
   void push(const Moment& now, const std::vector<SegmentRecord>& segments);
   void push_bytes(const Moment& now, const LogId& log, const std::vector<StoredSegment>& segments);
   void request_trim(std::size_t track_index, std::uint64_t bytes);
+  bool let_go(const Release& release);
   void expect_acknowledgement(const Moment& now);
   bool behind() const;
   void publish_vector(const Moment& now);
@@ -147,6 +148,7 @@ class Origin {
   Instant retry_at_{};
   Duration retry_after_{};
   std::vector<Release> releases_;    // for the next write
+  std::map<LogId, IntervalSet> leaving_;  // in releases_ or in the write under way
   bool acks_dirty_ = false;          // so are acknowledgements
   Ticket last_ticket_ = 0;
   Ticket durable_ticket_ = 0;

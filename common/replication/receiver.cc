@@ -71,8 +71,9 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   const LogId control = id.control();
   const LogRecord* known_control = c_.table.find(control);
   const Seq understood = known_control == nullptr ? 0 : known_control->state.complete();
-  const bool keyed = c_.table.nodes.contains(id.node);
-  if (header.needs > understood || (!keyed && header.first > 1)) {
+  const auto node = c_.table.nodes.find(id.node);
+  const bool keyed = node != c_.table.nodes.end() && !node->second.public_key.empty();
+  if (header.needs > understood || (!keyed && (header.first > 1 || id != control))) {
     wait_for_control(now, id.node, request, bytes);
     return {};
   }
@@ -183,6 +184,7 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
         c_.stats.duplicates += 1;
       } else {
         c_.table.log(segment.info.log).forked = true;
+        if (outcome.known) continue;  // fetched or pushed once more
         c_.stats.forks += 1;
         c_.notice(Notice::Kind::fork, segment.info.log.node,
                   segment.info.log.to_string() + " has two entries " + std::to_string(outcome.fork_seq));

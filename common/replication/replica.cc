@@ -206,12 +206,16 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
       Replica& r;
       const Moment& now;
       const Received& received;
-      Result<void> operator()(const Hello& m) { return r.on_hello(now, received, m); }
+      Nonce nonce;
+      Result<void> operator()(const Hello& m) {
+        if (m.nonce != nonce) return {Errc::bad_signature, "a Hello in another instance's envelope"};
+        return r.on_hello(now, received, m);
+      }
       Result<void> operator()(const Vector& m) { return r.on_vector(now, received, m); }
       Result<void> operator()(const Fetch& m) { return r.responder_.on_fetch(now, m); }
       Result<void> operator()(const Segments& m) { return r.on_segments(now, received, m); }
     };
-    result = std::visit(Dispatch{*this, now, received}, envelope->message);
+    result = std::visit(Dispatch{*this, now, received, envelope->nonce}, envelope->message);
   }
   // Foreign mistakes are counted and told; they are nobody's error here.
   if (!result.ok()) context_.refuse(received.topic_node, result.error());

@@ -1,5 +1,6 @@
 #include "dunlin/database.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -18,6 +19,8 @@ using replication::TrackPolicy;
 // The WAL comes on top of the database, so both together stay below the bound.
 constexpr std::uint64_t kWalBytesMax = 4 * 1024 * 1024;
 constexpr std::uint64_t kWalShare = 8;
+// What may be written before the next look at the space.
+constexpr std::uint64_t kUnseenBytes = 512 * 1024;
 
 std::string boot_id() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
@@ -91,7 +94,10 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   node.disk.store.cache_bytes = gateway ? 8 * 1024 * 1024 : 128 * 1024;
   node.disk.store.wal_bytes_max =
       options.bytes_max == 0 ? kWalBytesMax : std::min(kWalBytesMax, options.bytes_max / kWalShare);
-  const std::uint64_t bound = options.bytes_max - (options.bytes_max == 0 ? 0 : node.disk.store.wal_bytes_max);
+  const std::uint64_t reserve = node.disk.store.wal_bytes_max + std::min(kUnseenBytes, options.bytes_max / kWalShare);
+  const std::uint64_t bound = options.bytes_max - (options.bytes_max == 0 ? 0 : reserve);
+
+  if (bound > 0) node.disk.look_bytes = std::clamp<std::uint64_t>(bound / 64, 16 * 1024, node.disk.look_bytes);
 
   std::optional<storage::LogStore::Salvage> salvage;
   DUNLIN_ASSIGN(storage::LogStore store, storage::LogStore::open(node.disk.store, impl->key->node(),

@@ -17,7 +17,6 @@ using replication::Write;
 using std::chrono::steady_clock;
 
 constexpr auto kLookEvery = std::chrono::seconds(1);
-constexpr std::uint64_t kLookBytes = 512 * 1024;
 
 std::uint64_t free_bytes(const std::string& path) {
   struct statvfs info {};
@@ -191,7 +190,7 @@ std::vector<OldSegment> Disk::due_for_retirement() {
 
 void Disk::look_after_space(bool force) {
   const auto now = steady_clock::now();
-  if (!force && written_since_look_ < kLookBytes && now - looked_at_ < kLookEvery) return;
+  if (!force && written_since_look_ < options_.look_bytes && now - looked_at_ < kLookEvery) return;
   if (!store_) return;
   looked_at_ = now;
   written_since_look_ = 0;

@@ -225,11 +225,13 @@ void Node::run() {
 }
 
 void Node::step(const Moment& now, Input input) {
-  const bool wrote = std::holds_alternative<WriteFinished>(input);
+  const bool from_disk = std::holds_alternative<WriteFinished>(input) ||
+                         std::holds_alternative<OldestListed>(input) ||
+                         std::holds_alternative<StorageUsed>(input);
   const Result<void> result = replica_.step(now, std::move(input));
   if (!result.ok()) log::error("step_failed", {{"error", result.error().message()}});
   carry_out(now);
-  if (!wrote) return;
+  if (!from_disk) return;
   // Room again, perhaps: those who waited go on in the order in which they came.
   std::deque<Parked> waiting = std::exchange(parked_, {});
   for (Parked& parked : waiting) try_append(now, std::move(parked));

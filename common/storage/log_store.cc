@@ -209,7 +209,7 @@ Result<WriteOutcome> LogStore::store_segment(const SegmentRecord& segment,
     insert_fork_.bind(1, row.id).bind(2, stored(*difference)).bind(3, ByteView(info.after));
     insert_fork_.bind(4, ByteView(*segment.bytes)).bind(5, stored(kForksKeptPerLog));
     DUNLIN_TRY(insert_fork_.run());
-    return WriteOutcome{WriteOutcome::Kind::fork, *difference};
+    return WriteOutcome{WriteOutcome::Kind::fork, *difference, sqlite3_changes(db_.raw()) == 0};
   }
   if (fit == LogState::Fit::covered) return WriteOutcome{WriteOutcome::Kind::duplicate};
 

@@ -68,6 +68,8 @@ int main(int argc, char** argv) {
   run->add_option("--mode", options.mode)->transform(CLI::CheckedTransformer(modes));
   run->add_option("--batch", options.batch, "readings per entry")->check(CLI::Range(1, 1000));
   run->add_option("--data", options.data, "a CSV file with a header instead of the seeded series");
+  run->add_option("--time", options.time, "its time column, or two joined: \"date time\"");
+  run->add_option("--columns", options.columns, "its columns to take, by commas; all by default")->delimiter(',');
   run->add_option("--against", against, "also run a rival")->check(CLI::IsMember({"pipe"}));
 
   PipeSourceOptions source;

@@ -87,7 +87,11 @@ class DunlinRun {
 
   std::string input() const {
     if (!options_.data.empty()) {
-      return "[[input]]\ntype = \"csv\"\nfile = \"" + options_.data + "\"\nspeed = 0\nstream = \"readings\"\n";
+      std::string text = "[[input]]\ntype = \"csv\"\nfile = \"" + options_.data + "\"\nspeed = 0\nstream = \"readings\"\n";
+      if (!options_.time.empty()) text += "time = \"" + options_.time + "\"\n";
+      if (!options_.columns.empty()) text += "[input.columns]\n";
+      for (const std::string& column : options_.columns) text += column + " = \"" + column + "\"\n";
+      return text;
     }
     std::string text = "[[input]]\ntype = \"model\"\nstream = \"greenhouse_model\"\nseed = 1\nreadings = " +
                        std::to_string(options_.readings) + "\n";
@@ -273,14 +277,15 @@ class DunlinRun {
     add("peak_rss_bytes", static_cast<double>(peak_rss(gateway_.pid())), "B", {}, false, "gateway");
     const double per_reading = 1.0 / static_cast<double>(std::max<std::int64_t>(1, readings_));
     std::optional<double> wire_bound;
-    if (options_.mode != Mode::trickle && batch() >= 100) wire_bound = batch() >= 1000 ? 5.0 : 8.0;
+    const bool bounded = options_.mode != Mode::trickle && batch() >= 100 && options_.data.empty();
+    if (bounded) wire_bound = batch() >= 1000 ? 5.0 : 8.0;
     add("wire_bytes_per_reading", static_cast<double>(wire_->bytes()) * per_reading, "B", wire_bound);
     agent_.kill(SIGTERM);
     gateway_.kill(SIGTERM);
     if (!agent_.wait(std::chrono::seconds(30)) || !gateway_.wait(std::chrono::seconds(30))) {
       return {Errc::timeout, "a program does not stop"};
     }
-    const std::optional<double> disk_bound = options_.mode == Mode::trickle ? std::nullopt : std::optional(6.0);
+    const std::optional<double> disk_bound = bounded ? std::optional(6.0) : std::nullopt;
     for (const std::string side : {"agent", "gateway"}) {
       DUNLIN_ASSIGN(const std::uint64_t bytes, checkpointed_bytes(folder_.file(side) + "/log.db"));
       add("disk_bytes_per_reading", static_cast<double>(bytes) * per_reading, "B", disk_bound, false, side);

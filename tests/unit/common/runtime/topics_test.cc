@@ -1,0 +1,64 @@
+#include "common/runtime/topics.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace dunlin::runtime {
+namespace {
+
+using replication::TopicClass;
+
+const NodeId kNode = NodeId::from_string("000102030405060708090a0b0c0d0e0f").value();
+
+TEST(Topics, NamesReadBack) {
+  for (const TopicClass topic : {TopicClass::hello, TopicClass::gate, TopicClass::gossip, TopicClass::live,
+                                 TopicClass::bulk, TopicClass::inbox}) {
+    const std::string name = topic_name("farm", "north", topic, kNode);
+    const auto parsed = parse_topic("farm", name);
+    ASSERT_TRUE(parsed) << name;
+    EXPECT_EQ(parsed->topic, topic);
+    EXPECT_EQ(parsed->cell, "north");
+    const bool names_node = topic != TopicClass::gossip && topic != TopicClass::bulk;
+    EXPECT_EQ(parsed->node, names_node ? kNode : NodeId{});
+  }
+  EXPECT_EQ(topic_name("farm", "north", TopicClass::live, kNode),
+            "dunlin/v1/farm/north/live/000102030405060708090a0b0c0d0e0f");
+}
+
+TEST(Topics, WhatIsNotOursIsNothing) {
+  for (const char* name : {"", "dunlin", "dunlin/v1/", "dunlin/v2/farm/north/gossip", "dunlin/v1/other/north/gossip",
+                           "dunlin/v1/farm/north", "dunlin/v1/farm/north/nonsense", "dunlin/v1/farm/north/live",
+                           "dunlin/v1/farm/north/live/zz", "dunlin/v1/farm/north/gossip/more",
+                           "dunlin/v1/farm/north/live/000102030405060708090a0b0c0d0e0f/more"}) {
+    EXPECT_FALSE(parse_topic("farm", name)) << name;
+  }
+}
+
+TEST(Topics, EachRoleListensToWhatItNeeds) {
+  const auto agent = subscriptions("farm", {"north"}, replication::Role::agent, kNode);
+  const auto gateway = subscriptions("farm", {"north", "south"}, replication::Role::gateway, kNode);
+  const auto listens = [](const auto& list, const std::string& filter) {
+    return std::any_of(list.begin(), list.end(), [&](const auto& s) { return s.filter == filter; });
+  };
+  EXPECT_TRUE(listens(agent, "dunlin/v1/farm/north/gate/+"));
+  EXPECT_TRUE(listens(agent, "dunlin/v1/farm/north/inbox/" + kNode.to_string()));
+  EXPECT_FALSE(listens(agent, "dunlin/v1/farm/north/live/+"));
+  EXPECT_FALSE(listens(agent, "dunlin/v1/farm/north/gossip"));
+  for (const std::string& cell : {std::string("north"), std::string("south")}) {
+    for (const char* topic : {"live/+", "hello/+", "gossip", "gate/+"}) {
+      EXPECT_TRUE(listens(gateway, "dunlin/v1/farm/" + cell + "/" + topic)) << cell << topic;
+    }
+  }
+}
+
+TEST(Topics, LevelsAreBounded) {
+  EXPECT_TRUE(is_topic_level("greenhouse-7_a.b"));
+  for (const std::string& bad : {std::string(), std::string("a/b"), std::string("+"), std::string("#"),
+                                std::string("a b"), std::string(65, 'x')}) {
+    EXPECT_FALSE(is_topic_level(bad)) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace dunlin::runtime

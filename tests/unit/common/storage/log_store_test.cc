@@ -1,0 +1,252 @@
+#include "common/storage/log_store.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "common/base/random.h"
+#include "common/codec/segment_codec.h"
+#include "common/log/chain.h"
+#include "common/security/keys.h"
+#include "tests/support/temp_dir.h"
+
+namespace dunlin::storage {
+namespace {
+
+constexpr std::int64_t kStart = 1'767'225'600'000'000;
+
+// One node's log of one reading per entry, a second apart, as segments of any cut.
+class LogStoreTest : public testing::Test {
+ protected:
+  LogStoreTest() : key_(security::NodeKey::generate().value()), verifier_(security::make_mbedtls_verifier()) {}
+
+  LogStore open(std::optional<LogStore::Salvage>* salvage = nullptr) {
+    auto store = LogStore::open({.path = path(), .fresh_epoch = Epoch{77}}, own_->node(), *verifier_, salvage);
+    EXPECT_TRUE(store.ok()) << store.error().message();
+    return std::move(store).value();
+  }
+  std::string path() const { return folder_.file("log.db"); }
+
+  LogId log(Track track = kSamplesTrack) const { return {key_->node(), Epoch{5}, track}; }
+
+  // Entries 1..n of the data track; `branch` changes what they hold from entry `from` on.
+  std::vector<ChainedEntry> chain(Seq n, std::int64_t branch = 0, Seq from = 1,
+                                  std::size_t text_size = 0) const {
+    Random random(n);
+    std::vector<ChainedEntry> out;
+    Hash hash = chain_start(log());
+    for (Seq seq = 1; seq <= n; ++seq) {
+      const auto second = static_cast<std::int64_t>(seq);
+      Samples samples{.stream = 1, .boot = {}, .base = kStart + second * 1'000'000, .rows = Rows(2)};
+      samples.rows.begin_row(samples.base);
+      std::string text;
+      while (text.size() < text_size) text.push_back(static_cast<char>('!' + random.below(90)));
+      samples.rows.add_text(text);
+      samples.rows.add_integer(seq >= from ? second + branch : second);
+      out.push_back(chain_entry({seq, Hlc::of(1000 + seq, 0), {samples}}, hash).value());
+      hash = out.back().after;
+    }
+    return out;
+  }
+  SegmentRecord segment(const std::vector<ChainedEntry>& entries, Seq first, Seq last) const {
+    const Hash before = first == 1 ? chain_start(log()) : entries[first - 2].after;
+    return build_segments(log(), before, 0, std::span(entries).subspan(first - 1, last - first + 1), *key_)
+        .value()
+        .front();
+  }
+  SegmentRecord open_segment() const {
+    const LogId control = log(kControlTrack);
+    const std::vector<ChainedEntry> entries{
+        chain_entry({1, Hlc::of(1, 0), {Open{key_->public_key(), "greenhouse"}}}, chain_start(control)).value()};
+    return build_segments(control, chain_start(control), 0, entries, *key_).value().front();
+  }
+  static LogState state_of(LogStore& store, const LogId& id) {
+    const LogStore::Contents contents = store.load().value();
+    for (const LogState& state : contents.logs) {
+      if (state.id() == id) return state;
+    }
+    return LogState(id);
+  }
+
+  test::TempDir folder_;
+  std::unique_ptr<security::NodeKey> own_ = security::NodeKey::generate().value();
+  std::unique_ptr<security::NodeKey> key_;
+  std::unique_ptr<Verifier> verifier_;
+};
+
+TEST_F(LogStoreTest, WhatWasCommittedIsThereAfterReopening) {
+  const auto entries = chain(20);
+  {
+    LogStore store = open();
+    const std::vector<SegmentRecord> batch{open_segment(), segment(entries, 11, 20), segment(entries, 1, 5)};
+    const auto outcomes = store.commit(batch, {}, {});
+    ASSERT_TRUE(outcomes.ok());
+    for (const WriteOutcome& outcome : *outcomes) EXPECT_EQ(outcome.kind, WriteOutcome::Kind::stored);
+  }
+  LogStore store = open();
+  const LogStore::Contents contents = store.load().value();
+  EXPECT_EQ(contents.epoch, Epoch{77});
+  ASSERT_EQ(contents.nodes.size(), 1U);
+  EXPECT_EQ(contents.nodes[0].name, "greenhouse");
+  EXPECT_EQ(contents.nodes[0].public_key, key_->public_key());
+  const LogState state = state_of(store, log());
+  EXPECT_EQ(state.head(), 20U);
+  EXPECT_EQ(state.head_hash(), entries.back().after);
+  EXPECT_EQ(state.missing().intervals(), (std::vector<Interval>{{6, 10}}));
+}
+
+TEST_F(LogStoreTest, AnEpochBelongsToTheFile) {
+  open();
+  auto again = LogStore::open({.path = path(), .fresh_epoch = Epoch{78}}, own_->node(), *verifier_, nullptr);
+  EXPECT_EQ(again->load()->epoch, Epoch{77});
+}
+
+TEST_F(LogStoreTest, DuplicatesAndOverlapsAreReadOnce) {
+  LogStore store = open();
+  const auto entries = chain(10);
+  ASSERT_TRUE(store.commit(std::vector{segment(entries, 1, 6)}, {}, {}).ok());
+  EXPECT_EQ((*store.commit(std::vector{segment(entries, 1, 6)}, {}, {}))[0].kind, WriteOutcome::Kind::duplicate);
+  EXPECT_EQ((*store.commit(std::vector{segment(entries, 2, 3)}, {}, {}))[0].kind, WriteOutcome::Kind::duplicate);
+  EXPECT_EQ((*store.commit(std::vector{segment(entries, 4, 10)}, {}, {}))[0].kind, WriteOutcome::Kind::stored);
+  EXPECT_EQ(state_of(store, log()).complete(), 10U);
+  EXPECT_EQ(store.fork_count().value(), 0U);
+}
+
+TEST_F(LogStoreTest, TwoHashesForOneSequenceNumberAreAForkWithEvidence) {
+  LogStore store = open();
+  const auto kept = chain(10);
+  const auto other = chain(10, 1000, 4);
+  ASSERT_TRUE(store.commit(std::vector{segment(kept, 1, 8)}, {}, {}).ok());
+  const auto overlapping = store.commit(std::vector{segment(other, 3, 9)}, {}, {});
+  EXPECT_EQ((*overlapping)[0].kind, WriteOutcome::Kind::fork);
+  EXPECT_EQ((*overlapping)[0].fork_seq, 4U);
+  const auto joining = store.commit(std::vector{segment(other, 9, 10)}, {}, {});
+  EXPECT_EQ((*joining)[0].kind, WriteOutcome::Kind::fork);
+  EXPECT_EQ((*joining)[0].fork_seq, 8U);
+  EXPECT_EQ(store.fork_count().value(), 2U);
+  EXPECT_EQ(state_of(store, log()).head(), 8U);
+  EXPECT_EQ(state_of(store, log()).head_hash(), kept[7].after);
+}
+
+TEST_F(LogStoreTest, AFailedCommitChangesNothing) {
+  LogStore store = open();
+  const auto entries = chain(10);
+  SegmentRecord broken = segment(entries, 4, 8);
+  broken.bytes = std::make_shared<const Bytes>(Bytes{1, 2, 3});  // unreadable where it must be compared
+  ASSERT_TRUE(store.commit(std::vector{segment(entries, 1, 5)}, {}, {}).ok());
+  EXPECT_FALSE(store.commit(std::vector{segment(entries, 9, 10), broken}, {}, {}).ok());
+  EXPECT_EQ(state_of(store, log()).head(), 5U);
+  EXPECT_EQ(store.read(log(), {1, 10}, 1 << 20)->size(), 1U);
+}
+
+TEST_F(LogStoreTest, ReadsWholeSegmentsNewestFirstWithinTheCredit) {
+  LogStore store = open();
+  const auto entries = chain(40);
+  for (Seq first = 1; first <= 31; first += 10) {
+    ASSERT_TRUE(store.commit(std::vector{segment(entries, first, first + 9)}, {}, {}).ok());
+  }
+  const auto all = store.read(log(), {5, 35}, 1 << 20).value();
+  ASSERT_EQ(all.size(), 4U);
+  EXPECT_EQ(all.front().interval, (Interval{31, 40}));
+  EXPECT_EQ(all.back().interval, (Interval{1, 10}));
+  EXPECT_EQ(store.read(log(), {5, 35}, 0)->size(), 1U);
+  EXPECT_EQ(store.read(log(), {5, 35}, all[0].bytes.size() + all[1].bytes.size())->size(), 2U);
+  EXPECT_TRUE(store.read(log(), {41, 50}, 1 << 20)->empty());
+  EXPECT_TRUE(store.read({own_->node(), Epoch{1}, kSamplesTrack}, {1, 9}, 1 << 20)->empty());
+}
+
+TEST_F(LogStoreTest, ReleasesTheOldestAndKeepsTheChainWhole) {
+  LogStore store = open();
+  const auto entries = chain(30);
+  for (Seq first = 1; first <= 21; first += 10) {
+    ASSERT_TRUE(store.commit(std::vector{segment(entries, first, first + 9)}, {}, {}).ok());
+  }
+  const std::uint64_t bytes = store.log_bytes(log());
+  const auto old = store.oldest(log(), 1).value();
+  ASSERT_EQ(old.size(), 1U);
+  EXPECT_EQ(old[0].release.interval, (Interval{1, 10}));
+  EXPECT_EQ(old[0].release.before, chain_start(log()));
+  EXPECT_EQ(old[0].release.after, entries[9].after);
+  EXPECT_EQ(old[0].readings, 10U);
+  ASSERT_TRUE(store.commit({}, std::vector{old[0].release}, {}).ok());
+  EXPECT_EQ(store.log_bytes(log()), bytes - old[0].bytes);
+  const LogState state = state_of(store, log());
+  EXPECT_TRUE(state.missing().empty());
+  EXPECT_EQ(state.released().intervals(), (std::vector<Interval>{{1, 10}}));
+  EXPECT_EQ(state.runs().front().before, entries[9].after);
+  // What was released does not come back.
+  EXPECT_EQ((*store.commit(std::vector{segment(entries, 1, 10)}, {}, {}))[0].kind, WriteOutcome::Kind::duplicate);
+
+  EXPECT_EQ(store.older_than(log(), kStart + 21 * 1'000'000)->size(), 1U);
+  EXPECT_EQ(store.older_than(log(), kStart + 10'000'000)->size(), 0U);
+  EXPECT_EQ(store.first_arrived(1)->front().release.interval, (Interval{11, 20}));
+}
+
+TEST_F(LogStoreTest, AcksAreRemembered) {
+  {
+    LogStore store = open();
+    ASSERT_TRUE(store.commit(std::vector{segment(chain(10), 1, 10)}, {}, {}).ok());
+    IntervalSet acked;
+    acked.insert({1, 7});
+    ASSERT_TRUE(store.commit({}, {}, std::vector{Acked{log(), acked}}).ok());
+  }
+  LogStore store = open();
+  EXPECT_TRUE(state_of(store, log()).acked().contains(Interval{1, 7}));
+  EXPECT_FALSE(state_of(store, log()).acked().contains(Seq{8}));
+}
+
+TEST_F(LogStoreTest, BootsAreCounted) {
+  LogStore store = open();
+  EXPECT_EQ(store.note_boot("a").value(), 1U);
+  EXPECT_EQ(store.note_boot("a").value(), 1U);
+  EXPECT_EQ(store.note_boot("b").value(), 2U);
+}
+
+TEST_F(LogStoreTest, ADatabaseOfANewerVersionIsLeftAlone) {
+  open();
+  {
+    Connection db = Connection::open(path(), SQLITE_OPEN_READWRITE).value();
+    ASSERT_TRUE(db.execute("PRAGMA user_version = 99").ok());
+  }
+  const auto store = LogStore::open({.path = path()}, own_->node(), *verifier_, nullptr);
+  ASSERT_FALSE(store.ok());
+  EXPECT_EQ(store.error().code, Errc::unsupported);
+}
+
+TEST_F(LogStoreTest, ADamagedFileIsSetAsideAndSalvaged) {
+  const auto entries = chain(2000, 0, 1, 300);
+  {
+    LogStore store = open();
+    ASSERT_TRUE(store.commit(std::vector{open_segment()}, {}, {}).ok());
+    for (Seq first = 1; first <= 1991; first += 10) {
+      ASSERT_TRUE(store.commit(std::vector{segment(entries, first, first + 9)}, {}, {}).ok());
+    }
+  }
+  std::uintmax_t size = 0;
+  {
+    Connection db = Connection::open(path(), SQLITE_OPEN_READWRITE).value();
+    ASSERT_TRUE(db.query_integer("PRAGMA wal_checkpoint(TRUNCATE)").ok());
+    size = std::filesystem::file_size(path());
+  }
+  {  // zeroes over two pages in the middle
+    std::fstream file(path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(static_cast<std::streamoff>(size / 2 / 4096 * 4096));
+    file << std::string(8192, '\0');
+  }
+  std::optional<LogStore::Salvage> salvage;
+  auto store = LogStore::open({.path = path(), .fresh_epoch = Epoch{99}}, own_->node(), *verifier_, &salvage);
+  ASSERT_TRUE(store.ok()) << store.error().message();
+  ASSERT_TRUE(salvage);
+  EXPECT_TRUE(std::filesystem::exists(salvage->set_aside));
+  EXPECT_NE(salvage->set_aside.find("log.db.damaged-"), std::string::npos);
+  EXPECT_EQ(std::filesystem::file_size(salvage->set_aside), size);
+  EXPECT_EQ(store->load()->epoch, Epoch{99});
+  const LogState state = state_of(*store, log());
+  EXPECT_GE(state.held().count(), 1000U);
+  EXPECT_LT(state.held().count(), 2000U);
+  EXPECT_EQ(salvage->entries, state.held().count() + 1);
+  EXPECT_GT(state.missing_count(), 0U);
+}
+
+}  // namespace
+}  // namespace dunlin::storage
