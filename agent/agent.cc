@@ -25,8 +25,7 @@ struct ConfiguredInput {
 void keep_memory_small() {
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_MMAP_THRESHOLD, 128 * 1024);
-  mallopt(M_TRIM_THRESHOLD, 64 * 1024);
-  mallopt(M_TOP_PAD, 16 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 256 * 1024);
 }
 
 int run(const runtime::NodeConfig& config, std::vector<ConfiguredInput>& inputs, std::stop_token stop) {

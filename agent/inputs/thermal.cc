@@ -58,7 +58,7 @@ class ThermalInput final : public Input {
         std::max<std::chrono::microseconds>(options_.interval, std::chrono::minutes(1));
     bool reported = false;
     while (!stop.stop_requested()) {
-      if (sample().values.empty()) {
+      if (sample(sink).values.empty()) {
         if (!reported) {
           sink.report(options_.sys + "/class/thermal",
                       {Errc::not_found, "no temperature sensor; looking again every minute"});
@@ -68,7 +68,7 @@ class ThermalInput final : public Input {
         continue;
       }
       Result<void> done = run_every(options_.interval, stop, [&]() -> Result<void> {
-        Reading reading = sample();
+        Reading reading = sample(sink);
         if (reading.values.empty()) return {Errc::not_found, "the sensors went away"};
         if (Result<void> taken = streams_.add(reading, sink.now(), sink); !taken.ok()) {
           if (taken.error().code == Errc::closed) return taken;
@@ -82,17 +82,21 @@ class ThermalInput final : public Input {
   }
 
  private:
-  Reading sample() const {
+  Reading sample(InputSink& sink) const {
     Reading reading;
     reading.stream = options_.stream;
     std::set<std::string> names, zone_types;
     const auto add = [&](const std::string& name, const std::string& path) {
-      const auto milli = parse_integer(trimmed_file(path));
-      if (!milli || name.empty()) return;  // a sensor that is switched off gives EAGAIN or nothing
+      if (name.empty()) return;
+      // One that does not read keeps its name all the same, or its twin would be taken for it.
       std::string unique = stream_name_from(name);
       for (int n = 2; !names.insert(unique).second; ++n) {
         unique = stream_name_from(name) + "_" + std::to_string(n);
       }
+      const std::string text = trimmed_file(path);
+      if (text.empty()) return;  // a sensor that is switched off gives EAGAIN or nothing
+      const auto milli = parse_integer(text);
+      if (!milli) return sink.report(path, {Errc::malformed, excerpt(text) + " is no temperature"});
       reading.add_decimal(unique, *milli, 3, "Cel");
     };
     for (const std::string& zone : numbered(options_.sys + "/class/thermal", "thermal_zone")) {

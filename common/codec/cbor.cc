@@ -138,6 +138,10 @@ std::string_view name_of(CborReader::Type type) {
 
 }  // namespace
 
+std::size_t cbor_size(std::int64_t value) {
+  return shortest_head(value >= 0 ? static_cast<std::uint64_t>(value) : ~static_cast<std::uint64_t>(value));
+}
+
 Error CborReader::error(Errc code, std::string_view what) const {
   return {code, std::string(what) + " at offset " + std::to_string(offset_)};
 }

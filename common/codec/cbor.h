@@ -32,6 +32,9 @@ class CborWriter {
   Bytes& out_;
 };
 
+// The bytes that integer() takes.
+std::size_t cbor_size(std::int64_t value);
+
 // Strict pull parser: whatever a CborWriter would not have written is `malformed`, and an end inside
 // an item is `truncated`. Views point into the input. Errors carry the offset.
 class CborReader {

@@ -26,7 +26,8 @@ void HeadTimes::forget_up_to(Seq complete) {
 
 IntervalSet LogRecord::wanted() const {
   IntervalSet set = state.missing();
-  if (claimed > state.head()) set.insert({state.head() + 1, claimed});
+  const Seq head = std::max(claimed, writing.last().value_or(0));
+  if (head > state.head()) set.insert({state.head() + 1, head});
   set.erase(writing);
   return set;
 }

@@ -5,6 +5,7 @@
 
 #include "common/base/check.h"
 #include "common/base/utf8.h"
+#include "common/codec/cbor.h"
 #include "common/log/chain.h"
 #include "common/log/limits.h"
 
@@ -17,7 +18,7 @@ using std::chrono::seconds;
 
 // An entry's canonical size is bounded from above while rows are gathered.
 constexpr std::size_t kRowOverhead = 12;   // array head and time offset
-constexpr std::size_t kCellBytes = 9;      // integers and reals at their largest
+constexpr std::size_t kSamplesOverhead = 32;  // of one stream's readings in an entry, without rows
 constexpr std::size_t kPendingBytesMax = kEntryBytesMax - 1024;
 
 // Under load a write waits this long after the one before, or for a segment's worth of entries, so
@@ -30,11 +31,20 @@ constexpr Duration kPushTimeout = seconds(2);      // then a pushed segment no l
 constexpr Duration kProbeFirst = seconds(2);       // Vector while something is unacknowledged
 constexpr Duration kVectorPeriod = seconds(30);    // Vector when all is well, doubling
 constexpr Duration kVectorPeriodMax = seconds(300);
+constexpr std::uint64_t kGreetingSpread = 2'000'000;  // us, so that a cell does not greet in chorus
 constexpr std::size_t kPushMessageBytes = 64 * 1024;
 constexpr std::uint64_t kTrimShare = 32;           // of the bound goes at a time
+constexpr std::size_t kLostRangesMax = 64;         // in one declaration
 
 std::size_t cell_bytes(const Cell& cell) {
-  return cell.kind == Cell::Kind::text ? cell.text_size + std::size_t{5} : kCellBytes;
+  switch (cell.kind) {
+    case Cell::Kind::text: return cell.text_size + std::size_t{5};
+    case Cell::Kind::integer: return cbor_size(cell.integer);
+    case Cell::Kind::real: return 9;
+    case Cell::Kind::boolean:
+    case Cell::Kind::missing: break;
+  }
+  return 1;
 }
 
 // value * factor, or nothing when it does not fit.
@@ -172,6 +182,8 @@ Samples& Origin::pending_samples(OwnTrack& track, std::uint64_t stream, std::siz
     if (it->stream == stream && it->boot == boot) return *it;
   }
   track.pending.push_back({stream, boot, 0, Rows(fields)});
+  track.pending_bytes += kSamplesOverhead;
+  unwritten_bytes_ += kSamplesOverhead;
   return track.pending.back();
 }
 
@@ -263,10 +275,14 @@ Result<void> Origin::take(const Moment& now, const Append& append) {
   const std::optional<std::uint64_t> boot =
       append.since_boot ? std::optional(options_.boot) : std::nullopt;
   const std::size_t fields = stream->latest.schema.fields.size();
+  // Mantissas that are scaled up may take all of their nine bytes.
+  const std::size_t widening =
+      8 * static_cast<std::size_t>(std::count_if(stream->factors.begin(), stream->factors.end(),
+                                                 [](std::int64_t factor) { return factor != 1; }));
   Samples* samples = nullptr;
   for (std::size_t row = 0; row < rows.size(); ++row) {
-    const std::size_t bytes = sizes[row] + (fields - rows.fields());
-    if (track.pending_bytes + bytes > kPendingBytesMax) cut_pending(now, track), samples = nullptr;
+    const std::size_t bytes = sizes[row] + (fields - rows.fields()) + widening;
+    if (track.pending_bytes + bytes + kSamplesOverhead > kPendingBytesMax) cut_pending(now, track), samples = nullptr;
     if (samples == nullptr) samples = &pending_samples(track, stream->latest.id, fields, boot);
     if (track.pending_ticket == 0) track.pending_ticket = append.ticket;
     add_row(*stream, rows, row, *samples);
@@ -480,6 +496,8 @@ void Origin::push_newest(const Moment& now) {
   pushed_.clear();
   pushed_bytes_ = 0;
   expect_acknowledgement(now);
+  // A gateway may have lost what it acknowledged once: our heads tell it what to ask for.
+  idle_at_ = now.mono + Duration(c_.random.below(kGreetingSpread));
   const auto ask = [&](const OwnTrack& track, bool all) {
     const LogState& state = c_.table.log(track.log).state;
     const Seq head = state.head();
@@ -661,6 +679,13 @@ bool Origin::on_oldest_listed(const Moment& now, const OldestListed& listed) {
                               old.readings});
       }
     }
+  }
+  // What lies between the oldest two is not here either: gateways hold it, lost or not.
+  while (track.lost.size() > kLostRangesMax) {
+    LostRange& oldest = track.lost[0];
+    oldest = {oldest.first, track.lost[1].last, oldest.before, track.lost[1].after,
+              oldest.readings + track.lost[1].readings};
+    track.lost.erase(track.lost.begin() + 1);
   }
   refusing_ = !freed;
   if (lost_entries > 0) {

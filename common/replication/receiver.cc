@@ -38,10 +38,13 @@ void Receiver::on_segments(const Moment& now, const NodeId& peer, const Segments
                     session->second.request == segments.request;
   if (ours) {
     batch.session = peer;
+    batch.request = segments.request;
     session->second.heard_at = now.mono;
     session->second.done = session->second.done || segments.done;
   }
+  std::uint64_t useless = 0;
   for (const auto& bytes : segments.segments) {
+    useless += bytes->size();
     if (writing_bytes_ + batch.bytes > options_.writing_bytes_max) {
       c_.refuse(peer, {Errc::backpressure, "storage is behind"});
       break;
@@ -49,6 +52,8 @@ void Receiver::on_segments(const Moment& now, const NodeId& peer, const Segments
     const Result<void> taken = take(now, bytes, segments.request, batch);
     if (!taken.ok()) c_.refuse(peer, taken.error());
   }
+  // What is not written was paid for all the same, or credit would leak away.
+  if (ours) session->second.durable_bytes += useless - batch.bytes;
   if (!batch.segments.empty()) write(std::move(batch));
   if (ours) advance_session(now, peer);
 }
@@ -99,7 +104,7 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   LogRecord& log = c_.table.log(id);
   const Seq proven = std::max(log.state.head(), log.writing.last().value_or(0));
   log.times.learned(info.last, now.mono);
-  if (info.first > proven + 1) schedule(now, id.node, request == 0 ? kGapGrace : Duration{});
+  if (info.first > proven + 1) schedule(now, id.node, request == 0 ? kGapGrace : Duration{}, !log.forked);
   log.writing.insert(info.interval());
   batch.bytes += bytes->size();
   batch.segments.push_back({std::move(decoded.info), bytes, {}});
@@ -131,7 +136,7 @@ void Receiver::wait_for_control(const Moment& now, const NodeId& origin, std::ui
   }
   waiting_.push_back({origin, request, bytes});
   waiting_bytes_ += bytes->size();
-  schedule(now, origin, kGapGrace);
+  schedule(now, origin, kGapGrace, false);
 }
 
 void Receiver::retry_waiting(const Moment& now, const NodeId& origin) {
@@ -196,12 +201,12 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
   } else {
     // Not stored, so not acknowledged: whoever has it keeps it, and it is fetched again.
     c_.notice(Notice::Kind::write_failed, c_.self(), finished.outcomes.error().message());
-    for (const SegmentRecord& segment : done.segments) schedule(now, segment.info.log.node, kBackoffFirst);
+    for (const SegmentRecord& segment : done.segments) schedule(now, segment.info.log.node, kBackoffFirst, false);
   }
   for (const NodeId& origin : origins) acknowledge(origin);
   if (done.session) {
     const auto session = sessions_.find(*done.session);
-    if (session != sessions_.end()) {
+    if (session != sessions_.end() && session->second.request == done.request) {
       session->second.unwritten -= std::min<std::size_t>(1, session->second.unwritten);
       session->second.durable_bytes += finished.outcomes.ok() ? done.bytes : 0;
       session->second.progressed = session->second.progressed || progressed;
@@ -260,6 +265,7 @@ Result<void> Receiver::on_claim(const Moment& now, const LogId& id, Seq head) {
     return {Errc::too_large, "more than " + std::to_string(options_.logs_max) + " logs"};
   }
   LogRecord& log = c_.table.log(id);
+  const bool news = head > log.known_head() && !log.forked;
   log.claimed = head;
   log.claimed_at = now.mono;
   log.times.learned(log.known_head(), now.mono);
@@ -267,7 +273,7 @@ Result<void> Receiver::on_claim(const Moment& now, const LogId& id, Seq head) {
     c_.stats.vectors_equal += 1;
   } else {
     c_.stats.vectors_different += 1;
-    schedule(now, id.node, Duration{});
+    schedule(now, id.node, Duration{}, news);
   }
   return {};
 }
@@ -284,9 +290,11 @@ void Receiver::on_peer_down(const NodeId& peer) {
   sessions_.erase(peer);
 }
 
-void Receiver::schedule(const Moment& now, const NodeId& peer, Duration delay) {
+// News are worth a try whatever failed before: something else may be missing for good.
+void Receiver::schedule(const Moment& now, const NodeId& peer, Duration delay, bool news) {
   const auto it = peers_.find(peer);
   if (it == peers_.end() || sessions_.contains(peer)) return;  // a session looks again at its end
+  if (news) it->second.backoff = Duration{};
   const Instant at = now.mono + std::max(delay, it->second.backoff);
   it->second.fetch_at = std::min(it->second.fetch_at.value_or(at), at);
 }
@@ -335,8 +343,8 @@ void Receiver::close_session(const Moment& now, const NodeId& peer, bool failed)
   sessions_.erase(peer);
   Peer& state = peers_[peer];
   if (!state.up) return;
-  if (progressed && !failed) {
-    state.backoff = Duration{};
+  if (progressed) {
+    state.backoff = failed ? kBackoffFirst : Duration{};
   } else {
     state.backoff = std::min(kBackoffMax, std::max(kBackoffFirst, state.backoff * 2));
   }
@@ -355,9 +363,14 @@ void Receiver::on_deadline(const Moment& now) {
     if (session.unwritten == 0 && session.heard_at + kFetchTimeout <= now.mono) silent.push_back(peer);
   }
   for (const NodeId& peer : silent) close_session(now, peer, true);
-  for (auto& [peer, state] : peers_) {
+  std::vector<std::pair<Instant, NodeId>> due;  // who waits longest comes first
+  for (const auto& [peer, state] : peers_) {
+    if (state.fetch_at && *state.fetch_at <= now.mono) due.emplace_back(*state.fetch_at, peer);
+  }
+  std::sort(due.begin(), due.end());
+  for (const auto& [at, peer] : due) {
     if (sessions_.size() >= options_.sessions_max) break;
-    if (state.fetch_at && *state.fetch_at <= now.mono) open_session(now, peer, state);
+    open_session(now, peer, peers_[peer]);
   }
 }
 

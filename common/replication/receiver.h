@@ -49,11 +49,12 @@ class Receiver {
     std::vector<Release> releases;
     std::size_t bytes = 0;
     std::optional<NodeId> session;  // the peer whose Fetch brought them
+    std::uint64_t request = 0;      // and which Fetch it was
   };
   // A Fetch under way. Credit is topped up as segments become durable.
   struct Session {
     std::uint64_t request = 0;
-    std::uint64_t durable_bytes = 0;  // since credit was last given
+    std::uint64_t durable_bytes = 0;  // or of no use, since credit was last given
     std::size_t unwritten = 0;        // writes under way
     bool done = false;                // the peer has nothing more to send
     bool progressed = false;
@@ -75,7 +76,7 @@ class Receiver {
   void write(ForeignWrite batch);
   void stored(const Moment& now, const SegmentRecord& segment);
   void acknowledge(const NodeId& origin);
-  void schedule(const Moment& now, const NodeId& peer, Duration delay);
+  void schedule(const Moment& now, const NodeId& peer, Duration delay, bool news);
   void open_session(const Moment& now, const NodeId& peer, Peer& state);
   void advance_session(const Moment& now, const NodeId& peer);
   void close_session(const Moment& now, const NodeId& peer, bool failed);

@@ -135,8 +135,16 @@ void Replica::on_link_down() {
 }
 
 void Replica::heard(const Moment& now, const NodeId& node) {
-  const auto it = peers_.find(node);
-  if (it == peers_.end()) return;
+  auto it = peers_.find(node);
+  if (it == peers_.end()) {
+    // Its Hello never came: brokers lose retained messages, and some keep them to one of their nodes.
+    const auto record = context_.table.nodes.find(node);
+    const bool known = record != context_.table.nodes.end() && !record->second.public_key.empty();
+    if (options_.role != Role::gateway || !known || peers_.size() >= kPeersMax) return;
+    it = peers_.emplace(node, Peer{}).first;
+    it->second.hello.node = node;
+    it->second.hello.name = record->second.name;
+  }
   Peer& peer = it->second;
   peer.last_heard = now.mono;
   peer.last_heard_utc = now.utc;

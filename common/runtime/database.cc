@@ -1,6 +1,12 @@
 #include "dunlin/database.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 
@@ -47,6 +53,32 @@ Result<void> make_data_dir(const std::string& path) {
   return {};
 }
 
+// Two writers with one key would fork their log. The kernel gives the lock back when the process ends,
+// however it does.
+class Lock {
+ public:
+  static Result<Lock> take(const std::string& path) {
+    Lock lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (lock.fd_ < 0) return Error{Errc::io, path + ": " + std::strerror(errno)};
+    if (::flock(lock.fd_, LOCK_EX | LOCK_NB) == 0) return lock;
+    if (errno == EWOULDBLOCK) return Error{Errc::exists, "another process has the database open: " + path};
+    return Error{Errc::io, path + ": " + std::strerror(errno)};
+  }
+  Lock() = default;
+  ~Lock() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  Lock(Lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Lock& operator=(Lock&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+
+ private:
+  explicit Lock(int fd) : fd_(fd) {}
+  int fd_ = -1;
+};
+
 std::vector<TrackPolicy> policies(const DatabaseOptions& options) {
   std::vector<TrackPolicy> out;
   for (const TrackOptions& track : options.tracks) {
@@ -68,6 +100,7 @@ void report_salvage(const storage::LogStore::Salvage& salvage) {
 }  // namespace
 
 struct Database::Impl {
+  Lock lock;  // given back last
   std::unique_ptr<security::NodeKey> key;
   std::unique_ptr<Verifier> verifier;
   std::string path;
@@ -82,6 +115,7 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   DUNLIN_TRY(make_data_dir(options.data_dir));
   const bool gateway = options.role == Role::gateway;
   auto impl = std::make_unique<Impl>();
+  DUNLIN_ASSIGN(impl->lock, Lock::take(options.data_dir + "/lock"));
   DUNLIN_ASSIGN(impl->key, security::NodeKey::load_or_create(options.data_dir + "/node.key"));
   impl->verifier = gateway ? security::make_openssl_verifier() : security::make_mbedtls_verifier();
   impl->path = options.data_dir + "/log.db";

@@ -51,7 +51,8 @@ class LogStore {
 
   // Opens or creates the file, migrates its schema and checks it. A damaged file is renamed to
   // "<path>.damaged-<UTC>" with its -wal and -shm, never overwritten; what still verifies in it is
-  // copied into a fresh file under its old epochs (`salvage` says how much).
+  // copied into a fresh file under its old epochs (`salvage` says how much). A crash on the way loses
+  // nothing: the next start goes on.
   // `unsupported` when a newer version wrote it.
   static Result<LogStore> open(const Options& options, const NodeId& node, Verifier& verifier,
                                std::optional<Salvage>* salvage);
@@ -103,6 +104,7 @@ class LogStore {
   };
 
   LogStore(Connection db, std::string path) : db_(std::move(db)), path_(std::move(path)) {}
+  static Result<LogStore> open_file(const Options& options, const NodeId& node);
   Result<void> prepare();
   Result<void> create_identity(const NodeId& node, Epoch fresh_epoch);
   Result<void> load_rows();

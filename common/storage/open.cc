@@ -1,4 +1,7 @@
 // Opening: schema, check, and what to do with a damaged file.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -6,9 +9,8 @@
 #include <ctime>
 #include <filesystem>
 
-#include "common/codec/segment_codec.h"
-#include "common/log/chain.h"
 #include "common/storage/log_store.h"
+#include "common/storage/salvage.h"
 #include "common/storage/schema.h"
 
 namespace dunlin::storage {
@@ -78,84 +80,43 @@ Result<std::string> set_aside(const std::string& path) {
   for (int n = 2; std::filesystem::exists(target); ++n) target = stem + "-" + std::to_string(n);
   for (const char* suffix : {"-wal", "-shm", ""}) {
     const std::string from = path + suffix;
-    if (::rename(from.c_str(), (target + suffix).c_str()) != 0 && (errno != ENOENT || *suffix == 0)) {
+    if (::rename(from.c_str(), (target + suffix).c_str()) != 0 && errno != ENOENT) {
       return {Errc::io, "cannot set aside " + from + ": " + std::strerror(errno)};
     }
   }
   return target;
 }
 
-// Copies every segment that still verifies out of a damaged file.
-class Salvager {
- public:
-  Salvager(LogStore& fresh, Verifier& verifier, LogStore::Salvage& report)
-      : fresh_(fresh), verifier_(verifier), report_(report) {}
+// Makes renames in the folder of `path` survive a power failure.
+Result<void> sync_folder(const std::string& path) {
+  const std::string folder = std::filesystem::absolute(path).parent_path();
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = fd >= 0 && ::fsync(fd) == 0;
+  const int error = errno;
+  if (fd >= 0) ::close(fd);
+  if (!synced) return {Errc::io, "cannot sync " + folder + ": " + std::strerror(error)};
+  return {};
+}
 
-  Result<void> run(const std::string& damaged) {
-    Result<Connection> db = Connection::open(damaged, SQLITE_OPEN_READWRITE);
-    if (!db.ok()) return {};  // nothing in it can be read
-    Result<std::int64_t> top = db->query_integer("SELECT max(id) FROM segments");
-    const std::int64_t last = top.ok() ? *top : 0;
-    // Track 0 first: it holds the keys that the other tracks are verified with. A row that cannot
-    // be read does not hide its neighbours, so each is asked for alone.
-    Result<Statement> select = db->prepare("SELECT body FROM segments WHERE id = ?1");
-    if (!select.ok()) return {};
-    for (const bool control : {true, false}) {
-      for (std::int64_t id = 1; id <= last; ++id) {
-        select->bind(1, id);
-        const Result<bool> row = select->step();
-        if (!row.ok() || !*row) continue;
-        const ByteView body = select->blob(0);
-        const Bytes bytes(body.begin(), body.end());
-        select->reset();
-        DUNLIN_TRY(take(bytes, control));
-      }
-    }
-    return flush();
-  }
+Result<void> rename_file(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) == 0) return {};
+  return {Errc::io, "cannot rename " + from + ": " + std::strerror(errno)};
+}
 
- private:
-  Result<void> take(const Bytes& bytes, bool control) {
-    const Result<SegmentHeader> header = parse_segment(bytes);
-    if (!header.ok()) return report_.refused += control ? 1 : 0, Result<void>{};
-    if ((header->log.track == kControlTrack) != control) return {};
-    Result<DecodedSegment> decoded = decode_segment(*header);
-    if (!decoded.ok()) return report_.refused++, Result<void>{};
-    if (control) learn_keys(decoded->entries, header->log.node);
-    const auto key = keys_.find(header->log.node);
-    const Bytes statement = head_statement(header->log, header->last, decoded->info.after);
-    if (key == keys_.end() || !verifier_.verify(key->second, statement, header->signature).ok()) {
-      return report_.refused++, Result<void>{};
-    }
-    SegmentRecord record{decoded->info, std::make_shared<const Bytes>(bytes), {}};
-    if (control) record.control = std::move(decoded->entries);
-    report_.entries += record.info.last - record.info.first + 1;
-    report_.segments += 1;
-    batch_.push_back(std::move(record));
-    return batch_.size() < 64 ? Result<void>{} : flush();
-  }
+void remove_database(const std::string& path) {
+  std::error_code ignored;
+  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path + suffix, ignored);
+}
 
-  void learn_keys(const std::vector<Entry>& entries, const NodeId& node) {
-    for (const Entry& entry : entries) {
-      for (const Op& op : entry.ops) {
-        const auto* open = std::get_if<Open>(&op);
-        if (open != nullptr && node_id_of(open->public_key) == node) keys_[node] = open->public_key;
-      }
-    }
-  }
-
-  Result<void> flush() {
-    DUNLIN_TRY(fresh_.commit(batch_, {}, {}));
-    batch_.clear();
-    return {};
-  }
-
-  LogStore& fresh_;
-  Verifier& verifier_;
-  LogStore::Salvage& report_;
-  std::map<NodeId, Bytes> keys_;
-  std::vector<SegmentRecord> batch_;
-};
+// The damaged file gives its place to what was salvaged of it. Can be taken up again wherever it was
+// cut off: "<path>.salvaged" is complete, and goes last.
+Result<std::string> swap_in_salvaged(const std::string& path) {
+  DUNLIN_ASSIGN(const std::string target, set_aside(path));
+  DUNLIN_TRY(sync_folder(path));
+  DUNLIN_TRY(rename_file(path + ".salvaged", path));
+  DUNLIN_TRY(sync_folder(path));
+  return target;
+}
 
 }  // namespace
 
@@ -172,31 +133,53 @@ Result<void> LogStore::create_identity(const NodeId& node, Epoch fresh_epoch) {
   return insert.bind(1, static_cast<std::int64_t>(epoch_.value)).run();
 }
 
+Result<LogStore> LogStore::open_file(const Options& options, const NodeId& node) {
+  DUNLIN_ASSIGN(Connection db,
+                Connection::open(options.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
+  // A damaged file stays as it is: closing it must not move its WAL into it.
+  sqlite3_db_config(db.raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  DUNLIN_TRY(configure(db, options));
+  DUNLIN_TRY(migrate(db, options.path));
+  DUNLIN_TRY(check(db, options.path));
+  LogStore store(std::move(db), options.path);
+  DUNLIN_TRY(store.prepare());
+  DUNLIN_TRY(store.create_identity(node, options.fresh_epoch));
+  DUNLIN_TRY(store.load_rows());
+  DUNLIN_TRY(store.load());
+  sqlite3_db_config(store.db_.raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
+  return store;
+}
+
+// What is salvaged grows in a file beside, and takes the damaged one's place when it is complete: a
+// crash in between costs a second try and no readings.
 Result<LogStore> LogStore::open(const Options& options, const NodeId& node, Verifier& verifier,
                                 std::optional<Salvage>* salvage) {
-  const auto attempt = [&]() -> Result<LogStore> {
-    DUNLIN_ASSIGN(Connection db,
-                  Connection::open(options.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
-    DUNLIN_TRY(configure(db, options));
-    DUNLIN_TRY(migrate(db, options.path));
-    DUNLIN_TRY(check(db, options.path));
-    LogStore store(std::move(db), options.path);
-    DUNLIN_TRY(store.prepare());
-    DUNLIN_TRY(store.create_identity(node, options.fresh_epoch));
-    DUNLIN_TRY(store.load_rows());
-    DUNLIN_TRY(store.load());
-    return store;
-  };
-  Result<LogStore> store = attempt();
-  if (store.ok() || store.error().code != Errc::corrupt) return store;
-
+  const std::string salvaged = options.path + ".salvaged";
   Salvage report;
-  report.reason = store.error().context;
-  DUNLIN_ASSIGN(report.set_aside, set_aside(options.path));
-  DUNLIN_ASSIGN(LogStore fresh, attempt());
-  DUNLIN_TRY(Salvager(fresh, verifier, report).run(report.set_aside));
-  if (salvage != nullptr) *salvage = report;
-  return fresh;
+  if (std::filesystem::exists(salvaged)) {
+    DUNLIN_ASSIGN(report.set_aside, swap_in_salvaged(options.path));
+    report.reason = "a start was cut off when all was salvaged";
+  }
+  Result<LogStore> store = open_file(options, node);
+  if (!store.ok() && store.error().code == Errc::corrupt) {
+    report.reason = store.error().context;
+    Options beside = options;
+    beside.path = options.path + ".salvaging";
+    remove_database(beside.path);
+    {
+      DUNLIN_ASSIGN(LogStore fresh, open_file(beside, node));
+      DUNLIN_TRY(storage::salvage(options.path, fresh, verifier, report));
+      DUNLIN_TRY(fresh.db_.query_integer("PRAGMA wal_checkpoint(TRUNCATE)"));
+    }
+    if (std::filesystem::exists(beside.path + "-wal")) {
+      return Error{Errc::io, "cannot finish " + beside.path};
+    }
+    DUNLIN_TRY(rename_file(beside.path, salvaged));
+    DUNLIN_ASSIGN(report.set_aside, swap_in_salvaged(options.path));
+    store = open_file(options, node);
+  }
+  if (salvage != nullptr && !report.set_aside.empty()) *salvage = report;
+  return store;
 }
 
 }  // namespace dunlin::storage

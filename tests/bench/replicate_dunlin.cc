@@ -189,14 +189,12 @@ class DunlinRun {
     const std::string file = config("agent", wire_->port(), track() + input());
     DUNLIN_ASSIGN(agent_, start("dunlin-agent", file, "agent.log"));
     DUNLIN_ASSIGN(const double started, wait_event("agent.log", "started"));
-    const Seq entries = options_.data.empty() ? (options_.readings + batch() - 1) / batch() : 0;
-    double durable = 0;
-    if (entries != 0) {
-      DUNLIN_ASSIGN(durable, wait_durable(entries));
-    } else {
-      DUNLIN_TRY(wait_event("agent.log", "input_ended"));
-      DUNLIN_ASSIGN(durable, wait_durable(static_cast<Seq>(agent_entries())));
+    DUNLIN_TRY(wait_event("agent.log", "input_ended"));
+    const auto readings = static_cast<std::int64_t>(options_.readings);
+    if (options_.data.empty() && !test::eventually([&] { return readings_in("agent") == readings; })) {
+      return {Errc::timeout, "the agent does not write everything"};
     }
+    DUNLIN_ASSIGN(const double durable, wait_durable(static_cast<Seq>(agent_entries())));
     report_duration(durable - started);
     return {};
   }

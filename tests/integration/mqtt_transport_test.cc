@@ -11,12 +11,14 @@
 #include <thread>
 
 #include "dunlin/transport.h"
+#include "tests/support/certificates.h"
 #include "tests/support/eventually.h"
 #include "tests/support/mosquitto.h"
 
 namespace dunlin {
 namespace {
 
+using test::Authority;
 using test::eventually;
 using test::Mosquitto;
 
@@ -266,44 +268,6 @@ TEST(MqttTransportLimits, RefusedSubscriptionIsAFailedConnection) {
   EXPECT_EQ(a.connected(), 0);
   a.transport().stop(true);
 }
-
-// A certificate authority made by the openssl program, and what it signed.
-class Authority {
- public:
-  explicit Authority(const std::string& name) {
-    ca_file = folder_.file("ca.pem");
-    key_ = folder_.file("ca.key");
-    ok = openssl({"req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                  "-days", "2", "-subj", "/CN=" + name, "-keyout", key_, "-out", ca_file});
-  }
-  struct Signed {
-    std::string cert_file;
-    std::string key_file;
-  };
-  Signed sign(const std::string& name, const std::string& subject_alternative_name) {
-    const std::string request = folder_.file(name + ".csr");
-    const std::string extension =
-        folder_.write(name + ".ext", "subjectAltName=" + subject_alternative_name + "\n");
-    Signed result{folder_.file(name + ".pem"), folder_.file(name + ".key")};
-    ok &= openssl({"req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
-                   "/CN=" + name, "-keyout", result.key_file, "-out", request});
-    ok &=
-        openssl({"x509", "-req", "-in", request, "-CA", ca_file, "-CAkey", key_, "-CAcreateserial",
-                 "-days", "2", "-extfile", extension, "-out", result.cert_file});
-    return result;
-  }
-
-  std::string ca_file;
-  bool ok = false;
-
- private:
-  bool openssl(std::vector<std::string> args) {
-    return test::run_program({.program = "openssl", .args = std::move(args)}) == 0;
-  }
-
-  test::TempDir folder_;
-  std::string key_;
-};
 
 TEST(MqttTransportTls, TrustsItsAuthorityAndTheRightNameOnly) {
   Authority authority("ours");

@@ -36,10 +36,6 @@ bool equal(const Value& appended, const Value& found) {
   return after->decimals >= before->decimals && mantissa == after->mantissa;
 }
 
-bool operator==(const Decimal& a, const Decimal& b) {
-  return a.mantissa == b.mantissa && a.decimals == b.decimals;
-}
-
 void add(Rows& rows, const Value& value) {
   struct Adder {
     Rows& rows;

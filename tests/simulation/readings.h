@@ -17,6 +17,7 @@ namespace dunlin::simulation {
 struct Decimal {
   std::int64_t mantissa = 0;
   std::uint8_t decimals = 0;
+  bool operator==(const Decimal&) const = default;
 };
 using Value = std::variant<std::monostate, std::int64_t, Decimal, std::uint64_t /* bits of a double */,
                            bool, std::string>;

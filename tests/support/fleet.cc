@@ -61,10 +61,8 @@ std::string Member::configuration() const {
 
 Result<void> Member::start() {
   const std::size_t started = events("started").size();
-  std::vector<std::string> line = options_.launcher;
-  line.insert(line.end(), {program(), "run", "--config", config_});
-  DUNLIN_ASSIGN(process_, ChildProcess::start({.program = line.front(),
-                                               .args = {line.begin() + 1, line.end()},
+  DUNLIN_ASSIGN(process_, ChildProcess::start({.program = program(),
+                                               .args = {"run", "--config", config_},
                                                .env = options_.environment,
                                                .output_file = folder_.file(options_.name + ".log"),
                                                .stdin_pipe = options_.stdin_pipe}));
@@ -87,16 +85,18 @@ std::optional<int> Member::stop() {
   return process_.wait(kStopTimeout);
 }
 
-bool Member::say(const std::string& lines) const {
+bool Member::say(const std::string& lines, std::chrono::milliseconds patience) const {
   const std::string path = folder_.file(options_.name + ".sock");
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, path.data(), path.size());
   const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   // The program says that it started before its inputs have.
-  bool said = eventually([&] {
-    return ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  });
+  bool said = eventually(
+      [&] {
+        return ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+      },
+      patience);
   for (std::size_t done = 0; said && done < lines.size();) {
     const ssize_t n = ::send(fd, lines.data() + done, lines.size() - done, MSG_NOSIGNAL);
     said = n > 0;

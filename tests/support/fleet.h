@@ -30,7 +30,6 @@ class Member {
     std::string track_keys = {};                // of [[track]] "samples"
     std::string more = {};                      // and whole sections
     std::string data_dir = {};                  // "" = a folder beside the configuration
-    std::vector<std::string> launcher = {};     // a program and its arguments in front of ours
     std::vector<std::string> environment = {};  // NAME=value
     bool stdin_pipe = false;
   };
@@ -49,8 +48,10 @@ class Member {
   std::string node() const { return node_; }  // its id; known after the first start
   ChildProcess& process() { return process_; }
 
-  // Writes lines to the socket of an agent and waits until it has read them.
-  bool say(const std::string& lines) const;
+  // Writes lines to the socket of an agent and waits until it has read them. Tries to connect for
+  // as long as `patience`; false when nobody listened or it ended meanwhile.
+  bool say(const std::string& lines,
+           std::chrono::milliseconds patience = std::chrono::seconds(20)) const;
 
   // HTTP; a status of 0 when nobody answers, null for what is no JSON.
   HttpReply get(const std::string& path) const;

@@ -35,7 +35,7 @@ struct DatabaseOptions {
   std::string fleet = "default";
   std::vector<std::string> cells{"default"};
   Role role = Role::agent;
-  std::string data_dir;              // holds node.key (0600) and log.db; made when absent
+  std::string data_dir;              // holds node.key (0600), log.db and lock; made when absent
   std::string broker_url;            // "" = no replication
   TransportOptions transport;        // url and client_id are filled in from the above
   std::uint64_t bytes_max = 64 * 1024 * 1024;  // of the database; 0 = unbounded
@@ -56,7 +56,7 @@ struct DatabaseOptions {
 class Database {
  public:
   // Opening a damaged database sets it aside and salvages what verifies (see LogStore). Errors: io,
-  // unsupported (written by a newer version), invalid_argument.
+  // exists (another process has it open), unsupported (written by a newer version), invalid_argument.
   static Result<std::unique_ptr<Database>> open(DatabaseOptions options);
   ~Database();
 

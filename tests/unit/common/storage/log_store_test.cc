@@ -213,40 +213,5 @@ TEST_F(LogStoreTest, ADatabaseOfANewerVersionIsLeftAlone) {
   EXPECT_EQ(store.error().code, Errc::unsupported);
 }
 
-TEST_F(LogStoreTest, ADamagedFileIsSetAsideAndSalvaged) {
-  const auto entries = chain(2000, 0, 1, 300);
-  {
-    LogStore store = open();
-    ASSERT_TRUE(store.commit(std::vector{open_segment()}, {}, {}).ok());
-    for (Seq first = 1; first <= 1991; first += 10) {
-      ASSERT_TRUE(store.commit(std::vector{segment(entries, first, first + 9)}, {}, {}).ok());
-    }
-  }
-  std::uintmax_t size = 0;
-  {
-    Connection db = Connection::open(path(), SQLITE_OPEN_READWRITE).value();
-    ASSERT_TRUE(db.query_integer("PRAGMA wal_checkpoint(TRUNCATE)").ok());
-    size = std::filesystem::file_size(path());
-  }
-  {  // zeroes over two pages in the middle
-    std::fstream file(path(), std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(static_cast<std::streamoff>(size / 2 / 4096 * 4096));
-    file << std::string(8192, '\0');
-  }
-  std::optional<LogStore::Salvage> salvage;
-  auto store = LogStore::open({.path = path(), .fresh_epoch = Epoch{99}}, own_->node(), *verifier_, &salvage);
-  ASSERT_TRUE(store.ok()) << store.error().message();
-  ASSERT_TRUE(salvage);
-  EXPECT_TRUE(std::filesystem::exists(salvage->set_aside));
-  EXPECT_NE(salvage->set_aside.find("log.db.damaged-"), std::string::npos);
-  EXPECT_EQ(std::filesystem::file_size(salvage->set_aside), size);
-  EXPECT_EQ(store->load()->epoch, Epoch{99});
-  const LogState state = state_of(*store, log());
-  EXPECT_GE(state.held().count(), 1000U);
-  EXPECT_LT(state.held().count(), 2000U);
-  EXPECT_EQ(salvage->entries, state.held().count() + 1);
-  EXPECT_GT(state.missing_count(), 0U);
-}
-
 }  // namespace
 }  // namespace dunlin::storage

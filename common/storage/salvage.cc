@@ -1,0 +1,180 @@
+#include "common/storage/salvage.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <map>
+
+#include "common/codec/segment_codec.h"
+#include "common/log/chain.h"
+
+namespace dunlin::storage {
+
+namespace {
+
+constexpr std::size_t kPageBytes = 4096;
+constexpr std::size_t kBatch = 64;
+
+// A connection that reads what it can: files shorter than they say included.
+Result<Connection> open_damaged(const std::string& path, int flags) {
+  DUNLIN_ASSIGN(Connection db, Connection::open(path, flags));
+  DUNLIN_TRY(db.execute("PRAGMA writable_schema = ON"));
+  DUNLIN_TRY(db.query_integer("SELECT count(*) FROM segments WHERE id = 0"));
+  return db;
+}
+
+// The first page tells SQLite where all tables start; without it nothing is found. It is the same in
+// every file of one schema version, so a copy of the damaged file gets that of the fresh one.
+class Copy {
+ public:
+  explicit Copy(std::string path) : path_(std::move(path)) { remove(); }
+  ~Copy() { remove(); }
+  Copy(const Copy&) = delete;
+  Copy& operator=(const Copy&) = delete;
+
+  Result<Connection> open(const std::string& damaged, const std::string& fresh) {
+    {
+      DUNLIN_ASSIGN(Connection db, Connection::open(fresh, SQLITE_OPEN_READWRITE));
+      DUNLIN_TRY(db.query_integer("PRAGMA wal_checkpoint(TRUNCATE)"));
+    }
+    std::array<char, kPageBytes> page{};
+    std::ifstream(fresh, std::ios::binary).read(page.data(), page.size());
+    // The file's size in its header only counts where these two agree (SQLite file format, 1.3.7).
+    std::copy_n("\0\0\0\1", 4, page.begin() + 24);
+    std::copy_n("\0\0\0\0", 4, page.begin() + 92);
+    std::error_code error;
+    std::filesystem::copy_file(damaged, path_, error);
+    if (error) return Error{Errc::io, "cannot copy " + damaged + ": " + error.message()};
+    std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+    file.write(page.data(), page.size());
+    if (!file.flush()) return Error{Errc::io, "cannot write " + path_};
+    return open_damaged(path_, SQLITE_OPEN_READWRITE);
+  }
+
+ private:
+  void remove() {
+    std::error_code ignored;
+    for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + suffix, ignored);
+  }
+  std::string path_;
+};
+
+class Salvager {
+ public:
+  Salvager(LogStore& fresh, Verifier& verifier, LogStore::Salvage& report)
+      : fresh_(fresh), verifier_(verifier), report_(report) {}
+
+  Result<void> run(Connection& db) {
+    learn_keys(db);
+    const auto [first, last] = find_ids(db);
+    Result<Statement> select = db.prepare("SELECT body FROM segments WHERE id = ?1");
+    if (!select.ok()) return {};
+    // Track 0 first: it holds the keys that the other tracks are verified with. A row that cannot
+    // be read does not hide its neighbours, so each is asked for alone.
+    for (const bool control : {true, false}) {
+      for (std::int64_t id = first; id <= last; ++id) {
+        select->bind(1, id);
+        const Result<bool> row = select->step();
+        if (!row.ok() || !*row) continue;
+        const ByteView body = select->blob(0);
+        const Bytes bytes(body.begin(), body.end());
+        select->reset();
+        DUNLIN_TRY(take(bytes, control));
+      }
+    }
+    return flush();
+  }
+
+ private:
+  struct Range {
+    std::int64_t first = std::numeric_limits<std::int64_t>::max();
+    std::int64_t last = 0;
+  };
+
+  // What the table and its index show from either end before they come to damage.
+  static Range find_ids(Connection& db) {
+    Range range;
+    for (const char* walk : {"SELECT id FROM segments ORDER BY id", "SELECT id FROM segments ORDER BY id DESC",
+                             "SELECT id FROM segments INDEXED BY segments_by_log ORDER BY log, first",
+                             "SELECT id FROM segments INDEXED BY segments_by_log ORDER BY log DESC, first DESC"}) {
+      Result<Statement> ids = db.prepare(walk);
+      if (!ids.ok()) continue;
+      for (Result<bool> row = ids->step(); row.ok() && *row; row = ids->step()) {
+        range.first = std::min(range.first, ids->integer(0));
+        range.last = std::max(range.last, ids->integer(0));
+      }
+    }
+    return range;
+  }
+
+  // The keys of all nodes, in case that their own logs cannot be read any more. A key proves itself.
+  void learn_keys(Connection& db) {
+    Result<Statement> keys = db.prepare("SELECT public_key FROM nodes");
+    if (!keys.ok()) return;
+    for (Result<bool> row = keys->step(); row.ok() && *row; row = keys->step()) {
+      const ByteView key = keys->blob(0);
+      keys_[node_id_of(key)] = Bytes(key.begin(), key.end());
+    }
+  }
+
+  void learn_keys(const std::vector<Entry>& entries, const NodeId& node) {
+    for (const Entry& entry : entries) {
+      for (const Op& op : entry.ops) {
+        const auto* open = std::get_if<Open>(&op);
+        if (open != nullptr && node_id_of(open->public_key) == node) keys_[node] = open->public_key;
+      }
+    }
+  }
+
+  Result<void> take(const Bytes& bytes, bool control) {
+    const Result<SegmentHeader> header = parse_segment(bytes);
+    if (!header.ok()) return report_.refused += control ? 1 : 0, Result<void>{};
+    if ((header->log.track == kControlTrack) != control) return {};
+    Result<DecodedSegment> decoded = decode_segment(*header);
+    if (!decoded.ok()) return report_.refused++, Result<void>{};
+    if (control) learn_keys(decoded->entries, header->log.node);
+    const auto key = keys_.find(header->log.node);
+    const Bytes statement = head_statement(header->log, header->last, decoded->info.after);
+    if (key == keys_.end() || !verifier_.verify(key->second, statement, header->signature).ok()) {
+      return report_.refused++, Result<void>{};
+    }
+    SegmentRecord record{decoded->info, std::make_shared<const Bytes>(bytes), {}};
+    if (control) record.control = std::move(decoded->entries);
+    batch_.push_back(std::move(record));
+    return batch_.size() < kBatch ? Result<void>{} : flush();
+  }
+
+  Result<void> flush() {
+    DUNLIN_TRY(fresh_.commit(batch_, {}, {}));
+    for (const SegmentRecord& record : batch_) {
+      report_.segments += 1;
+      report_.entries += record.info.last - record.info.first + 1;
+    }
+    batch_.clear();
+    return {};
+  }
+
+  LogStore& fresh_;
+  Verifier& verifier_;
+  LogStore::Salvage& report_;
+  std::map<NodeId, Bytes> keys_;
+  std::vector<SegmentRecord> batch_;
+};
+
+}  // namespace
+
+Result<void> salvage(const std::string& path, LogStore& fresh, Verifier& verifier,
+                     LogStore::Salvage& report) {
+  Copy copy(fresh.path() + "-source");
+  Result<Connection> db = open_damaged(path, SQLITE_OPEN_READONLY);
+  if (!db.ok()) db = copy.open(path, fresh.path());
+  if (!db.ok()) return {};
+  Result<void> done = Salvager(fresh, verifier, report).run(*db);
+  if (done.ok() || done.error().code != Errc::storage_full) return done;
+  report.reason += "; the disk is too full for all that could be salvaged";
+  return {};
+}
+
+}  // namespace dunlin::storage

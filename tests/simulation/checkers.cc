@@ -1,0 +1,199 @@
+#include "tests/simulation/checkers.h"
+
+#include <algorithm>
+
+#include "common/codec/segment_codec.h"
+#include "common/log/limits.h"
+
+namespace dunlin::simulation {
+
+namespace {
+
+using Contents = storage::LogStore::Contents;
+
+class Reader {
+ public:
+  Reader(const std::map<std::uint64_t, Reading>& appended, Holdings& out) : appended_(appended), out_(out) {}
+
+  // Track 0 of an epoch comes first, so that streams are known when their readings come.
+  void read(storage::LogStore& store, const LogState& state) {
+    log_ = state.id();
+    out_.logs[log_].state = state;
+    if (state.head() == 0) return;
+    const auto stored = store.read(log_, {1, state.head()}, ~std::uint64_t{0});
+    if (!stored.ok()) return problem(stored.error().message());
+    for (auto it = stored->rbegin(); it != stored->rend(); ++it) take(*it);
+    IntervalSet found;
+    for (const auto& [seq, hash] : out_.logs[log_].entries) found.insert({seq, seq});
+    if (found != state.held()) problem("the state claims other entries than those stored");
+  }
+
+ private:
+  void problem(const std::string& what) { out_.problems.push_back(log_.to_string() + ": " + what); }
+
+  void take(const StoredSegment& segment) {
+    const Result<SegmentHeader> header = parse_segment(segment.bytes);
+    if (!header.ok()) return problem(header.error().message());
+    const Result<DecodedSegment> decoded = decode_segment(*header);
+    const Result<std::vector<Hash>> hashes = entry_hashes(*header);
+    if (!decoded.ok() || !hashes.ok()) return problem("a stored segment does not decode");
+    Holdings::Log& log = out_.logs[log_];
+    const auto before = log.entries.find(header->first - 1);
+    if (before != log.entries.end() && before->second != header->before) problem("the chain does not join");
+    for (std::size_t i = 0; i < hashes->size(); ++i) {
+      const Entry& entry = decoded->entries[i];
+      if (!log.entries.emplace(entry.seq, (*hashes)[i]).second) {
+        problem("entry " + std::to_string(entry.seq) + " is stored twice");
+      }
+      log.readings[entry.seq] = count_readings(entry);
+      for (const Op& op : entry.ops) apply(entry, op);
+    }
+  }
+
+  void apply(const Entry& entry, const Op& op) {
+    if (const auto* define = std::get_if<Define>(&op)) {
+      streams_[{log_.node, log_.epoch, define->id}] = define->schema;
+    } else if (const auto* lost = std::get_if<Lost>(&op)) {
+      Seq last = 0;
+      for (const LostRange& range : lost->ranges) {
+        if (range.first <= last || range.last < range.first) problem("Lost ranges are out of order");
+        last = range.last;
+      }
+    } else if (const auto* samples = std::get_if<Samples>(&op)) {
+      const auto schema = streams_.find({log_.node, log_.epoch, samples->stream});
+      if (schema == streams_.end()) return problem("readings of a stream that is not defined");
+      for (std::size_t row = 0; row < samples->rows.size(); ++row) take_row(entry, schema->second, *samples, row);
+    }
+  }
+
+  void take_row(const Entry& entry, const StreamSchema& schema, const Samples& samples, std::size_t row) {
+    const std::uint64_t id = id_of(schema, samples, row);
+    const auto appended = appended_.find(id);
+    if (appended == appended_.end()) return problem("reading " + std::to_string(id) + " was never appended");
+    const std::string mistake = compare(appended->second, schema, samples, row);
+    if (!out_.readings.emplace(id, Holdings::Found{log_, entry.seq, mistake}).second) {
+      problem("reading " + std::to_string(id) + " is there twice");
+    }
+    if (!mistake.empty()) problem("reading " + std::to_string(id) + " " + mistake);
+  }
+
+  const std::map<std::uint64_t, Reading>& appended_;
+  Holdings& out_;
+  LogId log_;
+  std::map<std::tuple<NodeId, Epoch, std::uint64_t>, StreamSchema> streams_;
+};
+
+bool is_current(const LogId& log, const SimNode& agent, Epoch epoch) {
+  return log.node == agent.id() && log.epoch == epoch;
+}
+
+// One agent's present epoch against what the gateway has of it.
+void compare_logs(SimNode& agent, const Holdings& here, const Holdings& there, Problems& problems) {
+  for (const auto& [id, log] : here.logs) {
+    if (id.node != agent.id()) continue;
+    const auto problem = [&](const std::string& what) { problems.push_back(id.to_string() + ": " + what); };
+    const auto match = there.logs.find(id);
+    if (match == there.logs.end()) {
+      problem("is not at the gateway");
+      continue;
+    }
+    const LogState& state = match->second.state;
+    if (state.head() != log.state.head() || state.head_hash() != log.state.head_hash()) problem("another head");
+    if (!state.missing().empty()) problem(std::to_string(state.missing_count()) + " entries are missing");
+    if (state.lost() != log.state.lost()) problem("other entries are lost");
+    for (const auto& [seq, hash] : log.entries) {
+      const auto entry = match->second.entries.find(seq);
+      if (entry == match->second.entries.end()) {
+        if (!state.lost().contains(seq)) problem("entry " + std::to_string(seq) + " is not at the gateway");
+      } else if (entry->second != hash) {
+        problem("entry " + std::to_string(seq) + " has another hash at the gateway");
+      }
+    }
+  }
+}
+
+// How many readings the gateway knows to be lost and does not have after all.
+std::uint64_t lost_readings(const Holdings& gateway, const NodeId& node) {
+  std::uint64_t lost = 0;
+  for (const auto& [id, log] : gateway.logs) {
+    if (id.node != node) continue;
+    lost += log.state.lost_readings();
+    for (const auto& [seq, readings] : log.readings) {
+      if (log.state.lost().contains(seq)) lost -= std::min(lost, readings);
+    }
+  }
+  return lost;
+}
+
+}  // namespace
+
+Holdings read_holdings(SimNode& node, const std::map<std::uint64_t, Reading>& appended) {
+  Holdings out;
+  const Result<Contents> contents = node.contents();
+  if (!contents.ok()) {
+    out.problems.push_back(contents.error().message());
+    return out;
+  }
+  std::map<LogId, const LogState*> ordered;
+  for (const LogState& state : contents->logs) ordered[state.id()] = &state;
+  Reader reader(appended, out);
+  for (const auto& [id, state] : ordered) reader.read(*node.store(), *state);
+  return out;
+}
+
+bool converged(Cluster& cluster) {
+  const Result<Contents> merged = cluster.gateway().contents();
+  if (!merged.ok() || !cluster.gateway().disk_idle()) return false;
+  std::map<LogId, const LogState*> there;
+  for (const LogState& state : merged->logs) there[state.id()] = &state;
+  for (std::size_t i = 1; i < cluster.size(); ++i) {
+    SimNode& agent = cluster.node(i);
+    const Result<Contents> contents = agent.contents();
+    if (!contents.ok() || !agent.disk_idle()) return false;
+    for (const LogState& state : contents->logs) {
+      if (!is_current(state.id(), agent, contents->epoch) || state.head() == 0) continue;
+      const auto match = there.find(state.id());
+      if (match == there.end() || match->second->head() != state.head() || !match->second->missing().empty() ||
+          match->second->lost() != state.lost()) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+Problems check_convergence(Cluster& cluster, Expectations expected) {
+  Problems problems = cluster.problems();
+  std::map<std::uint64_t, Reading> appended;
+  for (std::size_t i = 1; i < cluster.size(); ++i) {
+    appended.insert(cluster.node(i).ledger().readings().begin(), cluster.node(i).ledger().readings().end());
+  }
+  const Holdings gateway = read_holdings(cluster.gateway(), appended);
+  problems.insert(problems.end(), gateway.problems.begin(), gateway.problems.end());
+  for (std::size_t i = 1; i < cluster.size(); ++i) {
+    SimNode& agent = cluster.node(i);
+    const Holdings own = read_holdings(agent, appended);
+    problems.insert(problems.end(), own.problems.begin(), own.problems.end());
+    compare_logs(agent, own, gateway, problems);
+
+    std::uint64_t absent = 0;
+    for (const std::uint64_t id : agent.ledger().promised()) absent += gateway.readings.contains(id) ? 0U : 1U;
+    const std::uint64_t lost = lost_readings(gateway, agent.id());
+    const bool counted = expected.losses && (absent == lost || (expected.crashes && absent < lost));
+    if (absent > 0 && !counted) {
+      problems.push_back(agent.client_id() + ": " + std::to_string(absent) +
+                         " durable readings are not at the gateway, " + std::to_string(lost) + " declared lost");
+    } else if (absent == 0 && lost > 0 && !(expected.losses && expected.crashes)) {
+      problems.push_back(agent.client_id() + ": readings declared lost that are not");
+    }
+  }
+  const replication::ReceiverOptions& bounds = cluster.gateway().options().replica.receiver;
+  if (cluster.gateway().writing_bytes_peak() >
+      bounds.writing_bytes_max + bounds.waiting_bytes_max + kMessageBytesMax) {
+    problems.push_back("the gateway had too much to write at a time");
+  }
+  if (problems.size() > 12) problems.resize(12);
+  return problems;
+}
+
+}  // namespace dunlin::simulation

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/simulation/cluster.h"
+
+namespace dunlin::simulation {
+
+using Problems = std::vector<std::string>;
+
+// Everything that a database holds, decoded from its stored segments.
+struct Holdings {
+  struct Log {
+    LogState state;
+    std::map<Seq, Hash> entries;
+    std::map<Seq, std::uint64_t> readings;  // of each entry
+  };
+  struct Found {
+    LogId log;
+    Seq seq = 0;
+    std::string mistake;  // against what was appended
+  };
+  std::map<LogId, Log> logs;
+  std::map<std::uint64_t, Found> readings;  // by id
+  Problems problems;                        // doubled entries, broken chains, what does not decode
+};
+Holdings read_holdings(SimNode& node, const std::map<std::uint64_t, Reading>& appended);
+
+// Whether the gateway holds, or knows to be lost, all of every agent's present epoch.
+bool converged(Cluster& cluster);
+
+struct Expectations {
+  bool losses = false;  // agents may have declared some readings lost
+  bool crashes = true;  // so that readings that were never reported durable may exist
+  Duration settles_within = std::chrono::minutes(20);
+};
+// To be asked after converged(): every promised reading is at the gateway exactly once and as it was
+// appended, or declared lost and counted; nothing else is there; states agree; bounds were kept.
+Problems check_convergence(Cluster& cluster, Expectations expected);
+
+}  // namespace dunlin::simulation
