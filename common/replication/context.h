@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 
 #include "common/base/random.h"
@@ -32,6 +33,26 @@ struct Context {
     sent.messages += 1;
     sent.bytes += payload.size();
     outputs.push_back(Send{topic, target, std::move(payload), lane, name});
+  }
+  // What is held of the logs of `origin`. A message has room for so many gaps: of a log with more only
+  // the part before them is told, never a gap left out.
+  std::vector<Vector::Item> vector_of(const NodeId& origin) {
+    constexpr std::size_t kGapsMax = 256;
+    std::vector<Vector::Item> items;
+    const auto [begin, end] = table.of(origin);
+    for (auto it = begin; it != end && items.size() < kVectorLogsMax; ++it) {
+      const LogState& state = it->second.state;
+      if (state.head() == 0) continue;
+      Vector::Item item{it->first, state.head(), 1, state.missing()};
+      if (item.missing.intervals().size() > kGapsMax) {
+        item.head = item.missing.intervals()[kGapsMax].first - 1;
+        item.missing.erase({item.head + 1, state.head()});
+      }
+      const Seq floor = state.runs().empty() ? state.head() + 1 : state.runs().front().first;
+      item.floor = std::min(floor, item.head + 1);
+      items.push_back(std::move(item));
+    }
+    return items;
   }
   void notice(Notice::Kind kind, const NodeId& node, std::string detail) {
     outputs.push_back(Notice{kind, node, std::move(detail)});

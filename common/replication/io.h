@@ -54,7 +54,7 @@ struct StorageUsed {
   std::uint64_t disk_free = 0;   // on its file system
   std::map<Track, std::uint64_t> own;  // stored segments of this epoch's own tracks
 };
-// Retention by age wants these to go. Own entries go only when a gateway holds them.
+// Retention wants these to go. Own entries go only when a gateway holds them.
 struct Retire {
   std::vector<OldSegment> segments;
 };
@@ -105,7 +105,7 @@ struct Replicated {
 };
 // Something a person may want to read about.
 struct Notice {
-  enum class Kind { refused, fork, lost, peer_up, peer_down, write_failed, gap_unfilled } kind;
+  enum class Kind { refused, fork, lost, peer_up, peer_down, write_failed } kind;
   NodeId node;        // the peer or origin
   std::string detail;
 };

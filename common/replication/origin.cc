@@ -6,6 +6,7 @@
 #include "common/base/check.h"
 #include "common/base/utf8.h"
 #include "common/codec/cbor.h"
+#include "common/codec/entry_codec.h"
 #include "common/log/chain.h"
 #include "common/log/limits.h"
 
@@ -131,6 +132,13 @@ Result<Origin::StreamVersions*> Origin::map_schema(const Moment& now, const Stre
   if (stream.latest.id != 0 && stream.mapped == incoming) return &stream;
   if (incoming.fields.empty()) return {Errc::invalid_argument, "stream " + incoming.name + " has no fields"};
 
+  for (std::size_t i = 0; i < incoming.fields.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (incoming.fields[i].name == incoming.fields[j].name) {
+        return {Errc::invalid_argument, "stream " + incoming.name + " has two fields " + incoming.fields[i].name};
+      }
+    }
+  }
   StreamSchema next = stream.latest.id != 0 ? stream.latest.schema : StreamSchema{incoming.name, {}};
   std::vector<std::size_t> positions;
   for (const Field& field : incoming.fields) {
@@ -157,8 +165,16 @@ Result<Origin::StreamVersions*> Origin::map_schema(const Moment& now, const Stre
                                         "there are at most 256 fields of at most 18 decimals"};
   }
   if (stream.latest.id == 0 || next != stream.latest.schema) {
-    stream.latest = {++last_stream_id_, stream.latest.id == 0 ? 1 : stream.latest.version + 1, next};
-    cut_entry(now, control_, {stream.latest});
+    const Define define{last_stream_id_ + 1, stream.latest.id == 0 ? 1 : stream.latest.version + 1, next};
+    Bytes canonical;
+    CborWriter writer(canonical);
+    encode_op(writer, define);
+    if (canonical.size() > kPendingBytesMax) {
+      return {Errc::too_large, "the schema of stream " + incoming.name + " does not fit an entry"};
+    }
+    last_stream_id_ = define.id;
+    stream.latest = define;
+    cut_entry(now, control_, {define});
   }
   stream.mapped = incoming;
   stream.positions = std::move(positions);
@@ -566,18 +582,6 @@ bool Origin::behind() const {
   });
 }
 
-std::vector<Vector::Item> Origin::own_vector() const {
-  std::vector<Vector::Item> items;
-  const auto [begin, end] = c_.table.of(c_.self());
-  for (auto it = begin; it != end && items.size() < kVectorLogsMax; ++it) {
-    const LogState& state = it->second.state;
-    if (state.head() == 0) continue;
-    const Seq floor = state.runs().empty() ? state.head() + 1 : state.runs().front().first;
-    items.push_back({it->first, state.head(), floor, state.missing()});
-  }
-  return items;
-}
-
 std::vector<Hello::Head> Origin::own_heads() const {
   std::vector<Hello::Head> heads;
   const auto [begin, end] = c_.table.of(c_.self());
@@ -591,7 +595,7 @@ std::vector<Hello::Head> Origin::own_heads() const {
 
 void Origin::publish_vector(const Moment& now) {
   skipped_ = false;
-  if (c_.link_up && options_.pushes) c_.send(TopicClass::gossip, {}, Lane::live, Vector{c_.self(), own_vector()});
+  if (c_.link_up && options_.pushes) c_.send(TopicClass::gossip, {}, Lane::live, Vector{c_.self(), c_.vector_of(c_.self())});
   idle_at_ = now.mono + idle_after_;
   idle_after_ = std::min(idle_after_ * 2, kVectorPeriodMax);
 }

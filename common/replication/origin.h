@@ -67,7 +67,6 @@ class Origin {
   void on_deadline(const Moment& now);
   std::optional<Instant> next_deadline() const;
 
-  std::vector<Vector::Item> own_vector() const;
   std::vector<Hello::Head> own_heads() const;
 
  private:
@@ -149,7 +148,7 @@ class Origin {
   Duration retry_after_{};
   std::vector<Release> releases_;    // for the next write
   std::map<LogId, IntervalSet> leaving_;  // in releases_ or in the write under way
-  bool acks_dirty_ = false;          // so are acknowledgements
+  bool acks_dirty_ = false;          // there are acknowledgements for the next write
   Ticket last_ticket_ = 0;
   Ticket durable_ticket_ = 0;
   std::deque<Pushed> pushed_;

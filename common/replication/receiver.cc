@@ -89,7 +89,9 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   const LogRecord* known = c_.table.find(id);
   if (known != nullptr) {
     const Hash* same = known->state.hash_after(info.last);
-    if ((same != nullptr && *same == info.after) || known->writing.contains(info.interval())) {
+    const bool held = same != nullptr && *same == info.after &&
+                      known->state.fit(info) == LogState::Fit::covered;
+    if (held || known->writing.contains(info.interval())) {
       c_.stats.duplicates += 1;
       return {};
     }
@@ -240,21 +242,9 @@ void Receiver::stored(const Moment& now, const SegmentRecord& segment) {
   c_.outputs.push_back(Replicated{info.log, info.hlc_last, info.last, entries, info.readings});
 }
 
-std::vector<Vector::Item> Receiver::vector_of(const NodeId& origin) const {
-  std::vector<Vector::Item> items;
-  const auto [begin, end] = c_.table.of(origin);
-  for (auto it = begin; it != end && items.size() < kVectorLogsMax; ++it) {
-    const LogState& state = it->second.state;
-    if (state.head() == 0) continue;
-    const Seq floor = state.runs().empty() ? state.head() + 1 : state.runs().front().first;
-    items.push_back({it->first, state.head(), floor, state.missing()});
-  }
-  return items;
-}
-
 // The Vector that follows a commit is the acknowledgement.
 void Receiver::acknowledge(const NodeId& origin) {
-  c_.send(TopicClass::inbox, origin, Lane::live, Vector{c_.self(), vector_of(origin)});
+  c_.send(TopicClass::inbox, origin, Lane::live, Vector{c_.self(), c_.vector_of(origin)});
 }
 
 // ---- gaps ----

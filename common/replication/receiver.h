@@ -35,9 +35,6 @@ class Receiver {
   void on_deadline(const Moment& now);
   std::optional<Instant> next_deadline() const;
 
-  // What this node holds of the logs of `origin`.
-  std::vector<Vector::Item> vector_of(const NodeId& origin) const;
-
  private:
   struct Waiting {
     NodeId origin;

@@ -31,7 +31,10 @@ Result<void> Replica::start(const Moment& now, ReplicaStart start) {
   context_.table.nodes = std::move(start.nodes);
   for (LogState& state : start.logs) {
     const LogId id = state.id();
-    context_.table.log(id).state = std::move(state);
+    LogRecord& log = context_.table.log(id);
+    log.state = std::move(state);
+    log.times.learned(log.state.head(), now.mono);  // gaps age from here: who was away tells no better
+    log.times.forget_up_to(log.state.complete());
   }
   DUNLIN_ASSIGN(will_, make_hello(NodeState::down));
   return origin_.start(now, start.own_streams, start.own_lost, start.own_hlc);
@@ -105,7 +108,7 @@ Result<Bytes> Replica::make_hello(NodeState state) {
   return encode_envelope({context_.nonce, counter, std::move(hello)});
 }
 
-void Replica::publish_hello(const Moment&) {
+void Replica::publish_hello() {
   Result<Bytes> hello = make_hello(NodeState::up);
   if (!hello.ok()) return context_.notice(Notice::Kind::write_failed, self(), hello.error().message());
   Stats::Traffic& sent = context_.stats.traffic[{false, Lane::live, "hello"}];
@@ -117,7 +120,7 @@ void Replica::publish_hello(const Moment&) {
 
 void Replica::on_link_up(const Moment& now) {
   context_.link_up = true;
-  publish_hello(now);
+  publish_hello();
   const bool gateway_near = std::any_of(peers_.begin(), peers_.end(), [](const auto& item) {
     return item.second.up && item.second.hello.role == Role::gateway;
   });
@@ -162,7 +165,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
   DUNLIN_TRY(context_.verifier.verify(hello.public_key, hello_statement(hello), hello.signature));
   if (hello.node == self()) {
     // A will of ours that came late would keep us down in everyone's eyes.
-    if (hello.nonce == context_.nonce && hello.state == NodeState::down && context_.link_up) publish_hello(now);
+    if (hello.nonce == context_.nonce && hello.state == NodeState::down && context_.link_up) publish_hello();
     return {};
   }
   const auto known = peers_.find(hello.node);
@@ -250,7 +253,7 @@ Result<void> Replica::on_vector(const Moment& now, const Received&, const Vector
   // An origin that says how far its logs go is told what is durable here.
   if (theirs && !ours) {
     context_.send(TopicClass::inbox, vector.sender, Lane::live,
-                  Vector{self(), receiver_.vector_of(vector.sender)});
+                  Vector{self(), context_.vector_of(vector.sender)});
   }
   return {};
 }
@@ -271,7 +274,7 @@ void Replica::on_retire(const Moment& now, const Retire& retire) {
   std::vector<OldSegment> own;
   std::vector<OldSegment> foreign;
   for (const OldSegment& old : retire.segments) {
-    (old.release.log.node == self() && old.release.log.epoch == context_.epoch ? own : foreign).push_back(old);
+    (old.release.log.node == self() ? own : foreign).push_back(old);
   }
   origin_.on_retire(now, own);
   receiver_.on_retire(foreign);

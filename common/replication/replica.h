@@ -65,7 +65,7 @@ class Replica {
   Result<void> start(const Moment& now, ReplicaStart start);
 
   // An error is for whoever caused the input (the appending caller, say); the replica goes on, and
-  // an Append that was refused changed nothing.
+  // of an Append that was refused no reading was taken.
   Result<void> step(const Moment& now, Input input);
   std::optional<Output> poll();
   std::optional<Instant> next_deadline() const;
@@ -76,7 +76,6 @@ class Replica {
   const Stats& stats() const { return context_.stats; }
   const NodeId& self() const { return context_.self(); }
   Epoch epoch() const { return context_.epoch; }
-  std::size_t log_count() const { return context_.table.logs.size(); }
   std::vector<NodeStatus> status(const Moment& now) const;
 
  private:
@@ -90,7 +89,7 @@ class Replica {
 
   struct Visitor;
   Result<Bytes> make_hello(NodeState state);
-  void publish_hello(const Moment& now);
+  void publish_hello();
   void on_link_up(const Moment& now);
   void on_link_down();
   Result<void> on_received(const Moment& now, const Received& received);

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "common/log/limits.h"
 #include "common/runtime/node.h"
 #include "common/runtime/topics.h"
 #include "common/security/keys.h"
@@ -43,6 +44,12 @@ Result<void> check_names(const DatabaseOptions& options) {
     if (!runtime::is_topic_level(cell)) return {Errc::invalid_argument, "cell name \"" + cell + "\""};
   }
   if (options.tracks.empty()) return {Errc::invalid_argument, "a node has a track"};
+  for (const TrackOptions& track : options.tracks) {
+    if (track.flush_readings == 0 || track.flush_readings > kEntryReadingsMax) {
+      return {Errc::invalid_argument, "track " + track.name + ": flush_readings is from 1 to " +
+                                          std::to_string(kEntryReadingsMax)};
+    }
+  }
   return {};
 }
 

@@ -117,7 +117,7 @@ Result<std::vector<WriteOutcome>> Disk::commit(const std::vector<Write>& batch) 
     releases.insert(releases.end(), write.releases.begin(), write.releases.end());
     acks.insert(acks.end(), write.acks.begin(), write.acks.end());
   }
-  if (options_.refuse_below_free > 0 && releases.empty() &&
+  if (options_.refuse_below_free > 0 && !segments.empty() &&
       free_bytes(store_->path()) < options_.refuse_below_free) {
     return {Errc::storage_full, "less free space than storage.min_free_bytes"};
   }
@@ -126,10 +126,14 @@ Result<std::vector<WriteOutcome>> Disk::commit(const std::vector<Write>& batch) 
 
 void Disk::write(std::vector<Write> batch) {
   Result<std::vector<WriteOutcome>> outcomes = commit(batch);
+  if (!outcomes.ok() && batch.size() > 1 && outcomes.error().code != Errc::storage_full) {
+    // One of them may be at fault: the others must not suffer for it.
+    for (Write& item : batch) write({std::move(item)});
+    return;
+  }
   {
     const std::lock_guard lock(mutex_);
     state_.writable = outcomes.ok();
-    state_.commits += 1;
   }
   std::size_t next = 0;
   for (const Write& item : batch) {
@@ -155,14 +159,17 @@ void Disk::reopen_after(const Error& error) {
   store_.reset();
   Result<storage::LogStore> store =
       storage::LogStore::open(options_.store, options_.node, verifier_, nullptr);
+  if (!store.ok() && store.error().code == Errc::corrupt) {
+    log::error("database_damaged", {{"error", store.error().message()}, {"next", "a new start salvages it"}});
+    detail::fail_check(__FILE__, __LINE__, "the database is damaged; restart");
+  }
   if (!store.ok()) {
     log::error("database_reopen_failed", {{"after", error.message()}, {"error", store.error().message()}});
     return;
   }
   Result<storage::LogStore::Contents> contents = store->load();
   if (!contents.ok() || contents->epoch != options_.epoch) {
-    // A database that was damaged and set aside under our feet has another epoch, and the replica in
-    // memory would write into the wrong log. A new start sorts it out.
+    // Somebody replaced the file: the replica in memory would write into the wrong log.
     detail::fail_check(__FILE__, __LINE__, "the database was replaced while running; restart");
   }
   log::warn("database_reopened", {{"after", error.message()}});

@@ -14,6 +14,7 @@ using namespace replication;
 
 constexpr auto kIdleWait = std::chrono::seconds(60);
 constexpr auto kStopFlush = std::chrono::seconds(5);
+constexpr std::size_t kCellsKnownMax = 100'000;  // nodes whose cell is remembered
 
 std::string_view notice_name(Notice::Kind kind) {
   switch (kind) {
@@ -23,7 +24,6 @@ std::string_view notice_name(Notice::Kind kind) {
     case Notice::Kind::peer_up: return "peer_up";
     case Notice::Kind::peer_down: return "peer_down";
     case Notice::Kind::write_failed: return "write_failed";
-    case Notice::Kind::gap_unfilled: return "gap_unfilled";
   }
   return "notice";
 }
@@ -73,11 +73,13 @@ Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::LogStore
 Node::~Node() { stop(); }
 
 void Node::stop() {
+  const std::lock_guard one_at_a_time(stop_mutex_);
+  if (!thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_ && !thread_.joinable()) return;
+    closing_ = true;  // what is appended from here on is refused, so nothing taken is left behind
   }
-  if (thread_.joinable()) (void)flush(kStopFlush);
+  (void)flush(kStopFlush);
   if (transport_ != nullptr) transport_->stop(false);  // the will tells the others
   {
     const std::lock_guard lock(mutex_);
@@ -85,7 +87,7 @@ void Node::stop() {
   }
   wake_.notify_all();
   durable_changed_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  thread_.join();
   disk_->stop();
 }
 
@@ -106,10 +108,11 @@ Result<void> Node::append(StreamSchema schema, Rows rows, bool since_boot, std::
   auto append = std::make_shared<Append>(Append{std::move(schema), std::move(rows), since_boot, 0});
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_) return {Errc::closed, "the node is stopping"};
+    if (closing_) return {Errc::closed, "the node is stopping"};
     append->ticket = ++last_ticket_;
     tasks_.push_back([this, append, result](const Moment& now) {
-      try_append(now, {std::move(*append), result});
+      parked_.push_back({std::move(*append), result});
+      retry_parked(now);
     });
   }
   wake_.notify_one();
@@ -125,7 +128,10 @@ Result<void> Node::append(StreamSchema schema, Rows rows, bool since_boot, std::
 Result<void> Node::flush(std::chrono::milliseconds timeout) {
   std::unique_lock lock(mutex_);
   const Ticket ticket = last_ticket_;
-  tasks_.push_back([this](const Moment& now) { step(now, Flush{}); });
+  tasks_.push_back([this](const Moment& now) {
+    flush_wanted_ = !parked_.empty();  // those who still wait for room are flushed after they got it
+    step(now, Flush{});
+  });
   wake_.notify_one();
   const bool done = durable_changed_.wait_for(
       lock, timeout, [&] { return durable_ticket_ >= ticket || stopping_; });
@@ -135,17 +141,28 @@ Result<void> Node::flush(std::chrono::milliseconds timeout) {
 }
 
 void Node::on_replicated(OnReplicated callback) {
-  post([this, callback = std::move(callback)](const Moment&) { on_replicated_ = callback; });
+  auto done = std::make_shared<std::promise<void>>();
+  std::future<void> taken = done->get_future();
+  {
+    const std::lock_guard lock(mutex_);
+    if (ended_) return;
+    tasks_.push_back([this, done, callback = std::move(callback)](const Moment&) {
+      on_replicated_ = callback;
+      done->set_value();
+    });
+  }
+  wake_.notify_one();
+  taken.wait();  // the former callback is not running any more, and never will
 }
 
 NodeReport Node::report() {
-  std::promise<NodeReport> promise;
-  std::future<NodeReport> future = promise.get_future();
+  auto promise = std::make_shared<std::promise<NodeReport>>();
+  std::future<NodeReport> future = promise->get_future();
   {
     const std::lock_guard lock(mutex_);
-    if (stopping_) return {};
-    tasks_.push_back([this, &promise](const Moment& now) {
-      promise.set_value({now, replica_.self(), replica_.epoch(), replica_.status(now), cells_,
+    if (ended_) return {};
+    tasks_.push_back([this, promise](const Moment& now) {
+      promise->set_value({now, replica_.self(), replica_.epoch(), replica_.status(now), cells_,
                          replica_.stats(), connected_, messages_dropped_, disk_->state()});
     });
   }
@@ -188,8 +205,8 @@ void Node::on_message(std::string_view topic, ByteView payload, bool) {
         const std::lock_guard inner(mutex_);
         queued_bytes_ -= size;
       }
-      if (received.topic != TopicClass::inbox && received.topic != TopicClass::gossip &&
-          received.topic != TopicClass::bulk) {
+      const bool greets = received.topic == TopicClass::hello || received.topic == TopicClass::gate;
+      if (greets && (cells_.size() < kCellsKnownMax || cells_.contains(received.topic_node))) {
         cells_[received.topic_node] = cell;
       }
       step(now, std::move(received));
@@ -209,7 +226,10 @@ void Node::run() {
       const Instant current = now().mono;
       const Duration wait = deadline ? std::max(Duration{}, *deadline - current) : Duration(kIdleWait);
       wake_.wait_for(lock, std::min(wait, Duration(kIdleWait)), [this] { return stopping_ || !tasks_.empty(); });
-      if (stopping_ && tasks_.empty()) break;
+      if (stopping_ && tasks_.empty()) {
+        ended_ = true;
+        break;
+      }
       tasks = std::exchange(tasks_, {});
     }
     for (Task& task : tasks) {
@@ -225,26 +245,26 @@ void Node::run() {
 }
 
 void Node::step(const Moment& now, Input input) {
-  const bool from_disk = std::holds_alternative<WriteFinished>(input) ||
-                         std::holds_alternative<OldestListed>(input) ||
-                         std::holds_alternative<StorageUsed>(input);
   const Result<void> result = replica_.step(now, std::move(input));
   if (!result.ok()) log::error("step_failed", {{"error", result.error().message()}});
   carry_out(now);
-  if (!from_disk) return;
-  // Room again, perhaps: those who waited go on in the order in which they came.
-  std::deque<Parked> waiting = std::exchange(parked_, {});
-  for (Parked& parked : waiting) try_append(now, std::move(parked));
+  retry_parked(now);
 }
 
-void Node::try_append(const Moment& now, Parked parked) {
-  const Result<void> result = replica_.step(now, parked.append);
-  carry_out(now);
-  if (!result.ok() && result.error().code == Errc::backpressure) {
-    parked_.push_back(std::move(parked));
-    return;
+// Appends are taken in the order in which they came; who finds no room waits for what happens next.
+void Node::retry_parked(const Moment& now) {
+  while (!parked_.empty()) {
+    const Result<void> result = replica_.step(now, parked_.front().append);
+    carry_out(now);
+    if (!result.ok() && result.error().code == Errc::backpressure) return;
+    parked_.front().result->set_value(result);
+    parked_.pop_front();
+    if (flush_wanted_ && parked_.empty()) {
+      flush_wanted_ = false;
+      (void)replica_.step(now, Flush{});
+      carry_out(now);
+    }
   }
-  parked.result->set_value(result);
 }
 
 void Node::carry_out(const Moment& now) {
@@ -281,10 +301,12 @@ void Node::send(const Send& send) {
         transport_->publish(topic_name(options_.fleet, cell, send.topic, send.target), send.payload, how);
     if (!sent.ok()) log::debug("publish_failed", {{"message", send.message}, {"error", sent.error().message()}});
   };
+  if (presence) {
+    for (const std::string& each : options_.cells) publish(each);
+    return;
+  }
   const auto cell = cells_.find(send.target);
-  if (cell != cells_.end()) return publish(cell->second);
-  if (!presence) return publish(options_.cells.front());
-  for (const std::string& each : options_.cells) publish(each);
+  publish(cell != cells_.end() ? cell->second : options_.cells.front());
 }
 
 // Once per peer and minute, so that a hostile peer cannot fill the log.

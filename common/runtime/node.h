@@ -70,7 +70,7 @@ class Node final : public NodeView, private TransportEvents {
   void post(Task task);
   void run();
   void step(const Moment& now, replication::Input input);
-  void try_append(const Moment& now, Parked parked);
+  void retry_parked(const Moment& now);
   void carry_out(const Moment& now);
   void send(const replication::Send& send);
   void tell(const Moment& now, const replication::Notice& notice);
@@ -80,11 +80,14 @@ class Node final : public NodeView, private TransportEvents {
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<Disk> disk_;
 
+  std::mutex stop_mutex_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Task> tasks_;
   std::size_t queued_bytes_ = 0;
-  bool stopping_ = false;
+  bool closing_ = false;   // no more appends
+  bool stopping_ = false;  // the loop ends when its tasks are done
+  bool ended_ = false;     // it has
 
   std::condition_variable durable_changed_;
   replication::Ticket last_ticket_ = 0;     // guarded by mutex_
@@ -94,7 +97,8 @@ class Node final : public NodeView, private TransportEvents {
   std::atomic<std::uint64_t> messages_dropped_{0};
 
   // The loop thread's own.
-  std::deque<Parked> parked_;
+  std::deque<Parked> parked_;  // appends that wait for room, in their order
+  bool flush_wanted_ = false;
   std::map<NodeId, std::string> cells_;
   OnReplicated on_replicated_;
   RateLimit notices_;

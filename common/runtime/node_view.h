@@ -13,7 +13,6 @@ struct DiskState {
   bool writable = true;             // the last write succeeded
   std::uint64_t database_bytes = 0; // that hold something
   std::uint64_t disk_free = 0;
-  std::uint64_t commits = 0;
 };
 
 struct NodeReport {

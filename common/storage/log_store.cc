@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "common/base/check.h"
 #include "common/codec/cbor.h"
@@ -358,6 +359,8 @@ Result<std::vector<OldSegment>> LogStore::collect_oldest(const LogRow& row, std:
     total += item.bytes;
     found.push_back(std::move(item));
   }
+  // Where segments overlap a run's hash may be unknown inside; such a segment waits for its neighbour.
+  std::erase_if(found, [](const OldSegment& old) { return old.release.after == Hash{}; });
   return found;
 }
 
@@ -401,7 +404,8 @@ Result<std::uint64_t> LogStore::note_boot(std::string_view boot_id) {
   };
   DUNLIN_ASSIGN(const std::string last_id, read("boot_id"));
   DUNLIN_ASSIGN(const std::string last_number, read("boot"));
-  std::uint64_t number = last_number.empty() ? 0 : std::stoull(last_number);
+  std::uint64_t number = 0;  // what is not a number counts as none
+  (void)std::from_chars(last_number.data(), last_number.data() + last_number.size(), number);
   if (last_id == boot_id) return number;
   number += 1;
   const std::string text = std::to_string(number);

@@ -53,6 +53,7 @@ class LogStore {
   // "<path>.damaged-<UTC>" with its -wal and -shm, never overwritten; what still verifies in it is
   // copied into a fresh file under its old epochs (`salvage` says how much). A crash on the way loses
   // nothing: the next start goes on.
+  // Without a `salvage` to report in, a damaged file is left as it is and `corrupt` returned.
   // `unsupported` when a newer version wrote it.
   static Result<LogStore> open(const Options& options, const NodeId& node, Verifier& verifier,
                                std::optional<Salvage>* salvage);

@@ -156,12 +156,13 @@ Result<LogStore> LogStore::open(const Options& options, const NodeId& node, Veri
                                 std::optional<Salvage>* salvage) {
   const std::string salvaged = options.path + ".salvaged";
   Salvage report;
-  if (std::filesystem::exists(salvaged)) {
+  std::error_code ignored;
+  if (std::filesystem::exists(salvaged, ignored)) {
     DUNLIN_ASSIGN(report.set_aside, swap_in_salvaged(options.path));
     report.reason = "a start was cut off when all was salvaged";
   }
   Result<LogStore> store = open_file(options, node);
-  if (!store.ok() && store.error().code == Errc::corrupt) {
+  if (!store.ok() && store.error().code == Errc::corrupt && salvage != nullptr) {
     report.reason = store.error().context;
     Options beside = options;
     beside.path = options.path + ".salvaging";
@@ -171,7 +172,7 @@ Result<LogStore> LogStore::open(const Options& options, const NodeId& node, Veri
       DUNLIN_TRY(storage::salvage(options.path, fresh, verifier, report));
       DUNLIN_TRY(fresh.db_.query_integer("PRAGMA wal_checkpoint(TRUNCATE)"));
     }
-    if (std::filesystem::exists(beside.path + "-wal")) {
+    if (std::filesystem::exists(beside.path + "-wal", ignored)) {
       return Error{Errc::io, "cannot finish " + beside.path};
     }
     DUNLIN_TRY(rename_file(beside.path, salvaged));

@@ -2,6 +2,7 @@
 // epoch.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <random>
 #include <set>
@@ -26,6 +27,19 @@ std::string numbers(std::int64_t first, std::int64_t last) {
              std::to_string(random()) + "\" " + number + "000000\n";
   }
   return lines;
+}
+
+// Says them a hundred at a time, so that they lie in many segments.
+::testing::AssertionResult fill(const Member& agent, std::int64_t first, std::int64_t last) {
+  const std::int64_t before = agent.readings();
+  for (std::int64_t n = first; n <= last; n += 100) {
+    const std::int64_t end = std::min(n + 99, last);
+    const bool there = agent.say(numbers(n, end)) && test::eventually([&] {
+                         return agent.readings() == before + end - first + 1;
+                       });
+    if (!there) return ::testing::AssertionFailure() << agent.readings() << " of " << end;
+  }
+  return ::testing::AssertionSuccess();
 }
 
 std::string bytes_of(const std::string& path) {
@@ -127,8 +141,7 @@ TEST_P(DamageTest, AgentGoesOnInANewEpoch) {
   Member& gateway = fleet.add_gateway();
   Member& a = fleet.add_agent("a", {.track_keys = kSmallEntries});
   DUNLIN_ASSERT_OK(fleet.start());
-  ASSERT_TRUE(a.say(numbers(1, 5000)));
-  ASSERT_TRUE(test::eventually([&] { return a.readings() == 5000; }));
+  ASSERT_TRUE(fill(a, 1, 3000));
   ASSERT_EQ(fleet.converge(), "");
   const std::string old_node = a.node();
   const auto before = gateway.samples(a.node());
@@ -137,8 +150,8 @@ TEST_P(DamageTest, AgentGoesOnInANewEpoch) {
   const std::string bytes = damage_and_start(a);
   EXPECT_EQ(a.node(), old_node);
   expect_set_aside(a, bytes);
-  ASSERT_TRUE(a.say(numbers(5001, 6000)));
-  ASSERT_TRUE(test::eventually([&] { return held(gateway, a.node()).size() == 6000; }))
+  ASSERT_TRUE(a.say(numbers(3001, 3100)));
+  ASSERT_TRUE(test::eventually([&] { return held(gateway, a.node()).size() == 3100; }))
       << gateway.log();
   EXPECT_EQ(epochs(gateway, a.node()).size(), 2u);
   EXPECT_EQ(gap_entries(gateway, a.node()), 0);
@@ -149,16 +162,16 @@ TEST_P(DamageTest, AgentGoesOnInANewEpoch) {
   EXPECT_TRUE(after == before);
   // What the agent still has of the old epoch is what it was.
   std::set<std::int64_t> salvaged = held(a, a.node());
-  EXPECT_EQ(salvaged.erase(6000), 1u);
+  EXPECT_EQ(salvaged.erase(3100), 1u);
   if (GetParam() == Damage::pages) {
-    EXPECT_GT(salvaged.size(), 3000u);
+    EXPECT_GT(salvaged.size(), 2000u);
   }
 
   // It stays so at the next start, and nothing is set aside again.
   ASSERT_EQ(a.stop(), 0);
   DUNLIN_ASSERT_OK(a.start());
-  ASSERT_TRUE(a.say(numbers(6001, 6010)));
-  ASSERT_TRUE(test::eventually([&] { return held(gateway, a.node()).size() == 6010; }));
+  ASSERT_TRUE(a.say(numbers(3101, 3110)));
+  ASSERT_TRUE(test::eventually([&] { return held(gateway, a.node()).size() == 3110; }));
   EXPECT_EQ(set_aside(a).size(), 1u);
 }
 
@@ -172,8 +185,7 @@ TEST_P(DamageTest, WhatNobodyHasShowsInTheGaps) {
   ASSERT_TRUE(test::eventually([&] { return a.readings() == 100; }));
   ASSERT_EQ(fleet.converge(), "");
   ASSERT_EQ(gateway.stop(), 0);
-  ASSERT_TRUE(a.say(numbers(101, 5000)));
-  ASSERT_TRUE(test::eventually([&] { return a.readings() == 5000; }));
+  ASSERT_TRUE(fill(a, 101, 3000));
   ASSERT_EQ(a.stop(), 0);
 
   const std::string bytes = damage_and_start(a);
@@ -182,20 +194,21 @@ TEST_P(DamageTest, WhatNobodyHasShowsInTheGaps) {
   for (std::int64_t n = 1; n <= 100; ++n) expected.insert(n);
   EXPECT_GT(expected.size(), 1000u);
   if (GetParam() != Damage::header) {
-    EXPECT_LT(expected.size(), 5000u);
+    EXPECT_LT(expected.size(), 3000u);
   }
   DUNLIN_ASSERT_OK(gateway.start());
-  ASSERT_TRUE(a.say(numbers(5001, 5100)));
-  for (std::int64_t n = 5001; n <= 5100; ++n) expected.insert(n);
+  ASSERT_TRUE(a.say(numbers(3001, 3100)));
+  for (std::int64_t n = 3001; n <= 3100; ++n) expected.insert(n);
   ASSERT_TRUE(test::eventually([&] { return held(gateway, a.node()) == expected; }))
       << held(gateway, a.node()).size() << " of " << expected.size() << "\n"
       << gateway.log();
   const std::int64_t gaps = gap_entries(gateway, a.node());
   if (GetParam() == Damage::header) {
-    EXPECT_EQ(expected.size(), 5100u);  // the header is the same in every file, so nothing is lost
+    EXPECT_EQ(expected.size(), 3100u);  // the header is the same in every file, so nothing is lost
     EXPECT_EQ(gaps, 0);
   } else if (GetParam() == Damage::pages) {
-    EXPECT_GE(gaps, (5100 - static_cast<std::int64_t>(expected.size())) / 10);
+    EXPECT_GT(gaps, 0);
+    EXPECT_GE(gaps, (3100 - static_cast<std::int64_t>(expected.size())) / 10);
     const json nodes = gateway.get_json("/v1/nodes");
     for (const json& node : nodes["nodes"]) {
       EXPECT_EQ(node["lag_entries"], node["role"] == "agent" ? gaps : 0);
@@ -210,18 +223,18 @@ TEST_P(DamageTest, GatewayFetchesAgain) {
   Member& a = fleet.add_agent("a", {.track_keys = kSmallEntries});
   Member& b = fleet.add_agent("b", {.track_keys = kSmallEntries});
   DUNLIN_ASSERT_OK(fleet.start());
-  ASSERT_TRUE(a.say(numbers(1, 5000)) && b.say(numbers(1, 3000)));
-  ASSERT_TRUE(test::eventually([&] { return a.readings() == 5000 && b.readings() == 3000; }));
+  ASSERT_TRUE(fill(a, 1, 2000) && fill(b, 1, 1000));
   ASSERT_EQ(fleet.converge(), "");
   ASSERT_EQ(gateway.stop(), 0);
-  ASSERT_TRUE(b.say(numbers(3001, 3100)));
-  ASSERT_TRUE(test::eventually([&] { return b.readings() == 3100; }));
+  ASSERT_TRUE(b.say(numbers(1001, 1100)));
+  ASSERT_TRUE(test::eventually([&] { return b.readings() == 1100; }));
 
   const std::string bytes = damage_and_start(gateway);
   expect_set_aside(gateway, bytes);
   EXPECT_EQ(fleet.converge(), "");
-  EXPECT_EQ(held(gateway, a.node()).size(), 5000u);
-  EXPECT_EQ(held(gateway, b.node()).size(), 3100u);
+  std::puts(gateway.log().c_str());std::puts(a.log().c_str());std::puts(b.log().c_str());
+  EXPECT_EQ(held(gateway, a.node()).size(), 2000u);
+  EXPECT_EQ(held(gateway, b.node()).size(), 1100u);
   EXPECT_EQ(gap_entries(gateway, a.node()), 0);
 }
 

@@ -63,7 +63,7 @@ class Database {
   // Takes readings: one cell per schema field in each row. An unknown stream defines itself; new
   // fields make a new version of it. They become durable by the track's flush policy, or by flush().
   // Waits while the disk is behind, until `stop`. Nothing is taken on an error: type_changed,
-  // invalid_argument, too_large, storage_full, closed.
+  // invalid_argument, too_large, storage_full; `closed` after `stop` was requested leaves it open.
   Result<void> append(const StreamSchema& schema, Rows rows, std::stop_token stop = {});
   // The same for readings whose times count from the machine's boot, since its clock is not set.
   Result<void> append_since_boot(const StreamSchema& schema, Rows rows, std::stop_token stop = {});

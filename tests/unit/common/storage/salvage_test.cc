@@ -95,7 +95,7 @@ class SalvageTest : public test::FleetTest {
 
 TEST_F(SalvageTest, PagesInTheMiddleHideNoOthers) {
   close();
-  overwrite(pages() / 2, 2);
+  overwrite(pages() / 2, 2, '\x5a');
   const std::uint64_t held = salvaged();
   EXPECT_GE(held, 1900u);
   EXPECT_LT(held, kEntries);
@@ -128,7 +128,7 @@ TEST_F(SalvageTest, AKeyIsFoundThoughItsLogIsNot) {
   ASSERT_TRUE(store_->usage().ok());
   tamper("DELETE FROM segments WHERE log = (SELECT id FROM logs WHERE track = 0)");
   close();
-  overwrite(pages() / 2, 2);
+  overwrite(pages() / 2, 2, '\x5a');
   EXPECT_GE(salvaged(), 1900u);
 }
 
@@ -150,7 +150,7 @@ TEST_F(SalvageTest, NoiseAloneIsSetAsideToo) {
 // Cut off before the salvaged file was complete: what there is of it is of no use.
 TEST_F(SalvageTest, StartsOverAfterACrashWhileSalvaging) {
   close();
-  overwrite(pages() / 2, 2);
+  overwrite(pages() / 2, 2, '\x5a');
   std::ofstream(path_ + ".salvaging") << "half of a file";
   std::ofstream(path_ + ".salvaging-wal") << "and of its WAL";
   EXPECT_GE(salvaged(), 1900u);
