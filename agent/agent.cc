@@ -20,24 +20,26 @@ struct ConfiguredInput {
   std::unique_ptr<Input> input;
 };
 
-// A constrained device has more use for the memory than for the last microsecond of malloc: one arena
-// instead of one per thread, and freed blocks go back.
+// A constrained device has more use for the memory than for the last microsecond of malloc: one
+// arena instead of one per thread, and freed blocks go back.
 void keep_memory_small() {
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_MMAP_THRESHOLD, 128 * 1024);
   mallopt(M_TRIM_THRESHOLD, 256 * 1024);
 }
 
-int run(const runtime::NodeConfig& config, std::vector<ConfiguredInput>& inputs, std::stop_token stop) {
+int run(const runtime::NodeConfig& config, std::vector<ConfiguredInput>& inputs,
+        std::stop_token stop) {
   keep_memory_small();
   Result<std::unique_ptr<Database>> database = Database::open(config.database);
   if (!database.ok()) return runtime::fail_to_start(database.error());
   Sampler sampler(**database);
   std::unique_ptr<api::HttpApi> http;
   if (!config.http_listen.empty()) {
-    Result<std::unique_ptr<api::HttpApi>> started = load_http_api(
-        (*database)->node(), {config.http_listen, (*database)->path(), kVersion, kRevision,
-                              [&] { return sampler.counts(); }, config.log_level, config.log_format});
+    Result<std::unique_ptr<api::HttpApi>> started =
+        load_http_api((*database)->node(),
+                      {config.http_listen, (*database)->path(), kVersion, kRevision,
+                       [&] { return sampler.counts(); }, config.log_level, config.log_format});
     if (!started.ok()) return runtime::fail_to_start(started.error());
     http = *std::move(started);
   }

@@ -25,17 +25,21 @@ class Sampler::Sink final : public InputSink {
 
   Result<void> append(const StreamSchema& schema, Rows rows, bool since_boot) override {
     const std::size_t readings = rows.size();
-    Result<void> result = since_boot ? sampler_.database_.append_since_boot(schema, std::move(rows), stop_)
-                                     : sampler_.database_.append(schema, std::move(rows), stop_);
+    Result<void> result = since_boot
+                              ? sampler_.database_.append_since_boot(schema, std::move(rows), stop_)
+                              : sampler_.database_.append(schema, std::move(rows), stop_);
     if (!result.ok() && result.error().code != Errc::closed) {
       {
         const std::lock_guard lock(sampler_.mutex_);
         sampler_.counts_.readings_refused[std::string(to_string(result.error().code))] += readings;
       }
-      const auto repeated = sampler_.reports_.pass("refused " + schema.name, runtime::Node::now().mono);
+      const auto repeated =
+          sampler_.reports_.pass("refused " + schema.name, runtime::Node::now().mono);
       if (repeated) {
-        log::warn("readings_refused", {{"stream", schema.name}, {"error", result.error().message()},
-                                       {"readings", readings}, {"repeated", *repeated}});
+        log::warn("readings_refused", {{"stream", schema.name},
+                                       {"error", result.error().message()},
+                                       {"readings", readings},
+                                       {"repeated", *repeated}});
       }
     }
     return result;
@@ -47,7 +51,9 @@ class Sampler::Sink final : public InputSink {
       sampler_.counts_.errors[type_] += 1;
     }
     if (const auto repeated = sampler_.reports_.pass("input " + type_, runtime::Node::now().mono)) {
-      log::warn("input_malformed", {{"input", type_}, {"where", where}, {"error", error.message()},
+      log::warn("input_malformed", {{"input", type_},
+                                    {"where", where},
+                                    {"error", error.message()},
                                     {"repeated", *repeated}});
     }
   }
@@ -76,8 +82,9 @@ void Sampler::run(const std::string& type, Input& input, std::stop_token stop) {
       log::info("input_ended", {{"input", type}});
       return;
     }
-    log::warn("input_failed", {{"input", type}, {"error", result.error().message()},
-                               {"again_in_seconds", wait.count()}});
+    log::warn(
+        "input_failed",
+        {{"input", type}, {"error", result.error().message()}, {"again_in_seconds", wait.count()}});
     sink.report(type, result.error());
     if (!wait_for(stop, wait)) return;
     wait = std::min<std::chrono::seconds>(wait * 2, kRestartMax);

@@ -11,9 +11,14 @@ using namespace dunlin;
 int run(const runtime::NodeConfig& config, std::stop_token stop) {
   Result<std::unique_ptr<Database>> database = Database::open(config.database);
   if (!database.ok()) return runtime::fail_to_start(database.error());
-  Result<std::unique_ptr<api::HttpApi>> http = api::HttpApi::start(
-      (*database)->node(), {config.http_listen, (*database)->path(), kVersion, kRevision, {},
-                            config.log_level, config.log_format});
+  Result<std::unique_ptr<api::HttpApi>> http =
+      api::HttpApi::start((*database)->node(), {config.http_listen,
+                                                (*database)->path(),
+                                                kVersion,
+                                                kRevision,
+                                                {},
+                                                config.log_level,
+                                                config.log_format});
   if (!http.ok()) return runtime::fail_to_start(http.error());
   runtime::announce(**database, config, (*http)->port());
   runtime::wait_until(stop);
@@ -25,6 +30,7 @@ int run(const runtime::NodeConfig& config, std::stop_token stop) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const runtime::Program program{"dunlin-gateway", Role::gateway, [](config::Table&) { return run; }};
+  const runtime::Program program{"dunlin-gateway", Role::gateway,
+                                 [](config::Table&) { return run; }};
   return runtime::run_program(program, argc, argv);
 }

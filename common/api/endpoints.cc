@@ -16,29 +16,37 @@ namespace {
 
 using nlohmann::json;
 using replication::LogStatus;
-using runtime::NodeReport;
-using runtime::NodeView;
 using replication::NodeStatus;
 using replication::PeerState;
 using replication::Role;
+using runtime::NodeReport;
+using runtime::NodeView;
 
-std::string_view name_of(Role role) { return role == Role::gateway ? "gateway" : "agent"; }
+std::string_view name_of(Role role) {
+  return role == Role::gateway ? "gateway" : "agent";
+}
 std::string_view name_of(PeerState state) {
   switch (state) {
-    case PeerState::up: return "up";
-    case PeerState::stale: return "stale";
-    case PeerState::down: break;
+    case PeerState::up:
+      return "up";
+    case PeerState::stale:
+      return "stale";
+    case PeerState::down:
+      break;
   }
   return "down";
 }
 
 std::string epoch_text(Epoch epoch) {
   std::array<std::uint8_t, 8> bytes;
-  for (std::size_t i = 0; i < 8; ++i) bytes[i] = static_cast<std::uint8_t>(epoch.value >> (56 - 8 * i));
+  for (std::size_t i = 0; i < 8; ++i)
+    bytes[i] = static_cast<std::uint8_t>(epoch.value >> (56 - 8 * i));
   return to_hex(bytes);
 }
 
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+double seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
 
 std::string cell_of(const NodeReport& report, const NodeId& node) {
   const auto cell = report.cells.find(node);
@@ -59,7 +67,9 @@ Lag lag_of(const NodeStatus& node, const Moment& now) {
   return lag;
 }
 
-http::Response answer(const json& body) { return {.body = body.dump() + "\n"}; }
+http::Response answer(const json& body) {
+  return {.body = body.dump() + "\n"};
+}
 
 http::Response nodes(const NodeReport& report) {
   json out = json::array();
@@ -134,8 +144,9 @@ http::Response ready(NodeView& node) {
   const bool connected = node.connected();
   const bool writable = node.disk_state().writable;
   if (connected && writable) return answer({{"ready", true}});
-  return http::problem(503, connected ? "store_not_writable" : "broker_not_connected", "Not ready",
-                       connected ? "the last write to the store failed" : "the broker is not connected");
+  return http::problem(
+      503, connected ? "store_not_writable" : "broker_not_connected", "Not ready",
+      connected ? "the last write to the store failed" : "the broker is not connected");
 }
 
 Result<storage::Value> parameter_of(const json& value) {
@@ -155,7 +166,8 @@ class SqlEndpoint {
   http::Response answer(const http::Request& request) {
     const json body = json::parse(request.body, nullptr, false);
     if (!body.is_object() || !body.contains("sql") || !body["sql"].is_string()) {
-      return http::problem(400, "invalid_argument", "Bad Request", "the body is {\"sql\": text, \"params\": [...]}");
+      return http::problem(400, "invalid_argument", "Bad Request",
+                           "the body is {\"sql\": text, \"params\": [...]}");
     }
     std::vector<storage::Value> parameters;
     for (const json& value : body.value("params", json::array())) {
@@ -202,8 +214,9 @@ telemetry::Snapshot make_snapshot(const NodeReport& report, const InputCounts& i
   for (const NodeStatus& node : report.nodes) {
     if (node.node == report.self) continue;
     const Lag lag = lag_of(node, report.now);
-    s.nodes.push_back({node.node.to_string(), cell_of(report, node.node), std::string(name_of(node.role)),
-                       std::string(name_of(node.state)), lag.entries, lag.age, node.last_seen});
+    s.nodes.push_back({node.node.to_string(), cell_of(report, node.node),
+                       std::string(name_of(node.role)), std::string(name_of(node.state)),
+                       lag.entries, lag.age, node.last_seen});
     s.oldest_gap_age = std::max(s.oldest_gap_age, lag.age);
   }
   const replication::Stats& stats = report.stats;
@@ -211,13 +224,16 @@ telemetry::Snapshot make_snapshot(const NodeReport& report, const InputCounts& i
   s.readings = {{"appended", stats.readings_appended}, {"received", stats.readings_received}};
   for (const auto& [key, traffic] : stats.traffic) {
     s.bytes.push_back({key.received ? "received" : "sent",
-                       key.lane == replication::Lane::live ? "live" : "bulk", std::string(key.message),
-                       traffic.bytes});
+                       key.lane == replication::Lane::live ? "live" : "bulk",
+                       std::string(key.message), traffic.bytes});
   }
   s.gossip_rounds = {{"equal", stats.vectors_equal}, {"different", stats.vectors_different}};
-  for (const auto& [reason, count] : stats.refused) s.messages_refused.push_back({std::string(reason), count});
-  if (report.messages_dropped > 0) s.messages_refused.push_back({"mailbox_full", report.messages_dropped});
-  for (const auto& [policy, count] : stats.lost_entries) s.lost_entries.push_back({std::string(policy), count});
+  for (const auto& [reason, count] : stats.refused)
+    s.messages_refused.push_back({std::string(reason), count});
+  if (report.messages_dropped > 0)
+    s.messages_refused.push_back({"mailbox_full", report.messages_dropped});
+  for (const auto& [policy, count] : stats.lost_entries)
+    s.lost_entries.push_back({std::string(policy), count});
   s.forks = stats.forks;
   s.log_bytes = report.disk.database_bytes;
   for (const NodeStatus& node : report.nodes) {
@@ -226,7 +242,8 @@ telemetry::Snapshot make_snapshot(const NodeReport& report, const InputCounts& i
   s.disk_free_bytes = report.disk.disk_free;
   s.bytes_written = bytes_written();
   for (const auto& [input, count] : inputs.errors) s.input_errors.push_back({input, count});
-  for (const auto& [reason, count] : inputs.readings_refused) s.readings_refused.push_back({reason, count});
+  for (const auto& [reason, count] : inputs.readings_refused)
+    s.readings_refused.push_back({reason, count});
   s.broker_connected = report.connected;
   s.store_writable = report.disk.writable;
   return s;
@@ -240,14 +257,15 @@ void add_endpoints(http::Server& server, NodeView& node, telemetry::Metrics& met
   server.route("GET", "/v1/nodes", with_report(nodes));
   server.route("GET", "/v1/lag", with_report(lag));
   server.route("GET", "/v1/gaps", with_report(gaps));
-  server.route("GET", "/metrics", [&node, &metrics, counts = options.input_counts](const http::Request&) {
-    return http::Response{.content_type = telemetry::Metrics::kContentType,
-                          .body = metrics.render(make_snapshot(node.report(), counts ? counts() : InputCounts{}))};
-  });
+  server.route(
+      "GET", "/metrics", [&node, &metrics, counts = options.input_counts](const http::Request&) {
+        return http::Response{.content_type = telemetry::Metrics::kContentType,
+                              .body = metrics.render(
+                                  make_snapshot(node.report(), counts ? counts() : InputCounts{}))};
+      });
   server.route("POST", "/v1/sql",
-               [sql = std::make_shared<SqlEndpoint>(options.database)](const http::Request& request) {
-                 return sql->answer(request);
-               });
+               [sql = std::make_shared<SqlEndpoint>(options.database)](
+                   const http::Request& request) { return sql->answer(request); });
   server.route("GET", "/healthz", [](const http::Request&) { return answer({{"alive", true}}); });
   server.route("GET", "/readyz", [&node](const http::Request&) { return ready(node); });
 }

@@ -12,7 +12,7 @@ namespace dunlin::api {
 
 // What only the program knows, by name.
 struct InputCounts {
-  std::map<std::string, std::uint64_t> errors;            // malformed lines and files, by input type
+  std::map<std::string, std::uint64_t> errors;  // malformed lines and files, by input type
   std::map<std::string, std::uint64_t> readings_refused;  // by reason
 };
 
@@ -22,12 +22,12 @@ struct HttpApiOptions {
   std::string version;
   std::string revision;
   std::function<InputCounts()> input_counts;  // may be empty
-  log::Level log_level = log::Level::info;    // an agent loads this as a module with a log of its own
+  log::Level log_level = log::Level::info;  // an agent loads this as a module with a log of its own
   log::Format log_format = log::Format::logfmt;
 };
 
-// The HTTP endpoints of a node (common/doc/http.md): /v1/nodes, /v1/lag, /v1/gaps, /v1/sql, /metrics,
-// /healthz and /readyz. Serves until destroyed; `node` must outlive it.
+// The HTTP endpoints of a node (common/doc/http.md): /v1/nodes, /v1/lag, /v1/gaps, /v1/sql,
+// /metrics, /healthz and /readyz. Serves until destroyed; `node` must outlive it.
 class HttpApi {
  public:
   static Result<std::unique_ptr<HttpApi>> start(runtime::NodeView& node, HttpApiOptions options);

@@ -10,7 +10,9 @@ namespace {
 constexpr std::string_view kTypeNames[] = {"double", "int64", "decimal", "bool", "text"};
 }
 
-std::string_view to_string(FieldType type) { return kTypeNames[static_cast<std::size_t>(type)]; }
+std::string_view to_string(FieldType type) {
+  return kTypeNames[static_cast<std::size_t>(type)];
+}
 
 Result<FieldType> field_type_from(std::string_view name) {
   for (std::size_t i = 0; i < std::size(kTypeNames); ++i) {
@@ -81,12 +83,14 @@ bool Rows::operator==(const Rows& other) const {
     const Cell& b = other.cells_[i];
     if (a.kind != b.kind) return false;
     switch (a.kind) {
-      case Cell::Kind::missing: break;
+      case Cell::Kind::missing:
+        break;
       case Cell::Kind::integer:
         if (a.integer != b.integer) return false;
         break;
       case Cell::Kind::real:
-        if (std::bit_cast<std::uint64_t>(a.real) != std::bit_cast<std::uint64_t>(b.real)) return false;
+        if (std::bit_cast<std::uint64_t>(a.real) != std::bit_cast<std::uint64_t>(b.real))
+          return false;
         break;
       case Cell::Kind::boolean:
         if (a.boolean != b.boolean) return false;

@@ -15,7 +15,9 @@ namespace {
 constexpr std::uint64_t kCanonicalNan = 0x7ff8000000000000ULL;
 constexpr std::size_t kHeadMax = 9;
 
-bool is_nan(std::uint64_t bits) { return (bits & 0x7fffffffffffffffULL) > 0x7ff0000000000000ULL; }
+bool is_nan(std::uint64_t bits) {
+  return (bits & 0x7fffffffffffffffULL) > 0x7ff0000000000000ULL;
+}
 
 template <typename Encode>
 void append_head(Bytes& out, Encode encode) {
@@ -37,8 +39,9 @@ void CborWriter::integer(std::int64_t value) {
   append_head(out_, [&](auto* p, std::size_t n) { return cbor_encode_negint(magnitude, p, n); });
 }
 void CborWriter::bytes(ByteView value) {
-  append_head(out_,
-              [&](auto* p, std::size_t n) { return cbor_encode_bytestring_start(value.size(), p, n); });
+  append_head(out_, [&](auto* p, std::size_t n) {
+    return cbor_encode_bytestring_start(value.size(), p, n);
+  });
   out_.insert(out_.end(), value.begin(), value.end());
 }
 void CborWriter::text(std::string_view value) {
@@ -59,14 +62,16 @@ void CborWriter::real(double value) {
   append_head(out_, [&](auto* p, std::size_t n) { return cbor_encode_double(plain, p, n); });
 }
 
-void CborWriter::raw(ByteView item) { out_.insert(out_.end(), item.begin(), item.end()); }
+void CborWriter::raw(ByteView item) {
+  out_.insert(out_.end(), item.begin(), item.end());
+}
 
 struct CborReader::Item {
   Type type = Type::end;
-  std::uint64_t value = 0;       // of integers (magnitude), arrays (items), floats (bits), bool
-  std::size_t head_size = 0;     // as libcbor read it
+  std::uint64_t value = 0;    // of integers (magnitude), arrays (items), floats (bits), bool
+  std::size_t head_size = 0;  // as libcbor read it
   const std::uint8_t* data = nullptr;
-  std::size_t size = 0;          // of strings
+  std::size_t size = 0;  // of strings
 };
 
 namespace {
@@ -83,7 +88,8 @@ void see(void* context, CborReader::Type type, std::uint64_t value) {
   seen.type = type;
   seen.value = value;
 }
-void see_string(void* context, CborReader::Type type, const std::uint8_t* data, std::uint64_t size) {
+void see_string(void* context, CborReader::Type type, const std::uint8_t* data,
+                std::uint64_t size) {
   auto& seen = *static_cast<Seen*>(context);
   seen.type = type;
   seen.data = data;
@@ -123,15 +129,24 @@ std::size_t shortest_head(std::uint64_t value) {
 std::string_view name_of(CborReader::Type type) {
   using Type = CborReader::Type;
   switch (type) {
-    case Type::uint: return "an unsigned integer";
-    case Type::negative: return "a negative integer";
-    case Type::bytes: return "a byte string";
-    case Type::text: return "text";
-    case Type::array: return "an array";
-    case Type::boolean: return "a bool";
-    case Type::null: return "null";
-    case Type::real: return "a 64-bit float";
-    case Type::end: break;
+    case Type::uint:
+      return "an unsigned integer";
+    case Type::negative:
+      return "a negative integer";
+    case Type::bytes:
+      return "a byte string";
+    case Type::text:
+      return "text";
+    case Type::array:
+      return "an array";
+    case Type::boolean:
+      return "a bool";
+    case Type::null:
+      return "null";
+    case Type::real:
+      return "a 64-bit float";
+    case Type::end:
+      break;
   }
   return "the end";
 }
@@ -139,7 +154,8 @@ std::string_view name_of(CborReader::Type type) {
 }  // namespace
 
 std::size_t cbor_size(std::int64_t value) {
-  return shortest_head(value >= 0 ? static_cast<std::uint64_t>(value) : ~static_cast<std::uint64_t>(value));
+  return shortest_head(value >= 0 ? static_cast<std::uint64_t>(value)
+                                  : ~static_cast<std::uint64_t>(value));
 }
 
 Error CborReader::error(Errc code, std::string_view what) const {
@@ -150,17 +166,23 @@ CborReader::Type CborReader::peek() const {
   if (at_end()) return Type::end;
   const std::uint8_t byte = input_[offset_];
   switch (byte >> 5) {
-    case 0: return Type::uint;
-    case 1: return Type::negative;
-    case 2: return Type::bytes;
-    case 3: return Type::text;
-    case 4: return Type::array;
+    case 0:
+      return Type::uint;
+    case 1:
+      return Type::negative;
+    case 2:
+      return Type::bytes;
+    case 3:
+      return Type::text;
+    case 4:
+      return Type::array;
     case 7:
       if (byte == 0xf4 || byte == 0xf5) return Type::boolean;
       if (byte == 0xf6) return Type::null;
       if (byte == 0xfb) return Type::real;
       break;
-    default: break;
+    default:
+      break;
   }
   return Type::end;
 }
@@ -169,8 +191,8 @@ Result<CborReader::Item> CborReader::next(Type expected, std::string_view what) 
   static const cbor_callbacks kCallbacks = make_callbacks();
   if (at_end()) return error(Errc::truncated, std::string("expected ") + std::string(what));
   Seen seen;
-  const cbor_decoder_result result = cbor_stream_decode(
-      input_.data() + offset_, input_.size() - offset_, &kCallbacks, &seen);
+  const cbor_decoder_result result =
+      cbor_stream_decode(input_.data() + offset_, input_.size() - offset_, &kCallbacks, &seen);
   if (result.status == CBOR_DECODER_NEDATA) return error(Errc::truncated, "item cut short");
   if (result.status != CBOR_DECODER_FINISHED || seen.type != expected) {
     return error(Errc::malformed, "expected " + std::string(what));
@@ -187,7 +209,8 @@ Result<CborReader::Item> CborReader::next(Type expected, std::string_view what) 
 
 Result<std::uint64_t> CborReader::array() {
   DUNLIN_ASSIGN(const Item item, next(Type::array, name_of(Type::array)));
-  if (item.value > input_.size() - offset_) return error(Errc::truncated, "array longer than the input");
+  if (item.value > input_.size() - offset_)
+    return error(Errc::truncated, "array longer than the input");
   return item.value;
 }
 
@@ -257,13 +280,27 @@ Result<double> CborReader::real() {
 Result<ByteView> CborReader::skip(int depth) {
   const std::size_t start = offset_;
   switch (peek()) {
-    case Type::uint: DUNLIN_TRY(next(Type::uint, "")); break;
-    case Type::negative: DUNLIN_TRY(next(Type::negative, "")); break;
-    case Type::bytes: DUNLIN_TRY(bytes()); break;
-    case Type::text: DUNLIN_TRY(text()); break;
-    case Type::boolean: DUNLIN_TRY(boolean()); break;
-    case Type::null: DUNLIN_TRY(null()); break;
-    case Type::real: DUNLIN_TRY(real()); break;
+    case Type::uint:
+      DUNLIN_TRY(next(Type::uint, ""));
+      break;
+    case Type::negative:
+      DUNLIN_TRY(next(Type::negative, ""));
+      break;
+    case Type::bytes:
+      DUNLIN_TRY(bytes());
+      break;
+    case Type::text:
+      DUNLIN_TRY(text());
+      break;
+    case Type::boolean:
+      DUNLIN_TRY(boolean());
+      break;
+    case Type::null:
+      DUNLIN_TRY(null());
+      break;
+    case Type::real:
+      DUNLIN_TRY(real());
+      break;
     case Type::array: {
       if (depth == 0) return error(Errc::malformed, "arrays nested too deep");
       DUNLIN_ASSIGN(const std::uint64_t items, array());

@@ -9,10 +9,10 @@
 
 namespace dunlin {
 
-// Deterministic CBOR (RFC 8949, section 4.2) over libcbor's streaming functions, with two departures
-// that keep re-encoding trivial: floats always take 64 bits, and NaN is always 7ff8000000000000.
-// Only the types the formats use exist: integers, byte strings, text, arrays, bool, null, float.
-// Definite lengths only; no tags, no maps.
+// Deterministic CBOR (RFC 8949, section 4.2) over libcbor's streaming functions, with two
+// departures that keep re-encoding trivial: floats always take 64 bits, and NaN is always
+// 7ff8000000000000. Only the types the formats use exist: integers, byte strings, text, arrays,
+// bool, null, float. Definite lengths only; no tags, no maps.
 
 class CborWriter {
  public:
@@ -35,8 +35,8 @@ class CborWriter {
 // The bytes that integer() takes.
 std::size_t cbor_size(std::int64_t value);
 
-// Strict pull parser: whatever a CborWriter would not have written is `malformed`, and an end inside
-// an item is `truncated`. Views point into the input. Errors carry the offset.
+// Strict pull parser: whatever a CborWriter would not have written is `malformed`, and an end
+// inside an item is `truncated`. Views point into the input. Errors carry the offset.
 class CborReader {
  public:
   enum class Type { uint, negative, bytes, text, array, boolean, null, real, end };

@@ -11,11 +11,16 @@ namespace {
 
 void encode_cell(CborWriter& writer, const Rows& rows, const Cell& cell) {
   switch (cell.kind) {
-    case Cell::Kind::missing: return writer.null();
-    case Cell::Kind::integer: return writer.integer(cell.integer);
-    case Cell::Kind::real: return writer.real(cell.real);
-    case Cell::Kind::boolean: return writer.boolean(cell.boolean);
-    case Cell::Kind::text: return writer.text(rows.text(cell));
+    case Cell::Kind::missing:
+      return writer.null();
+    case Cell::Kind::integer:
+      return writer.integer(cell.integer);
+    case Cell::Kind::real:
+      return writer.real(cell.real);
+    case Cell::Kind::boolean:
+      return writer.boolean(cell.boolean);
+    case Cell::Kind::text:
+      return writer.text(rows.text(cell));
   }
 }
 
@@ -53,7 +58,8 @@ struct OpEncoder {
     for (std::size_t row = 0; row < op.rows.size(); ++row) {
       w.array(op.rows.fields() + 1);
       w.integer(wrapping_sub(op.rows.time(row), op.base));
-      for (std::size_t f = 0; f < op.rows.fields(); ++f) encode_cell(w, op.rows, op.rows.cell(row, f));
+      for (std::size_t f = 0; f < op.rows.fields(); ++f)
+        encode_cell(w, op.rows, op.rows.cell(row, f));
     }
   }
   void operator()(const Lost& op) {
@@ -110,7 +116,8 @@ Result<Op> decode_define(CborReader& r) {
     DUNLIN_TRY(r.array_of(4));
     DUNLIN_ASSIGN(field.name, read_name(r, "field name"));
     DUNLIN_ASSIGN(const std::uint64_t type, r.uint());
-    if (type > static_cast<std::uint64_t>(FieldType::text)) return r.error(Errc::malformed, "field type");
+    if (type > static_cast<std::uint64_t>(FieldType::text))
+      return r.error(Errc::malformed, "field type");
     field.type = static_cast<FieldType>(type);
     DUNLIN_ASSIGN(field.unit, read_name(r, "unit"));
     DUNLIN_ASSIGN(const std::uint64_t decimals, r.uint());
@@ -149,7 +156,8 @@ Result<void> decode_cell(CborReader& r, Rows& rows) {
       rows.add_text(value);
       return {};
     }
-    default: return r.error(r.at_end() ? Errc::truncated : Errc::malformed, "expected a cell");
+    default:
+      return r.error(r.at_end() ? Errc::truncated : Errc::malformed, "expected a cell");
   }
 }
 
@@ -166,7 +174,8 @@ Result<Op> decode_samples(CborReader& r) {
   DUNLIN_ASSIGN(const std::uint64_t count, r.array());
   for (std::uint64_t i = 0; i < count; ++i) {
     DUNLIN_ASSIGN(const std::uint64_t items, r.array());
-    if (items < 2 || items > kFieldsMax + 1) return r.error(Errc::malformed, "1 to 256 cells in a row");
+    if (items < 2 || items > kFieldsMax + 1)
+      return r.error(Errc::malformed, "1 to 256 cells in a row");
     if (i == 0) op.rows = Rows(static_cast<std::size_t>(items - 1));
     if (items != op.rows.fields() + 1) return r.error(Errc::malformed, "rows of different length");
     DUNLIN_ASSIGN(const std::int64_t offset, r.integer());
@@ -214,7 +223,9 @@ Result<Op> decode_time_anchor(CborReader& r) {
 
 }  // namespace
 
-void encode_op(CborWriter& writer, const Op& op) { std::visit(OpEncoder{writer}, op); }
+void encode_op(CborWriter& writer, const Op& op) {
+  std::visit(OpEncoder{writer}, op);
+}
 
 Result<Op> decode_op(ByteView cbor) {
   CborReader peek(cbor);
@@ -225,13 +236,20 @@ Result<Op> decode_op(ByteView cbor) {
   CborReader r(cbor);
   const auto known = [&]() -> Result<Op> {
     switch (code) {
-      case Open::kCode: return decode_open(r);
-      case Seal::kCode: return decode_seal(r);
-      case Define::kCode: return decode_define(r);
-      case Samples::kCode: return decode_samples(r);
-      case Lost::kCode: return decode_lost(r);
-      case TimeAnchor::kCode: return decode_time_anchor(r);
-      default: break;
+      case Open::kCode:
+        return decode_open(r);
+      case Seal::kCode:
+        return decode_seal(r);
+      case Define::kCode:
+        return decode_define(r);
+      case Samples::kCode:
+        return decode_samples(r);
+      case Lost::kCode:
+        return decode_lost(r);
+      case TimeAnchor::kCode:
+        return decode_time_anchor(r);
+      default:
+        break;
     }
     DUNLIN_TRY(r.skip());
     return Op(UnknownOp{code, Bytes(cbor.begin(), cbor.end())});

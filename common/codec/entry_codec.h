@@ -5,7 +5,8 @@
 
 namespace dunlin {
 
-// canonical(entry) = [seq, hlc, [* op]], op = [code, ...]; the CDDL is in common/doc/wire_format.md.
+// canonical(entry) = [seq, hlc, [* op]], op = [code, ...]; the CDDL is in
+// common/doc/wire_format.md.
 
 void encode_op(CborWriter& writer, const Op& op);
 // Strict. Known codes must have exactly their fields; unknown codes become UnknownOp.

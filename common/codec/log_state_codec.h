@@ -10,8 +10,8 @@ namespace dunlin {
 Bytes encode_log_state(const LogState& state);
 Result<LogState> decode_log_state(const LogId& log, ByteView bytes);
 
-// An interval set as [first, last, first, last ...] of differences: each number is the distance from
-// the one before. Shared with the messages.
+// An interval set as [first, last, first, last ...] of differences: each number is the distance
+// from the one before. Shared with the messages.
 void encode_intervals(CborWriter& writer, const IntervalSet& set);
 Result<IntervalSet> decode_intervals(CborReader& reader);
 

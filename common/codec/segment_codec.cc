@@ -61,8 +61,7 @@ Result<Bytes> inflate_payload(const SegmentHeader& header) {
     return {Errc::malformed, "the payload is not one zstd frame of the size it names"};
   }
   Bytes plain(static_cast<std::size_t>(header.payload_size));
-  const std::size_t n =
-      ZSTD_decompress(plain.data(), plain.size(), packed.data(), packed.size());
+  const std::size_t n = ZSTD_decompress(plain.data(), plain.size(), packed.data(), packed.size());
   if (ZSTD_isError(n) || n != plain.size()) {
     return {Errc::malformed, "the payload does not decompress to the size it names"};
   }
@@ -77,7 +76,8 @@ void summarize(std::span<const Entry> entries, SegmentInfo& info) {
       if (samples == nullptr) continue;
       info.readings += samples->rows.size();
       const auto at = std::lower_bound(info.streams.begin(), info.streams.end(), samples->stream);
-      if (at == info.streams.end() || *at != samples->stream) info.streams.insert(at, samples->stream);
+      if (at == info.streams.end() || *at != samples->stream)
+        info.streams.insert(at, samples->stream);
       if (samples->boot || samples->rows.empty()) continue;
       const auto [low, high] =
           std::minmax_element(samples->rows.times().begin(), samples->rows.times().end());
@@ -111,8 +111,14 @@ Result<void> build(const LogId& log, const Hash& before, Seq needs,
 
   SegmentRecord record;
   SegmentInfo& info = record.info;
-  info = {.log = log, .first = entries.front().seq, .last = entries.back().seq, .before = before,
-          .after = chained.back().after, .needs = needs, .hlc_last = {}, .streams = {}};
+  info = {.log = log,
+          .first = entries.front().seq,
+          .last = entries.back().seq,
+          .before = before,
+          .after = chained.back().after,
+          .needs = needs,
+          .hlc_last = {},
+          .streams = {}};
   summarize(entries, info);
 
   const Payload payload = encode_payload(entries);
@@ -196,7 +202,8 @@ Result<SegmentHeader> parse_segment(ByteView bytes) {
   if (h.last - h.first >= kSegmentEntriesMax) {
     return {Errc::too_large, "a segment of " + std::to_string(h.last - h.first + 1) + " entries"};
   }
-  if (h.log.track == kControlTrack && h.needs != 0) return {Errc::malformed, "track 0 needs itself"};
+  if (h.log.track == kControlTrack && h.needs != 0)
+    return {Errc::malformed, "track 0 needs itself"};
   if (h.first == 1 && h.before != chain_start(h.log)) {
     return {Errc::bad_hash, "the chain of " + h.log.to_string() + " starts elsewhere"};
   }
@@ -219,15 +226,22 @@ Result<DecodedSegment> decode_segment(const SegmentHeader& header) {
   DUNLIN_ASSIGN(decoded.entries, decode_entries(header));
 
   SegmentInfo& info = decoded.info;
-  info = {.log = header.log, .first = header.first, .last = header.last, .before = header.before,
-          .after = header.before, .needs = header.needs, .hlc_last = {}, .streams = {}};
+  info = {.log = header.log,
+          .first = header.first,
+          .last = header.last,
+          .before = header.before,
+          .after = header.before,
+          .needs = header.needs,
+          .hlc_last = {},
+          .streams = {}};
   Bytes scratch;
   std::size_t canonical_bytes = 0;
   for (const Entry& entry : decoded.entries) {
     info.after = chain_next(info.after, entry_digest(entry, scratch));
     canonical_bytes += scratch.size();
     if (scratch.size() > kEntryBytesMax || canonical_bytes > kSegmentDecodedBytesMax) {
-      return {Errc::too_large, "entry " + std::to_string(entry.seq) + " of " + header.log.to_string()};
+      return {Errc::too_large,
+              "entry " + std::to_string(entry.seq) + " of " + header.log.to_string()};
     }
   }
   summarize(decoded.entries, info);

@@ -12,7 +12,8 @@
 
 namespace dunlin {
 
-// Hybrid logical clock: 48 bits of milliseconds since 1970 and a 16-bit counter (Kulkarni et al. 2014).
+// Hybrid logical clock: 48 bits of milliseconds since 1970 and a 16-bit counter (Kulkarni et al.
+// 2014).
 struct Hlc {
   std::uint64_t value = 0;
   std::uint64_t millis() const { return value >> 16; }
@@ -54,20 +55,21 @@ struct Define {
 // Readings of one stream. Row times are absolute here; the wire has them as offsets from `base`.
 struct Samples {
   static constexpr std::uint64_t kCode = 3;
-  std::uint64_t stream = 0;          // Define::id
-  std::optional<std::uint64_t> boot; // set: times are microseconds since this boot, UTC unknown
-  std::int64_t base = 0;             // microseconds; writers use the first row's time
+  std::uint64_t stream = 0;           // Define::id
+  std::optional<std::uint64_t> boot;  // set: times are microseconds since this boot, UTC unknown
+  std::int64_t base = 0;              // microseconds; writers use the first row's time
   Rows rows;
   bool operator==(const Samples&) const = default;
 };
 
-// What an origin dropped before enough others had it. Cumulative per track: newest replaces earlier.
+// What an origin dropped before enough others had it. Cumulative per track: newest replaces
+// earlier.
 struct LostRange {
   Seq first = 0;
   Seq last = 0;
-  Hash before{};                // hash(first - 1)
-  Hash after{};                 // hash(last)
-  std::uint64_t readings = 0;   // how many readings went with it
+  Hash before{};               // hash(first - 1)
+  Hash after{};                // hash(last)
+  std::uint64_t readings = 0;  // how many readings went with it
   bool operator==(const LostRange&) const = default;
 };
 struct Lost {

@@ -20,7 +20,9 @@ std::uint64_t IntervalSet::count() const {
   return total;
 }
 
-bool IntervalSet::contains(Seq seq) const { return contains(Interval{seq, seq}); }
+bool IntervalSet::contains(Seq seq) const {
+  return contains(Interval{seq, seq});
+}
 
 bool IntervalSet::contains(Interval interval) const {
   const auto it = ending_at_or_after(intervals_, interval.first);

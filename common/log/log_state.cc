@@ -83,7 +83,8 @@ void LogState::release(Interval interval, const Hash& before, const Hash& after)
       kept.push_back(run);
       continue;
     }
-    if (run.first < interval.first) kept.push_back({run.first, interval.first - 1, run.before, before});
+    if (run.first < interval.first)
+      kept.push_back({run.first, interval.first - 1, run.before, before});
     if (run.last > interval.last) kept.push_back({interval.last + 1, run.last, after, run.after});
   }
   runs_ = std::move(kept);

@@ -66,8 +66,8 @@ class LogState {
   // Entries [first, last] leave the disk by rule; `before` is hash(first - 1), `after` hash(last).
   void release(Interval interval, const Hash& before, const Hash& after);
   void acknowledge(const IntervalSet& durable) { acked_.insert(durable); }
-  // The origin's cumulative declaration, entry `control_seq` of its track 0, replaces any earlier one;
-  // one that is older than what was applied changes nothing.
+  // The origin's cumulative declaration, entry `control_seq` of its track 0, replaces any earlier
+  // one; one that is older than what was applied changes nothing.
   void declare_lost(Seq control_seq, const std::vector<LostRange>& ranges);
 
   // For storage and for tests.

@@ -38,7 +38,7 @@ struct SegmentInfo {
   Hlc hlc_last;  // of the last entry
   std::uint64_t readings = 0;
   std::vector<std::uint64_t> streams;  // Define::id of every Samples inside, ascending
-  UtcMicros time_min = 0;              // of readings whose UTC is known; max < min when there are none
+  UtcMicros time_min = 0;  // of readings whose UTC is known; max < min when there are none
   UtcMicros time_max = -1;
 
   Interval interval() const { return {first, last}; }

@@ -24,7 +24,8 @@ class Verifier {
  public:
   virtual ~Verifier() = default;
   // `bad_signature` unless the key made it; `malformed` when the key is none.
-  virtual Result<void> verify(ByteView public_key, ByteView message, const Signature& signature) = 0;
+  virtual Result<void> verify(ByteView public_key, ByteView message,
+                              const Signature& signature) = 0;
 };
 
 // The node that a SubjectPublicKeyInfo belongs to.

@@ -34,8 +34,8 @@ struct Context {
     sent.bytes += payload.size();
     outputs.push_back(Send{topic, target, std::move(payload), lane, name});
   }
-  // What is held of the logs of `origin`. A message has room for so many gaps: of a log with more only
-  // the part before them is told, never a gap left out.
+  // What is held of the logs of `origin`. A message has room for so many gaps: of a log with more
+  // only the part before them is told, never a gap left out.
   std::vector<Vector::Item> vector_of(const NodeId& origin) {
     constexpr std::size_t kGapsMax = 256;
     std::vector<Vector::Item> items;

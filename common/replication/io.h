@@ -50,8 +50,8 @@ struct OldestListed {
   Result<std::vector<OldSegment>> segments;
 };
 struct StorageUsed {
-  std::uint64_t bytes = 0;       // what the database holds now
-  std::uint64_t disk_free = 0;   // on its file system
+  std::uint64_t bytes = 0;             // what the database holds now
+  std::uint64_t disk_free = 0;         // on its file system
   std::map<Track, std::uint64_t> own;  // stored segments of this epoch's own tracks
 };
 // Retention wants these to go. Own entries go only when a gateway holds them.
@@ -106,7 +106,7 @@ struct Replicated {
 // Something a person may want to read about.
 struct Notice {
   enum class Kind { refused, fork, lost, peer_up, peer_down, write_failed } kind;
-  NodeId node;        // the peer or origin
+  NodeId node;  // the peer or origin
   std::string detail;
 };
 
@@ -131,7 +131,7 @@ struct Stats {
   std::uint64_t readings_appended = 0;
   std::uint64_t entries_received = 0;
   std::uint64_t readings_received = 0;
-  std::uint64_t duplicates = 0;    // segments that were here already
+  std::uint64_t duplicates = 0;  // segments that were here already
   std::uint64_t forks = 0;
   std::uint64_t live_skipped = 0;  // segments that the send window held back
   std::uint64_t vectors_equal = 0;

@@ -10,8 +10,8 @@
 
 namespace dunlin::replication {
 
-// When this node first learned of the sequence numbers of a log, for lag. Answers are exact while few
-// heads are open; beyond kMarks they err towards the older time.
+// When this node first learned of the sequence numbers of a log, for lag. Answers are exact while
+// few heads are open; beyond kMarks they err towards the older time.
 class HeadTimes {
  public:
   void learned(Seq head, Instant now);
@@ -31,9 +31,9 @@ class HeadTimes {
 // What the replica knows of one log.
 struct LogRecord {
   LogState state;
-  Seq claimed = 0;        // a peer says the head is here; a hint that expires
+  Seq claimed = 0;  // a peer says the head is here; a hint that expires
   Instant claimed_at{};
-  IntervalSet writing;    // on the way to storage
+  IntervalSet writing;  // on the way to storage
   HeadTimes times;
   bool forked = false;
 

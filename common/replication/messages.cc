@@ -63,14 +63,16 @@ struct MessageWriter {
     }
   }
   void operator()(const Fetch& m) {
-    w.array(5), w.uint(Fetch::kCode), w.bytes(m.requester.bytes), w.uint(m.request), w.uint(m.credit);
+    w.array(5), w.uint(Fetch::kCode), w.bytes(m.requester.bytes), w.uint(m.request),
+        w.uint(m.credit);
     w.array(m.wants.size());
     for (const Fetch::Want& want : m.wants) {
       w.array(4), write_log(w, want.log), encode_intervals(w, want.wanted);
     }
   }
   void operator()(const Segments& m) {
-    w.array(5), w.uint(Segments::kCode), w.uint(static_cast<std::uint64_t>(m.lane)), w.uint(m.request);
+    w.array(5), w.uint(Segments::kCode), w.uint(static_cast<std::uint64_t>(m.lane)),
+        w.uint(m.request);
     w.boolean(m.done), w.array(m.segments.size());
     for (const auto& segment : m.segments) w.bytes(*segment);
   }

@@ -11,8 +11,8 @@
 
 namespace dunlin::replication {
 
-// The messages of protocol 1 (common/doc/wire_format.md, "Messages"). The number of each is its code
-// on the wire. Codes 2 (Digest) and 6 (Ack) are taken for what follows.
+// The messages of protocol 1 (common/doc/wire_format.md, "Messages"). The number of each is its
+// code on the wire. Codes 2 (Digest) and 6 (Ack) are taken for what follows.
 
 inline constexpr std::uint64_t kProtocolVersion = 1;
 
@@ -64,8 +64,9 @@ struct Vector {
   bool operator==(const Vector&) const = default;
 };
 
-// Asks for entries, newest first within each log, at most `credit` bytes of segments. The wants of a
-// new request replace those of the requester's former one; an empty list adds credit to `request`.
+// Asks for entries, newest first within each log, at most `credit` bytes of segments. The wants of
+// a new request replace those of the requester's former one; an empty list adds credit to
+// `request`.
 struct Fetch {
   static constexpr std::uint64_t kCode = 4;
   struct Want {

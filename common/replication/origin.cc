@@ -18,7 +18,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // An entry's canonical size is bounded from above while rows are gathered.
-constexpr std::size_t kRowOverhead = 12;   // array head and time offset
+constexpr std::size_t kRowOverhead = 12;      // array head and time offset
 constexpr std::size_t kSamplesOverhead = 32;  // of one stream's readings in an entry, without rows
 constexpr std::size_t kPendingBytesMax = kEntryBytesMax - 1024;
 
@@ -28,22 +28,26 @@ constexpr Duration kWriteSpacing = milliseconds(2);
 constexpr std::size_t kWriteBytes = 64 * 1024;
 constexpr Duration kRetryFirst = seconds(1);
 constexpr Duration kRetryMax = seconds(30);
-constexpr Duration kPushTimeout = seconds(2);      // then a pushed segment no longer fills the window
-constexpr Duration kProbeFirst = seconds(2);       // Vector while something is unacknowledged
-constexpr Duration kVectorPeriod = seconds(30);    // Vector when all is well, doubling
+constexpr Duration kPushTimeout = seconds(2);    // then a pushed segment no longer fills the window
+constexpr Duration kProbeFirst = seconds(2);     // Vector while something is unacknowledged
+constexpr Duration kVectorPeriod = seconds(30);  // Vector when all is well, doubling
 constexpr Duration kVectorPeriodMax = seconds(300);
 constexpr std::uint64_t kGreetingSpread = 2'000'000;  // us, so that a cell does not greet in chorus
 constexpr std::size_t kPushMessageBytes = 64 * 1024;
-constexpr std::uint64_t kTrimShare = 32;           // of the bound goes at a time
-constexpr std::size_t kLostRangesMax = 64;         // in one declaration
+constexpr std::uint64_t kTrimShare = 32;    // of the bound goes at a time
+constexpr std::size_t kLostRangesMax = 64;  // in one declaration
 
 std::size_t cell_bytes(const Cell& cell) {
   switch (cell.kind) {
-    case Cell::Kind::text: return cell.text_size + std::size_t{5};
-    case Cell::Kind::integer: return cbor_size(cell.integer);
-    case Cell::Kind::real: return 9;
+    case Cell::Kind::text:
+      return cell.text_size + std::size_t{5};
+    case Cell::Kind::integer:
+      return cbor_size(cell.integer);
+    case Cell::Kind::real:
+      return 9;
     case Cell::Kind::boolean:
-    case Cell::Kind::missing: break;
+    case Cell::Kind::missing:
+      break;
   }
   return 1;
 }
@@ -57,11 +61,16 @@ std::optional<std::int64_t> scaled(std::int64_t value, std::int64_t factor) {
 
 bool fits_type(const Cell& cell, FieldType type) {
   switch (cell.kind) {
-    case Cell::Kind::missing: return true;
-    case Cell::Kind::integer: return type == FieldType::int64 || type == FieldType::decimal;
-    case Cell::Kind::real: return type == FieldType::float64;
-    case Cell::Kind::boolean: return type == FieldType::boolean;
-    case Cell::Kind::text: return type == FieldType::text;
+    case Cell::Kind::missing:
+      return true;
+    case Cell::Kind::integer:
+      return type == FieldType::int64 || type == FieldType::decimal;
+    case Cell::Kind::real:
+      return type == FieldType::float64;
+    case Cell::Kind::boolean:
+      return type == FieldType::boolean;
+    case Cell::Kind::text:
+      return type == FieldType::text;
   }
   return false;
 }
@@ -80,7 +89,8 @@ Track track_of(std::string_view name) {
                      std::uint64_t{hash[2]} << 8 | hash[3])};
 }
 
-Origin::Origin(Context& context, OriginOptions options) : c_(context), options_(std::move(options)) {}
+Origin::Origin(Context& context, OriginOptions options)
+    : c_(context), options_(std::move(options)) {}
 
 Result<void> Origin::start(const Moment& now, const std::vector<Define>& streams,
                            const std::vector<Lost>& lost, Hlc hlc) {
@@ -108,7 +118,8 @@ Result<void> Origin::start(const Moment& now, const std::vector<Define>& streams
     if (define.version > known.latest.version || known.latest.id == 0) known.latest = define;
   }
   c_.table.nodes[c_.self()] = {c_.signer.public_key(), options_.name};
-  if (control_.next_seq == 1) cut_entry(now, control_, {Open{c_.signer.public_key(), options_.name}});
+  if (control_.next_seq == 1)
+    cut_entry(now, control_, {Open{c_.signer.public_key(), options_.name}});
   start_write(now);
   return {};
 }
@@ -125,21 +136,25 @@ Origin::OwnTrack& Origin::track_for(const std::string& stream) {
   return tracks_.front();
 }
 
-// Finds or makes the version of a stream that an incoming schema fits, and how its fields lie in it.
-// Fields are matched by name. New fields append; more decimals widen; another type is refused.
-Result<Origin::StreamVersions*> Origin::map_schema(const Moment& now, const StreamSchema& incoming) {
+// Finds or makes the version of a stream that an incoming schema fits, and how its fields lie in
+// it. Fields are matched by name. New fields append; more decimals widen; another type is refused.
+Result<Origin::StreamVersions*> Origin::map_schema(const Moment& now,
+                                                   const StreamSchema& incoming) {
   StreamVersions& stream = streams_[incoming.name];
   if (stream.latest.id != 0 && stream.mapped == incoming) return &stream;
-  if (incoming.fields.empty()) return {Errc::invalid_argument, "stream " + incoming.name + " has no fields"};
+  if (incoming.fields.empty())
+    return {Errc::invalid_argument, "stream " + incoming.name + " has no fields"};
 
   for (std::size_t i = 0; i < incoming.fields.size(); ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       if (incoming.fields[i].name == incoming.fields[j].name) {
-        return {Errc::invalid_argument, "stream " + incoming.name + " has two fields " + incoming.fields[i].name};
+        return {Errc::invalid_argument,
+                "stream " + incoming.name + " has two fields " + incoming.fields[i].name};
       }
     }
   }
-  StreamSchema next = stream.latest.id != 0 ? stream.latest.schema : StreamSchema{incoming.name, {}};
+  StreamSchema next =
+      stream.latest.id != 0 ? stream.latest.schema : StreamSchema{incoming.name, {}};
   std::vector<std::size_t> positions;
   for (const Field& field : incoming.fields) {
     const auto known = std::find_if(next.fields.begin(), next.fields.end(),
@@ -161,11 +176,13 @@ Result<Origin::StreamVersions*> Origin::map_schema(const Moment& now, const Stre
            f.decimals <= 18;
   });
   if (!named || !sane || next.fields.size() > kFieldsMax) {
-    return {Errc::invalid_argument, "stream " + incoming.name + ": names have 1 to 128 bytes, and " +
+    return {Errc::invalid_argument, "stream " + incoming.name +
+                                        ": names have 1 to 128 bytes, and " +
                                         "there are at most 256 fields of at most 18 decimals"};
   }
   if (stream.latest.id == 0 || next != stream.latest.schema) {
-    const Define define{last_stream_id_ + 1, stream.latest.id == 0 ? 1 : stream.latest.version + 1, next};
+    const Define define{last_stream_id_ + 1, stream.latest.id == 0 ? 1 : stream.latest.version + 1,
+                        next};
     Bytes canonical;
     CborWriter writer(canonical);
     encode_op(writer, define);
@@ -203,7 +220,8 @@ Samples& Origin::pending_samples(OwnTrack& track, std::uint64_t stream, std::siz
   return track.pending.back();
 }
 
-void Origin::add_row(const StreamVersions& stream, const Rows& in, std::size_t row, Samples& samples) {
+void Origin::add_row(const StreamVersions& stream, const Rows& in, std::size_t row,
+                     Samples& samples) {
   Rows& out = samples.rows;
   if (out.empty()) samples.base = in.time(row);
   if (stream.identity) return out.add_row(in, row);
@@ -231,7 +249,8 @@ Result<std::vector<std::size_t>> Origin::check_rows(const Append& append) const 
   const Rows& rows = append.rows;
   const std::vector<Field>& fields = append.schema.fields;
   const auto mistake = [&](Errc code, std::size_t field, const char* what) {
-    return Error{code, "field " + fields[field].name + " of stream " + append.schema.name + ": " + what};
+    return Error{code,
+                 "field " + fields[field].name + " of stream " + append.schema.name + ": " + what};
   };
   if (rows.fields() != fields.size()) {
     return {Errc::invalid_argument, "rows of stream " + append.schema.name + " have " +
@@ -242,7 +261,8 @@ Result<std::vector<std::size_t>> Origin::check_rows(const Append& append) const 
   for (std::size_t row = 0; row < rows.size(); ++row) {
     for (std::size_t f = 0; f < fields.size(); ++f) {
       const Cell& cell = rows.cell(row, f);
-      if (!fits_type(cell, fields[f].type)) return mistake(Errc::type_changed, f, "a value of another type");
+      if (!fits_type(cell, fields[f].type))
+        return mistake(Errc::type_changed, f, "a value of another type");
       if (cell.kind == Cell::Kind::text && !is_utf8(rows.text(cell))) {
         return mistake(Errc::invalid_argument, f, "text that is not UTF-8");
       }
@@ -267,8 +287,10 @@ Result<void> Origin::append(const Moment& now, const Append& append) {
 
 Result<void> Origin::take(const Moment& now, const Append& append) {
   const Rows& rows = append.rows;
-  if (refusing_) return {Errc::storage_full, "the disk bound is reached and new readings are refused"};
-  const bool trimming = std::any_of(tracks_.begin(), tracks_.end(), [](const OwnTrack& t) { return t.trimming; });
+  if (refusing_)
+    return {Errc::storage_full, "the disk bound is reached and new readings are refused"};
+  const bool trimming =
+      std::any_of(tracks_.begin(), tracks_.end(), [](const OwnTrack& t) { return t.trimming; });
   if (trimming) return {Errc::backpressure, "room is being made on the disk"};
   if (unwritten_bytes_ > options_.unwritten_bytes_max) {
     if (write_failed_) return {Errc::storage_full, "readings cannot be written to the disk"};
@@ -280,8 +302,9 @@ Result<void> Origin::take(const Moment& now, const Append& append) {
     for (std::size_t row = 0; row < rows.size() && stream->factors[f] != 1; ++row) {
       const Cell& cell = rows.cell(row, f);
       if (cell.kind == Cell::Kind::integer && !scaled(cell.integer, stream->factors[f])) {
-        return {Errc::too_large, "a value of field " + append.schema.fields[f].name + " of stream " +
-                                     append.schema.name + " does not fit its decimals"};
+        return {Errc::too_large, "a value of field " + append.schema.fields[f].name +
+                                     " of stream " + append.schema.name +
+                                     " does not fit its decimals"};
       }
     }
   }
@@ -298,7 +321,8 @@ Result<void> Origin::take(const Moment& now, const Append& append) {
   Samples* samples = nullptr;
   for (std::size_t row = 0; row < rows.size(); ++row) {
     const std::size_t bytes = sizes[row] + (fields - rows.fields()) + widening;
-    if (track.pending_bytes + bytes + kSamplesOverhead > kPendingBytesMax) cut_pending(now, track), samples = nullptr;
+    if (track.pending_bytes + bytes + kSamplesOverhead > kPendingBytesMax)
+      cut_pending(now, track), samples = nullptr;
     if (samples == nullptr) samples = &pending_samples(track, stream->latest.id, fields, boot);
     if (track.pending_ticket == 0) track.pending_ticket = append.ticket;
     add_row(*stream, rows, row, *samples);
@@ -311,7 +335,8 @@ Result<void> Origin::take(const Moment& now, const Append& append) {
     }
   }
   c_.stats.readings_appended += rows.size();
-  if (track.pending_readings > 0 && !track.flush_at) track.flush_at = now.mono + track.policy.flush_interval;
+  if (track.pending_readings > 0 && !track.flush_at)
+    track.flush_at = now.mono + track.policy.flush_interval;
   start_write(now);
   return {};
 }
@@ -378,7 +403,8 @@ void Origin::take_cut(OwnTrack& track, OwnWrite& write) {
 
 bool Origin::has_work() const {
   return !control_.cut.empty() || !releases_.empty() ||
-         std::any_of(tracks_.begin(), tracks_.end(), [](const OwnTrack& t) { return !t.cut.empty(); });
+         std::any_of(tracks_.begin(), tracks_.end(),
+                     [](const OwnTrack& t) { return !t.cut.empty(); });
 }
 
 void Origin::start_write(const Moment& now) {
@@ -406,7 +432,8 @@ void Origin::emit_write() {
   if (acks_dirty_) {
     const auto [begin, end] = c_.table.of(c_.self());
     for (auto it = begin; it != end; ++it) {
-      if (!it->second.state.acked().empty()) out.acks.push_back({it->first, it->second.state.acked()});
+      if (!it->second.state.acked().empty())
+        out.acks.push_back({it->first, it->second.state.acked()});
     }
     acks_dirty_ = false;
   }
@@ -442,7 +469,8 @@ bool Origin::on_write_finished(const Moment& now, const WriteFinished& finished)
     for (const Entry& entry : done.segments[i].control) {
       for (const Op& op : entry.ops) {
         if (const auto* lost = std::get_if<Lost>(&op)) {
-          c_.table.log({c_.self(), c_.epoch, lost->track}).state.declare_lost(entry.seq, lost->ranges);
+          c_.table.log({c_.self(), c_.epoch, lost->track})
+              .state.declare_lost(entry.seq, lost->ranges);
         }
       }
     }
@@ -478,7 +506,8 @@ void Origin::push(const Moment& now, const std::vector<SegmentRecord>& segments)
   std::size_t bytes = 0;
   const auto send = [&] {
     if (message.segments.empty()) return;
-    c_.send(TopicClass::live, c_.self(), Lane::live, std::exchange(message, {.lane = Lane::live, .segments = {}}));
+    c_.send(TopicClass::live, c_.self(), Lane::live,
+            std::exchange(message, {.lane = Lane::live, .segments = {}}));
     bytes = 0;
   };
   for (const SegmentRecord& segment : segments) {
@@ -540,10 +569,12 @@ bool Origin::on_read_finished(const Moment& now, const ReadFinished& finished) {
   return true;
 }
 
-void Origin::push_bytes(const Moment& now, const LogId& log, const std::vector<StoredSegment>& segments) {
+void Origin::push_bytes(const Moment& now, const LogId& log,
+                        const std::vector<StoredSegment>& segments) {
   if (!c_.link_up || segments.empty()) return;
   Segments message{.lane = Lane::live, .segments = {}};
-  for (auto it = segments.rbegin(); it != segments.rend(); ++it) {  // oldest first: they are control
+  for (auto it = segments.rbegin(); it != segments.rend();
+       ++it) {  // oldest first: they are control
     message.segments.push_back(std::make_shared<const Bytes>(it->bytes));
     pushed_.push_back({log, it->interval, it->bytes.size(), now.mono});
     pushed_bytes_ += it->bytes.size();
@@ -595,7 +626,8 @@ std::vector<Hello::Head> Origin::own_heads() const {
 
 void Origin::publish_vector(const Moment& now) {
   skipped_ = false;
-  if (c_.link_up && options_.pushes) c_.send(TopicClass::gossip, {}, Lane::live, Vector{c_.self(), c_.vector_of(c_.self())});
+  if (c_.link_up && options_.pushes)
+    c_.send(TopicClass::gossip, {}, Lane::live, Vector{c_.self(), c_.vector_of(c_.self())});
   idle_at_ = now.mono + idle_after_;
   idle_after_ = std::min(idle_after_ * 2, kVectorPeriodMax);
 }
@@ -605,7 +637,8 @@ void Origin::publish_vector(const Moment& now) {
 void Origin::on_storage_used(const StorageUsed& used) {
   std::uint64_t excess = 0;
   if (options_.storage_bytes_max > 0 && used.bytes > options_.storage_bytes_max) {
-    excess = std::max(used.bytes - options_.storage_bytes_max, options_.storage_bytes_max / kTrimShare);
+    excess =
+        std::max(used.bytes - options_.storage_bytes_max, options_.storage_bytes_max / kTrimShare);
   }
   if (used.disk_free < options_.disk_free_min) {
     excess = std::max(excess, options_.disk_free_min - used.disk_free);
@@ -628,12 +661,14 @@ void Origin::on_storage_used(const StorageUsed& used) {
 void Origin::on_retire(const Moment& now, const std::vector<OldSegment>& segments) {
   for (const OldSegment& old : segments) {
     const LogRecord* log = c_.table.find(old.release.log);
-    if (log != nullptr && log->state.acked().contains(old.release.interval)) (void)let_go(old.release);
+    if (log != nullptr && log->state.acked().contains(old.release.interval))
+      (void)let_go(old.release);
   }
   start_write(now);
 }
 
-// False when the interval is on its way out already: storage names it again until the write is done.
+// False when the interval is on its way out already: storage names it again until the write is
+// done.
 bool Origin::let_go(const Release& release) {
   IntervalSet& leaving = leaving_[release.log];
   if (leaving.contains(release.interval)) return false;
@@ -679,8 +714,8 @@ bool Origin::on_oldest_listed(const Moment& now, const OldestListed& listed) {
         track.lost.back().after = old.release.after;
         track.lost.back().readings += old.readings;
       } else {
-        track.lost.push_back({interval.first, interval.last, old.release.before, old.release.after,
-                              old.readings});
+        track.lost.push_back(
+            {interval.first, interval.last, old.release.before, old.release.after, old.readings});
       }
     }
   }

@@ -28,15 +28,15 @@ struct TrackPolicy {
 Track track_of(std::string_view name);
 
 struct OriginOptions {
-  std::string name;  // of the node, for Open
+  std::string name;    // of the node, for Open
   bool pushes = true;  // to gateways; a gateway's own log has nobody to push to yet
   std::vector<TrackPolicy> tracks{TrackPolicy{}};
   std::map<std::string, std::string> stream_tracks;  // stream name -> track name
   std::uint64_t boot = 0;                            // counts boots, for readings without UTC
   std::uint64_t storage_bytes_max = 0;               // 0 = unbounded
   std::uint64_t disk_free_min = 0;
-  std::size_t unwritten_bytes_max = 128 * 1024;      // canonical bytes not yet on the disk
-  std::size_t window_bytes = 256 * 1024;             // pushed and not yet acknowledged
+  std::size_t unwritten_bytes_max = 128 * 1024;  // canonical bytes not yet on the disk
+  std::size_t window_bytes = 256 * 1024;         // pushed and not yet acknowledged
 };
 
 // This node's own logs: readings become entries, entries become signed segments, segments become
@@ -47,8 +47,8 @@ class Origin {
   Origin(Context& context, OriginOptions options);
 
   // Starts from what storage holds; writes Open in a new epoch.
-  Result<void> start(const Moment& now, const std::vector<Define>& streams, const std::vector<Lost>& lost,
-                     Hlc hlc);
+  Result<void> start(const Moment& now, const std::vector<Define>& streams,
+                     const std::vector<Lost>& lost, Hlc hlc);
 
   Result<void> append(const Moment& now, const Append& append);
   void flush(const Moment& now);
@@ -74,23 +74,23 @@ class Origin {
     TrackPolicy policy;
     LogId log;
     Seq next_seq = 1;
-    Hash hash{};                        // of the last cut entry
-    std::vector<Samples> pending;       // not yet cut
+    Hash hash{};                   // of the last cut entry
+    std::vector<Samples> pending;  // not yet cut
     std::size_t pending_readings = 0;
-    std::size_t pending_bytes = 0;      // upper bound of their canonical size
+    std::size_t pending_bytes = 0;  // upper bound of their canonical size
     std::optional<Instant> flush_at;
-    std::vector<ChainedEntry> cut;      // not yet handed to storage
-    Ticket pending_ticket = 0;          // the first in `pending`; 0 = none
-    Ticket cut_ticket = 0;              // the first in `cut`; 0 = none
-    std::vector<LostRange> lost;        // this track's cumulative declaration
+    std::vector<ChainedEntry> cut;  // not yet handed to storage
+    Ticket pending_ticket = 0;      // the first in `pending`; 0 = none
+    Ticket cut_ticket = 0;          // the first in `cut`; 0 = none
+    std::vector<LostRange> lost;    // this track's cumulative declaration
     bool trimming = false;
   };
   struct StreamVersions {
     Define latest;
     // The incoming schema that was mapped last, and how.
     StreamSchema mapped;
-    std::vector<std::size_t> positions;   // incoming field -> field of `latest`
-    std::vector<std::int64_t> factors;    // power of ten per incoming decimal field
+    std::vector<std::size_t> positions;  // incoming field -> field of `latest`
+    std::vector<std::int64_t> factors;   // power of ten per incoming decimal field
     bool identity = false;
   };
   // The one write under way. One at a time: what is cut meanwhile makes up the next, so commits
@@ -141,14 +141,14 @@ class Origin {
   Hlc hlc_;
   std::size_t unwritten_bytes_ = 0;  // canonical, pending and cut and under way
   std::optional<OwnWrite> write_;
-  Instant wrote_at_{};               // when the last write was handed to storage
-  std::size_t cut_bytes_ = 0;        // canonical, not yet handed to storage
-  bool write_failed_ = false;        // `write_` waits for retry_at_
+  Instant wrote_at_{};         // when the last write was handed to storage
+  std::size_t cut_bytes_ = 0;  // canonical, not yet handed to storage
+  bool write_failed_ = false;  // `write_` waits for retry_at_
   Instant retry_at_{};
   Duration retry_after_{};
-  std::vector<Release> releases_;    // for the next write
+  std::vector<Release> releases_;         // for the next write
   std::map<LogId, IntervalSet> leaving_;  // in releases_ or in the write under way
-  bool acks_dirty_ = false;          // there are acknowledgements for the next write
+  bool acks_dirty_ = false;               // there are acknowledgements for the next write
   Ticket last_ticket_ = 0;
   Ticket durable_ticket_ = 0;
   std::deque<Pushed> pushed_;
@@ -159,7 +159,7 @@ class Origin {
   bool skipped_ = false;                   // live pushes were held back since the last Vector
   std::optional<Instant> probe_at_;        // Vector, if still unacknowledged by then
   Duration probe_after_{};
-  Instant idle_at_{};                      // Vector, even if nothing happens
+  Instant idle_at_{};  // Vector, even if nothing happens
   Duration idle_after_{};
 };
 

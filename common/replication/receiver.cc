@@ -12,12 +12,12 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr Duration kGapGrace = milliseconds(50);      // reordering settles within this
-constexpr Duration kFetchTimeout = seconds(3);        // without a word from the peer
+constexpr Duration kGapGrace = milliseconds(50);  // reordering settles within this
+constexpr Duration kFetchTimeout = seconds(3);    // without a word from the peer
 constexpr Duration kBackoffFirst = seconds(1);
 constexpr Duration kBackoffMax = seconds(300);
 constexpr Duration kClaimLifetime = std::chrono::minutes(15);
-constexpr std::size_t kWantIntervalsMax = 512;        // of one log in one Fetch
+constexpr std::size_t kWantIntervalsMax = 512;  // of one log in one Fetch
 
 // The newest `max` intervals of a set.
 IntervalSet newest(const IntervalSet& set, std::size_t max) {
@@ -89,8 +89,8 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   const LogRecord* known = c_.table.find(id);
   if (known != nullptr) {
     const Hash* same = known->state.hash_after(info.last);
-    const bool held = same != nullptr && *same == info.after &&
-                      known->state.fit(info) == LogState::Fit::covered;
+    const bool held =
+        same != nullptr && *same == info.after && known->state.fit(info) == LogState::Fit::covered;
     if (held || known->writing.contains(info.interval())) {
       c_.stats.duplicates += 1;
       return {};
@@ -99,14 +99,16 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   // A verified successor that joins vouches for this segment: its hash covers ours.
   const Hash* successor = known == nullptr ? nullptr : known->state.hash_before(info.last + 1);
   if (successor == nullptr || *successor != info.after) {
-    DUNLIN_TRY(c_.verifier.verify(*key, head_statement(id, info.last, info.after), header.signature));
+    DUNLIN_TRY(
+        c_.verifier.verify(*key, head_statement(id, info.last, info.after), header.signature));
   }
   if (!keyed) c_.table.nodes[id.node].public_key = *key;
 
   LogRecord& log = c_.table.log(id);
   const Seq proven = std::max(log.state.head(), log.writing.last().value_or(0));
   log.times.learned(info.last, now.mono);
-  if (info.first > proven + 1) schedule(now, id.node, request == 0 ? kGapGrace : Duration{}, !log.forked);
+  if (info.first > proven + 1)
+    schedule(now, id.node, request == 0 ? kGapGrace : Duration{}, !log.forked);
   log.writing.insert(info.interval());
   batch.bytes += bytes->size();
   batch.segments.push_back({std::move(decoded.info), bytes, {}});
@@ -120,7 +122,8 @@ Result<const Bytes*> Receiver::key_of(const SegmentHeader& header, const Decoded
   if (starts) {
     const Entry& first = decoded.entries.front();
     const Open* open = first.ops.empty() ? nullptr : std::get_if<Open>(&first.ops.front());
-    if (open == nullptr) return {Errc::malformed, "log " + header.log.to_string() + " does not start with Open"};
+    if (open == nullptr)
+      return {Errc::malformed, "log " + header.log.to_string() + " does not start with Open"};
     if (node_id_of(open->public_key) != header.log.node) {
       return {Errc::bad_signature, "the key of " + header.log.to_string() + " is another node's"};
     }
@@ -181,9 +184,11 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
       const SegmentRecord& segment = done.segments[i];
       const WriteOutcome& outcome = (*finished.outcomes)[i];
       origins.insert(segment.info.log.node);
-      // What a commit stored whose end was reported as an error is a duplicate to storage, news here.
-      const bool unheard = outcome.kind == WriteOutcome::Kind::duplicate &&
-                           c_.table.log(segment.info.log).state.fit(segment.info) != LogState::Fit::covered;
+      // What a commit stored whose end was reported as an error is a duplicate to storage, news
+      // here.
+      const bool unheard =
+          outcome.kind == WriteOutcome::Kind::duplicate &&
+          c_.table.log(segment.info.log).state.fit(segment.info) != LogState::Fit::covered;
       if (outcome.kind == WriteOutcome::Kind::stored || unheard) {
         stored(now, segment);
         progressed = true;
@@ -193,8 +198,9 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
         c_.table.log(segment.info.log).forked = true;
         if (outcome.known) continue;  // fetched or pushed once more
         c_.stats.forks += 1;
-        c_.notice(Notice::Kind::fork, segment.info.log.node,
-                  segment.info.log.to_string() + " has two entries " + std::to_string(outcome.fork_seq));
+        c_.notice(
+            Notice::Kind::fork, segment.info.log.node,
+            segment.info.log.to_string() + " has two entries " + std::to_string(outcome.fork_seq));
       }
     }
     for (const Release& release : done.releases) {
@@ -203,7 +209,8 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
   } else {
     // Not stored, so not acknowledged: whoever has it keeps it, and it is fetched again.
     c_.notice(Notice::Kind::write_failed, c_.self(), finished.outcomes.error().message());
-    for (const SegmentRecord& segment : done.segments) schedule(now, segment.info.log.node, kBackoffFirst, false);
+    for (const SegmentRecord& segment : done.segments)
+      schedule(now, segment.info.log.node, kBackoffFirst, false);
   }
   for (const NodeId& origin : origins) acknowledge(origin);
   if (done.session) {
@@ -291,11 +298,13 @@ void Receiver::schedule(const Moment& now, const NodeId& peer, Duration delay, b
 
 void Receiver::open_session(const Moment& now, const NodeId& peer, Peer& state) {
   state.fetch_at.reset();
-  Fetch fetch{.requester = c_.self(), .request = 0, .credit = 2 * options_.chunk_bytes, .wants = {}};
+  Fetch fetch{
+      .requester = c_.self(), .request = 0, .credit = 2 * options_.chunk_bytes, .wants = {}};
   const auto [begin, end] = c_.table.of(peer);
   for (auto it = begin; it != end && fetch.wants.size() < kFetchLogsMax; ++it) {
     LogRecord& log = it->second;
-    if (log.claimed > log.state.head() && log.claimed_at + kClaimLifetime < now.mono) log.claimed = 0;
+    if (log.claimed > log.state.head() && log.claimed_at + kClaimLifetime < now.mono)
+      log.claimed = 0;
     const IntervalSet wanted = log.wanted();
     if (!wanted.empty()) fetch.wants.push_back({it->first, newest(wanted, kWantIntervalsMax)});
   }
@@ -350,7 +359,8 @@ void Receiver::on_retire(const std::vector<OldSegment>& segments) {
 void Receiver::on_deadline(const Moment& now) {
   std::vector<NodeId> silent;
   for (const auto& [peer, session] : sessions_) {
-    if (session.unwritten == 0 && session.heard_at + kFetchTimeout <= now.mono) silent.push_back(peer);
+    if (session.unwritten == 0 && session.heard_at + kFetchTimeout <= now.mono)
+      silent.push_back(peer);
   }
   for (const NodeId& peer : silent) close_session(now, peer, true);
   std::vector<std::pair<Instant, NodeId>> due;  // who waits longest comes first

@@ -33,7 +33,8 @@ Result<void> Replica::start(const Moment& now, ReplicaStart start) {
     const LogId id = state.id();
     LogRecord& log = context_.table.log(id);
     log.state = std::move(state);
-    log.times.learned(log.state.head(), now.mono);  // gaps age from here: who was away tells no better
+    log.times.learned(log.state.head(),
+                      now.mono);  // gaps age from here: who was away tells no better
     log.times.forget_up_to(log.state.complete());
   }
   DUNLIN_ASSIGN(will_, make_hello(NodeState::down));
@@ -50,7 +51,8 @@ struct Replica::Visitor {
   Result<void> operator()(const LinkDown&) { return r.on_link_down(), Result<void>{}; }
   Result<void> operator()(const Received& input) { return r.on_received(now, input); }
   Result<void> operator()(const WriteFinished& input) {
-    DUNLIN_CHECK(r.origin_.on_write_finished(now, input) || r.receiver_.on_write_finished(now, input));
+    DUNLIN_CHECK(r.origin_.on_write_finished(now, input) ||
+                 r.receiver_.on_write_finished(now, input));
     return {};
   }
   Result<void> operator()(const ReadFinished& input) {
@@ -62,7 +64,9 @@ struct Replica::Visitor {
     DUNLIN_CHECK(r.origin_.on_oldest_listed(now, input));
     return {};
   }
-  Result<void> operator()(const StorageUsed& input) { return r.origin_.on_storage_used(input), Result<void>{}; }
+  Result<void> operator()(const StorageUsed& input) {
+    return r.origin_.on_storage_used(input), Result<void>{};
+  }
   Result<void> operator()(const Retire& input) { return r.on_retire(now, input), Result<void>{}; }
   Result<void> operator()(const DeadlinePassed&) {
     r.origin_.on_deadline(now);
@@ -91,7 +95,8 @@ std::optional<Instant> Replica::next_deadline() const {
 
 // ---- presence ----
 
-// Hello is a message like any other, but it travels retained and as the will, so its bytes are made here.
+// Hello is a message like any other, but it travels retained and as the will, so its bytes are made
+// here.
 Result<Bytes> Replica::make_hello(NodeState state) {
   Hello hello;
   hello.node = self();
@@ -110,7 +115,8 @@ Result<Bytes> Replica::make_hello(NodeState state) {
 
 void Replica::publish_hello() {
   Result<Bytes> hello = make_hello(NodeState::up);
-  if (!hello.ok()) return context_.notice(Notice::Kind::write_failed, self(), hello.error().message());
+  if (!hello.ok())
+    return context_.notice(Notice::Kind::write_failed, self(), hello.error().message());
   Stats::Traffic& sent = context_.stats.traffic[{false, Lane::live, "hello"}];
   sent.messages += 1;
   sent.bytes += hello->size();
@@ -140,7 +146,8 @@ void Replica::on_link_down() {
 void Replica::heard(const Moment& now, const NodeId& node) {
   auto it = peers_.find(node);
   if (it == peers_.end()) {
-    // Its Hello never came: brokers lose retained messages, and some keep them to one of their nodes.
+    // Its Hello never came: brokers lose retained messages, and some keep them to one of their
+    // nodes.
     const auto record = context_.table.nodes.find(node);
     const bool known = record != context_.table.nodes.end() && !record->second.public_key.empty();
     if (options_.role != Role::gateway || !known || peers_.size() >= kPeersMax) return;
@@ -160,16 +167,19 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
   const TopicClass topic = hello.role == Role::gateway ? TopicClass::gate : TopicClass::hello;
   if (received.topic != topic || received.topic_node != hello.node ||
       node_id_of(hello.public_key) != hello.node) {
-    return {Errc::bad_signature, "a Hello of " + hello.node.to_string() + " in another node's place"};
+    return {Errc::bad_signature,
+            "a Hello of " + hello.node.to_string() + " in another node's place"};
   }
   DUNLIN_TRY(context_.verifier.verify(hello.public_key, hello_statement(hello), hello.signature));
   if (hello.node == self()) {
     // A will of ours that came late would keep us down in everyone's eyes.
-    if (hello.nonce == context_.nonce && hello.state == NodeState::down && context_.link_up) publish_hello();
+    if (hello.nonce == context_.nonce && hello.state == NodeState::down && context_.link_up)
+      publish_hello();
     return {};
   }
   const auto known = peers_.find(hello.node);
-  if (known == peers_.end() && peers_.size() >= kPeersMax) return {Errc::too_large, "too many peers"};
+  if (known == peers_.end() && peers_.size() >= kPeersMax)
+    return {Errc::too_large, "too many peers"};
   const bool same_instance = known != peers_.end() && known->second.hello.nonce == hello.nonce;
   if (hello.state == NodeState::down) {
     if (known != peers_.end() && !same_instance) return {};  // the will of a former instance
@@ -219,7 +229,8 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
       const Received& received;
       Nonce nonce;
       Result<void> operator()(const Hello& m) {
-        if (m.nonce != nonce) return {Errc::bad_signature, "a Hello in another instance's envelope"};
+        if (m.nonce != nonce)
+          return {Errc::bad_signature, "a Hello in another instance's envelope"};
         return r.on_hello(now, received, m);
       }
       Result<void> operator()(const Vector& m) { return r.on_vector(now, received, m); }
@@ -258,7 +269,8 @@ Result<void> Replica::on_vector(const Moment& now, const Received&, const Vector
   return {};
 }
 
-Result<void> Replica::on_segments(const Moment& now, const Received& received, const Segments& segments) {
+Result<void> Replica::on_segments(const Moment& now, const Received& received,
+                                  const Segments& segments) {
   if (options_.role != Role::gateway) return {};  // agents replicate their own logs alone
   NodeId peer = received.topic_node;
   if (received.topic == TopicClass::inbox) {

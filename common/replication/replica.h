@@ -55,8 +55,8 @@ struct NodeStatus {
 //   driver: step(now, input) for each thing that happened; then poll() until it is empty and carry
 //   out every output; then sleep until next_deadline() and step(DeadlinePassed).
 //
-// Same options, start, seed and inputs: same outputs, byte for byte. Durability comes before promises:
-// a segment is pushed or acknowledged only after its WriteFinished. Not thread-safe.
+// Same options, start, seed and inputs: same outputs, byte for byte. Durability comes before
+// promises: a segment is pushed or acknowledged only after its WriteFinished. Not thread-safe.
 class Replica {
  public:
   // `signer` and `verifier` must outlive the replica.

@@ -15,7 +15,8 @@ Result<void> Responder::on_fetch(const Moment& now, const Fetch& fetch) {
   auto it = requests_.find(fetch.requester);
   if (it == requests_.end()) {
     if (requests_.size() >= kRequestsMax) {
-      std::erase_if(requests_, [&](const auto& r) { return r.second.heard_at + kForgetAfter < now.mono; });
+      std::erase_if(requests_,
+                    [&](const auto& r) { return r.second.heard_at + kForgetAfter < now.mono; });
     }
     if (requests_.size() >= kRequestsMax) return {Errc::backpressure, "too many requests"};
     it = requests_.emplace(fetch.requester, Request{}).first;
@@ -74,7 +75,8 @@ bool Responder::on_read_finished(const Moment&, const ReadFinished& finished) {
   return false;
 }
 
-void Responder::answer(const NodeId& requester, Request& request, const std::vector<StoredSegment>& found) {
+void Responder::answer(const NodeId& requester, Request& request,
+                       const std::vector<StoredSegment>& found) {
   IntervalSet& wanted = request.wants.front().wanted;
   if (found.empty()) return wanted.erase(request.asked);
   Segments message{.lane = Lane::bulk, .request = request.id, .segments = {}};

@@ -28,7 +28,7 @@ class Responder {
     std::uint64_t credit = 0;
     std::vector<Fetch::Want> wants;  // what is still to be sent, in order of service
     std::optional<Token> reading;
-    Interval asked;                  // of the read under way
+    Interval asked;  // of the read under way
     Instant heard_at;
   };
 

@@ -38,10 +38,12 @@ std::string boot_id() {
 
 Result<void> check_names(const DatabaseOptions& options) {
   if (options.data_dir.empty()) return {Errc::invalid_argument, "a database needs a data_dir"};
-  if (!runtime::is_topic_level(options.fleet)) return {Errc::invalid_argument, "fleet name \"" + options.fleet + "\""};
+  if (!runtime::is_topic_level(options.fleet))
+    return {Errc::invalid_argument, "fleet name \"" + options.fleet + "\""};
   if (options.cells.empty()) return {Errc::invalid_argument, "a node belongs to a cell"};
   for (const std::string& cell : options.cells) {
-    if (!runtime::is_topic_level(cell)) return {Errc::invalid_argument, "cell name \"" + cell + "\""};
+    if (!runtime::is_topic_level(cell))
+      return {Errc::invalid_argument, "cell name \"" + cell + "\""};
   }
   if (options.tracks.empty()) return {Errc::invalid_argument, "a node has a track"};
   for (const TrackOptions& track : options.tracks) {
@@ -60,15 +62,16 @@ Result<void> make_data_dir(const std::string& path) {
   return {};
 }
 
-// Two writers with one key would fork their log. The kernel gives the lock back when the process ends,
-// however it does.
+// Two writers with one key would fork their log. The kernel gives the lock back when the process
+// ends, however it does.
 class Lock {
  public:
   static Result<Lock> take(const std::string& path) {
     Lock lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
     if (lock.fd_ < 0) return Error{Errc::io, path + ": " + std::strerror(errno)};
     if (::flock(lock.fd_, LOCK_EX | LOCK_NB) == 0) return lock;
-    if (errno == EWOULDBLOCK) return Error{Errc::exists, "another process has the database open: " + path};
+    if (errno == EWOULDBLOCK)
+      return Error{Errc::exists, "another process has the database open: " + path};
     return Error{Errc::io, path + ": " + std::strerror(errno)};
   }
   Lock() = default;
@@ -89,8 +92,8 @@ class Lock {
 std::vector<TrackPolicy> policies(const DatabaseOptions& options) {
   std::vector<TrackPolicy> out;
   for (const TrackOptions& track : options.tracks) {
-    out.push_back({track.name, replication::track_of(track.name), track.flush_readings, track.flush_bytes,
-                   track.flush_interval, track.bytes_max,
+    out.push_back({track.name, replication::track_of(track.name), track.flush_readings,
+                   track.flush_bytes, track.flush_interval, track.bytes_max,
                    track.refuse_new ? Overflow::refuse_new : Overflow::drop_oldest});
   }
   return out;
@@ -115,7 +118,9 @@ struct Database::Impl {
 };
 
 Database::Database(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Database::~Database() { close(); }
+Database::~Database() {
+  close();
+}
 
 Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   DUNLIN_TRY(check_names(options));
@@ -135,10 +140,12 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   node.disk.store.cache_bytes = gateway ? 8 * 1024 * 1024 : 128 * 1024;
   node.disk.store.wal_bytes_max =
       options.bytes_max == 0 ? kWalBytesMax : std::min(kWalBytesMax, options.bytes_max / kWalShare);
-  const std::uint64_t reserve = node.disk.store.wal_bytes_max + std::min(kUnseenBytes, options.bytes_max / kWalShare);
+  const std::uint64_t reserve =
+      node.disk.store.wal_bytes_max + std::min(kUnseenBytes, options.bytes_max / kWalShare);
   const std::uint64_t bound = options.bytes_max - (options.bytes_max == 0 ? 0 : reserve);
 
-  if (bound > 0) node.disk.look_bytes = std::clamp<std::uint64_t>(bound / 64, 16 * 1024, node.disk.look_bytes);
+  if (bound > 0)
+    node.disk.look_bytes = std::clamp<std::uint64_t>(bound / 64, 16 * 1024, node.disk.look_bytes);
 
   std::optional<storage::LogStore::Salvage> salvage;
   DUNLIN_ASSIGN(storage::LogStore store, storage::LogStore::open(node.disk.store, impl->key->node(),
@@ -162,7 +169,8 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
     origin.disk_free_min = options.disk_free_min;
   }
   for (const TrackOptions& track : options.tracks) {
-    if (track.age_max.count() > 0) node.disk.retain_age[replication::track_of(track.name)] = track.age_max;
+    if (track.age_max.count() > 0)
+      node.disk.retain_age[replication::track_of(track.name)] = track.age_max;
   }
 
   std::unique_ptr<Transport> transport;
@@ -172,8 +180,9 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
     options.transport.seed = security::random_u64();
     DUNLIN_ASSIGN(transport, make_transport(options.transport));
   }
-  DUNLIN_ASSIGN(impl->node, runtime::Node::start(std::move(node), std::move(store), std::move(transport),
-                                                 *impl->key, *impl->verifier));
+  DUNLIN_ASSIGN(impl->node,
+                runtime::Node::start(std::move(node), std::move(store), std::move(transport),
+                                     *impl->key, *impl->verifier));
   return std::unique_ptr<Database>(new Database(std::move(impl)));
 }
 
@@ -181,14 +190,25 @@ Result<void> Database::append(const StreamSchema& schema, Rows rows, std::stop_t
   return impl_->node->append(schema, std::move(rows), false, std::move(stop));
 }
 
-Result<void> Database::append_since_boot(const StreamSchema& schema, Rows rows, std::stop_token stop) {
+Result<void> Database::append_since_boot(const StreamSchema& schema, Rows rows,
+                                         std::stop_token stop) {
   return impl_->node->append(schema, std::move(rows), true, std::move(stop));
 }
 
-Result<void> Database::flush(std::chrono::milliseconds timeout) { return impl_->node->flush(timeout); }
-std::string Database::node_id() const { return impl_->key->node().to_string(); }
-std::string Database::path() const { return impl_->path; }
-void Database::close() { impl_->node->stop(); }
-runtime::Node& Database::node() { return *impl_->node; }
+Result<void> Database::flush(std::chrono::milliseconds timeout) {
+  return impl_->node->flush(timeout);
+}
+std::string Database::node_id() const {
+  return impl_->key->node().to_string();
+}
+std::string Database::path() const {
+  return impl_->path;
+}
+void Database::close() {
+  impl_->node->stop();
+}
+runtime::Node& Database::node() {
+  return *impl_->node;
+}
 
 }  // namespace dunlin

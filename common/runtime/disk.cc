@@ -25,17 +25,23 @@ std::uint64_t free_bytes(const std::string& path) {
 }
 
 UtcMicros utc_now() {
-  return std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
 
 Disk::Disk(DiskOptions options, storage::LogStore store, Verifier& verifier, Reply reply)
-    : options_(std::move(options)), store_(std::move(store)), verifier_(verifier), reply_(std::move(reply)) {
+    : options_(std::move(options)),
+      store_(std::move(store)),
+      verifier_(verifier),
+      reply_(std::move(reply)) {
   thread_ = std::thread([this] { run(); });
 }
 
-Disk::~Disk() { stop(); }
+Disk::~Disk() {
+  stop();
+}
 
 void Disk::submit(replication::Output request) {
   {
@@ -98,9 +104,9 @@ void Disk::handle(std::deque<Request> requests) {
                               : Result<std::vector<StoredSegment>>(closed)});
     } else {
       const auto& list = std::get<ListOldest>(request);
-      reply_(replication::OldestListed{
-          list.token,
-          store_ ? store_->oldest(list.log, list.bytes_min) : Result<std::vector<OldSegment>>(closed)});
+      reply_(replication::OldestListed{list.token, store_
+                                                       ? store_->oldest(list.log, list.bytes_min)
+                                                       : Result<std::vector<OldSegment>>(closed)});
     }
   }
   finish_batch();
@@ -160,11 +166,13 @@ void Disk::reopen_after(const Error& error) {
   Result<storage::LogStore> store =
       storage::LogStore::open(options_.store, options_.node, verifier_, nullptr);
   if (!store.ok() && store.error().code == Errc::corrupt) {
-    log::error("database_damaged", {{"error", store.error().message()}, {"next", "a new start salvages it"}});
+    log::error("database_damaged",
+               {{"error", store.error().message()}, {"next", "a new start salvages it"}});
     detail::fail_check(__FILE__, __LINE__, "the database is damaged; restart");
   }
   if (!store.ok()) {
-    log::error("database_reopen_failed", {{"after", error.message()}, {"error", store.error().message()}});
+    log::error("database_reopen_failed",
+               {{"after", error.message()}, {"error", store.error().message()}});
     return;
   }
   Result<storage::LogStore::Contents> contents = store->load();
@@ -185,7 +193,8 @@ std::vector<OldSegment> Disk::due_for_retirement() {
   if (!options_.retain_age.empty()) {
     for (const LogId& id : store_->logs()) {
       const auto age = options_.retain_age.find(id.track);
-      if (age != options_.retain_age.end()) add(store_->older_than(id, utc_now() - age->second.count()));
+      if (age != options_.retain_age.end())
+        add(store_->older_than(id, utc_now() - age->second.count()));
     }
   }
   const std::uint64_t used = state_.database_bytes;
@@ -211,7 +220,8 @@ void Disk::look_after_space(bool force) {
   if (!usage.ok()) return;
   replication::StorageUsed used{usage->bytes, free, {}};
   for (const LogId& id : store_->logs()) {
-    if (id.node == options_.node && id.epoch == options_.epoch) used.own[id.track] = store_->log_bytes(id);
+    if (id.node == options_.node && id.epoch == options_.epoch)
+      used.own[id.track] = store_->log_bytes(id);
   }
   reply_(std::move(used));
   std::vector<OldSegment> due = due_for_retirement();

@@ -18,12 +18,18 @@ constexpr std::size_t kCellsKnownMax = 100'000;  // nodes whose cell is remember
 
 std::string_view notice_name(Notice::Kind kind) {
   switch (kind) {
-    case Notice::Kind::refused: return "message_refused";
-    case Notice::Kind::fork: return "fork_detected";
-    case Notice::Kind::lost: return "entries_lost";
-    case Notice::Kind::peer_up: return "peer_up";
-    case Notice::Kind::peer_down: return "peer_down";
-    case Notice::Kind::write_failed: return "write_failed";
+    case Notice::Kind::refused:
+      return "message_refused";
+    case Notice::Kind::fork:
+      return "fork_detected";
+    case Notice::Kind::lost:
+      return "entries_lost";
+    case Notice::Kind::peer_up:
+      return "peer_up";
+    case Notice::Kind::peer_down:
+      return "peer_down";
+    case Notice::Kind::write_failed:
+      return "write_failed";
   }
   return "notice";
 }
@@ -34,10 +40,12 @@ Moment Node::now() {
   const auto mono = std::chrono::steady_clock::now().time_since_epoch();
   const auto utc = std::chrono::system_clock::now().time_since_epoch();
   const UtcMicros utc_us = std::chrono::duration_cast<Duration>(utc).count();
-  return {Instant(std::chrono::duration_cast<Duration>(mono)), utc_us, utc_us >= kEarliestPlausibleUtc};
+  return {Instant(std::chrono::duration_cast<Duration>(mono)), utc_us,
+          utc_us >= kEarliestPlausibleUtc};
 }
 
-Node::Node(NodeOptions options, std::unique_ptr<Transport> transport, Signer& signer, Verifier& verifier)
+Node::Node(NodeOptions options, std::unique_ptr<Transport> transport, Signer& signer,
+           Verifier& verifier)
     : options_(std::move(options)),
       replica_(options_.replica, Nonce{security::random_u64()}, signer, verifier),
       transport_(std::move(transport)) {}
@@ -48,14 +56,19 @@ Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::LogStore
   DUNLIN_ASSIGN(storage::LogStore::Contents contents, store.load());
   options.disk.epoch = contents.epoch;
   options.disk.node = signer.node();
-  ReplicaStart start{contents.epoch, std::move(contents.logs), {}, std::move(contents.own_streams),
-                     std::move(contents.own_lost), contents.own_hlc};
+  ReplicaStart start{contents.epoch,
+                     std::move(contents.logs),
+                     {},
+                     std::move(contents.own_streams),
+                     std::move(contents.own_lost),
+                     contents.own_hlc};
   for (auto& known : contents.nodes) start.nodes[known.node] = {known.public_key, known.name};
 
   std::unique_ptr<Node> node(new Node(std::move(options), std::move(transport), signer, verifier));
-  node->disk_ = std::make_unique<Disk>(node->options_.disk, std::move(store), verifier, [n = node.get()](Input input) {
-    n->post([n, input = std::move(input)](const Moment& now) { n->step(now, input); });
-  });
+  node->disk_ = std::make_unique<Disk>(
+      node->options_.disk, std::move(store), verifier, [n = node.get()](Input input) {
+        n->post([n, input = std::move(input)](const Moment& now) { n->step(now, input); });
+      });
   DUNLIN_TRY(node->replica_.start(now(), std::move(start)));
   node->post([n = node.get()](const Moment& moment) { n->carry_out(moment); });
   node->thread_ = std::thread([n = node.get()] { n->run(); });
@@ -65,12 +78,15 @@ Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::LogStore
     Will will{topic_name(node->options_.fleet, node->options_.cells.front(), topic, signer.node()),
               node->replica_.will()};
     DUNLIN_TRY(node->transport_->start(
-        *node, subscriptions(node->options_.fleet, node->options_.cells, role, signer.node()), std::move(will)));
+        *node, subscriptions(node->options_.fleet, node->options_.cells, role, signer.node()),
+        std::move(will)));
   }
   return node;
 }
 
-Node::~Node() { stop(); }
+Node::~Node() {
+  stop();
+}
 
 void Node::stop() {
   const std::lock_guard one_at_a_time(stop_mutex_);
@@ -129,7 +145,8 @@ Result<void> Node::flush(std::chrono::milliseconds timeout) {
   std::unique_lock lock(mutex_);
   const Ticket ticket = last_ticket_;
   tasks_.push_back([this](const Moment& now) {
-    flush_wanted_ = !parked_.empty();  // those who still wait for room are flushed after they got it
+    flush_wanted_ =
+        !parked_.empty();  // those who still wait for room are flushed after they got it
     step(now, Flush{});
   });
   wake_.notify_one();
@@ -163,7 +180,7 @@ NodeReport Node::report() {
     if (ended_) return {};
     tasks_.push_back([this, promise](const Moment& now) {
       promise->set_value({now, replica_.self(), replica_.epoch(), replica_.status(now), cells_,
-                         replica_.stats(), connected_, messages_dropped_, disk_->state()});
+                          replica_.stats(), connected_, messages_dropped_, disk_->state()});
     });
   }
   wake_.notify_one();
@@ -199,7 +216,8 @@ void Node::on_message(std::string_view topic, ByteView payload, bool) {
     }
     queued_bytes_ += size;
     tasks_.push_back([this, size, cell = std::string(parsed->cell),
-                      received = Received{parsed->topic, parsed->node, Bytes(payload.begin(), payload.end())}](
+                      received = Received{parsed->topic, parsed->node,
+                                          Bytes(payload.begin(), payload.end())}](
                          const Moment& now) mutable {
       {
         const std::lock_guard inner(mutex_);
@@ -224,8 +242,10 @@ void Node::run() {
       std::unique_lock lock(mutex_);
       const std::optional<Instant> deadline = replica_.next_deadline();
       const Instant current = now().mono;
-      const Duration wait = deadline ? std::max(Duration{}, *deadline - current) : Duration(kIdleWait);
-      wake_.wait_for(lock, std::min(wait, Duration(kIdleWait)), [this] { return stopping_ || !tasks_.empty(); });
+      const Duration wait =
+          deadline ? std::max(Duration{}, *deadline - current) : Duration(kIdleWait);
+      wake_.wait_for(lock, std::min(wait, Duration(kIdleWait)),
+                     [this] { return stopping_ || !tasks_.empty(); });
       if (stopping_ && tasks_.empty()) {
         ended_ = true;
         break;
@@ -280,8 +300,10 @@ void Node::carry_out(const Moment& now) {
     } else if (auto* replicated = std::get_if<Replicated>(&*output)) {
       const auto appended = static_cast<UtcMicros>(replicated->hlc.millis() * 1000);
       if (log::enabled(log::Level::debug)) {
-        log::debug("replicated", {{"log", replicated->log.to_string()}, {"last", replicated->last},
-                                  {"readings", replicated->readings}, {"durable_us", now.utc}});
+        log::debug("replicated", {{"log", replicated->log.to_string()},
+                                  {"last", replicated->last},
+                                  {"readings", replicated->readings},
+                                  {"durable_us", now.utc}});
       }
       if (on_replicated_) on_replicated_(*replicated, Duration(now.utc - appended));
     } else if (auto* notice = std::get_if<Notice>(&*output)) {
@@ -297,9 +319,10 @@ void Node::send(const Send& send) {
   const bool presence = send.topic == TopicClass::hello || send.topic == TopicClass::gate;
   const PublishOptions how{.qos = presence ? 1 : 0, .retain = presence};
   const auto publish = [&](const std::string& cell) {
-    const Result<void> sent =
-        transport_->publish(topic_name(options_.fleet, cell, send.topic, send.target), send.payload, how);
-    if (!sent.ok()) log::debug("publish_failed", {{"message", send.message}, {"error", sent.error().message()}});
+    const Result<void> sent = transport_->publish(
+        topic_name(options_.fleet, cell, send.topic, send.target), send.payload, how);
+    if (!sent.ok())
+      log::debug("publish_failed", {{"message", send.message}, {"error", sent.error().message()}});
   };
   if (presence) {
     for (const std::string& each : options_.cells) publish(each);

@@ -38,8 +38,9 @@ class Node final : public NodeView, private TransportEvents {
                                              Verifier& verifier);
   ~Node() override;
 
-  // Takes readings into the log. Returns when they are accepted in memory, which waits while the disk
-  // is behind; flush() makes them durable. Errors as for replication::Append; `closed` when stopped.
+  // Takes readings into the log. Returns when they are accepted in memory, which waits while the
+  // disk is behind; flush() makes them durable. Errors as for replication::Append; `closed` when
+  // stopped.
   Result<void> append(StreamSchema schema, Rows rows, bool since_boot, std::stop_token stop = {});
   // Everything appended before is on the disk when this returns.
   Result<void> flush(std::chrono::milliseconds timeout);
@@ -61,7 +62,8 @@ class Node final : public NodeView, private TransportEvents {
     std::shared_ptr<std::promise<Result<void>>> result;
   };
 
-  Node(NodeOptions options, std::unique_ptr<Transport> transport, Signer& signer, Verifier& verifier);
+  Node(NodeOptions options, std::unique_ptr<Transport> transport, Signer& signer,
+       Verifier& verifier);
 
   void on_connected() override;
   void on_disconnected(const Error& reason) override;

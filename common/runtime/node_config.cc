@@ -22,7 +22,8 @@ std::string host_name() {
 void read_node(config::Table node, Role role, DatabaseOptions& options) {
   options.name = node.text("name", host_name());
   options.fleet = node.text("fleet", "default");
-  if (!is_topic_level(options.fleet)) node.mistake("fleet", "1 to 64 letters, digits, '_', '.' or '-'");
+  if (!is_topic_level(options.fleet))
+    node.mistake("fleet", "1 to 64 letters, digits, '_', '.' or '-'");
   if (role == Role::gateway) {
     options.cells = node.texts("cells");
     if (options.cells.empty()) options.cells = {"default"};
@@ -31,7 +32,8 @@ void read_node(config::Table node, Role role, DatabaseOptions& options) {
   }
   for (const std::string& cell : options.cells) {
     if (!is_topic_level(cell)) {
-      node.mistake(role == Role::gateway ? "cells" : "cell", "1 to 64 letters, digits, '_', '.' or '-'");
+      node.mistake(role == Role::gateway ? "cells" : "cell",
+                   "1 to 64 letters, digits, '_', '.' or '-'");
     }
   }
   options.data_dir = node.required_text("data_dir");
@@ -43,7 +45,8 @@ void read_broker(config::Table broker, DatabaseOptions& options) {
   const std::string password_file = broker.text("password_file");
   if (!password_file.empty()) {
     std::ifstream file(password_file);
-    if (!std::getline(file, options.transport.password)) broker.mistake("password_file", "cannot be read");
+    if (!std::getline(file, options.transport.password))
+      broker.mistake("password_file", "cannot be read");
   }
   options.transport.ca_file = broker.text("ca_file");
   options.transport.cert_file = broker.text("cert_file");
@@ -62,7 +65,8 @@ TrackOptions read_track(config::Table& track, bool refuse_new) {
   out.flush_interval = track.duration("flush_interval", out.flush_interval);
   out.bytes_max = track.size("max_bytes", 0);
   out.age_max = track.duration("max_age", std::chrono::microseconds{0});
-  out.refuse_new = track.choice("overflow", refuse_new ? "refuse_new" : "drop_oldest", kOverflows) == "refuse_new";
+  out.refuse_new = track.choice("overflow", refuse_new ? "refuse_new" : "drop_oldest",
+                                kOverflows) == "refuse_new";
   return out;
 }
 
@@ -77,7 +81,8 @@ NodeConfig read_node_config(config::Table& root, Role role) {
 
   config::Table storage = root.table("storage");
   options.bytes_max = storage.size("max_bytes", role == Role::gateway ? 0 : options.bytes_max);
-  if (options.bytes_max != 0 && options.bytes_max < 1024 * 1024) storage.mistake("max_bytes", "at least 1MiB, or 0");
+  if (options.bytes_max != 0 && options.bytes_max < 1024 * 1024)
+    storage.mistake("max_bytes", "at least 1MiB, or 0");
   options.disk_free_min = storage.size("min_free_bytes", options.disk_free_min);
   const bool refuse_new = storage.choice("overflow", "drop_oldest", kOverflows) == "refuse_new";
 
@@ -104,7 +109,8 @@ NodeConfig read_node_config(config::Table& root, Role role) {
   config::Table http = root.table("http");
   out.http_listen = http.text("listen", role == Role::gateway ? "127.0.0.1:7380" : "");
   config::Table logging = root.table("log");
-  out.log_level = log::level_from(logging.choice("level", "info", {"debug", "info", "warn", "error"})).value();
+  out.log_level =
+      log::level_from(logging.choice("level", "info", {"debug", "info", "warn", "error"})).value();
   out.log_format = log::format_from(logging.choice("format", "logfmt", {"logfmt", "json"})).value();
   return out;
 }

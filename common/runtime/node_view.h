@@ -10,8 +10,8 @@ namespace dunlin::runtime {
 
 // What storage last said of itself.
 struct DiskState {
-  bool writable = true;             // the last write succeeded
-  std::uint64_t database_bytes = 0; // that hold something
+  bool writable = true;              // the last write succeeded
+  std::uint64_t database_bytes = 0;  // that hold something
   std::uint64_t disk_free = 0;
 };
 

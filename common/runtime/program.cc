@@ -117,9 +117,12 @@ int fail_to_start(const Error& error) {
 }
 
 void announce(Database& database, const NodeConfig& config, int http_port) {
-  log::info("started", {{"node", database.node_id()}, {"name", config.database.name},
-                        {"version", kVersion}, {"revision", kRevision},
-                        {"database", database.path()}, {"http_port", http_port}});
+  log::info("started", {{"node", database.node_id()},
+                        {"name", config.database.name},
+                        {"version", kVersion},
+                        {"revision", kRevision},
+                        {"database", database.path()},
+                        {"http_port", http_port}});
   const Result<void> told = ServiceManager::from_environment().ready();
   if (!told.ok()) log::warn("service_manager", {{"error", told.error().message()}});
 }
@@ -142,7 +145,8 @@ int run_program(const Program& program, int argc, char** argv) {
   std::string format = "text";
   bool json = false;
   for (CLI::App* command : {status_command, sql_command}) {
-    command->add_option("--format", format, "text, csv or json")->check(CLI::IsMember({"text", "csv", "json"}));
+    command->add_option("--format", format, "text, csv or json")
+        ->check(CLI::IsMember({"text", "csv", "json"}));
     command->add_flag("--json", json, "the same as --format json");
   }
   CLI::App* version_command = app.add_subcommand("version", "print the version");

@@ -12,7 +12,9 @@ constexpr std::string_view kPrefix = "dunlin/v1/";
 // In the order of TopicClass.
 constexpr std::string_view kNames[] = {"hello", "gate", "gossip", "live", "bulk", "inbox"};
 
-bool names_node(TopicClass topic) { return topic != TopicClass::gossip && topic != TopicClass::bulk; }
+bool names_node(TopicClass topic) {
+  return topic != TopicClass::gossip && topic != TopicClass::bulk;
+}
 
 std::string_view take_level(std::string_view& rest) {
   const std::size_t slash = std::min(rest.find('/'), rest.size());
@@ -23,7 +25,8 @@ std::string_view take_level(std::string_view& rest) {
 
 }  // namespace
 
-std::string topic_name(std::string_view fleet, std::string_view cell, TopicClass topic, const NodeId& node) {
+std::string topic_name(std::string_view fleet, std::string_view cell, TopicClass topic,
+                       const NodeId& node) {
   std::string name;
   name.reserve(96);
   name.append(kPrefix).append(fleet).append("/").append(cell).append("/");

@@ -170,7 +170,8 @@ Result<std::unique_ptr<NodeKey>> NodeKey::load_or_create(const std::string& path
 
 Result<std::string> NodeKey::to_pem() const {
   std::string pem(kKeyFileBytesMax, '\0');
-  if (mbedtls_pk_write_key_pem(&impl_->pk, reinterpret_cast<unsigned char*>(pem.data()), pem.size()) != 0) {
+  if (mbedtls_pk_write_key_pem(&impl_->pk, reinterpret_cast<unsigned char*>(pem.data()),
+                               pem.size()) != 0) {
     return {Errc::io, "cannot encode the private key"};
   }
   pem.resize(std::strlen(pem.c_str()));
@@ -228,6 +229,8 @@ class MbedtlsVerifier final : public Verifier {
 
 }  // namespace
 
-std::unique_ptr<Verifier> make_mbedtls_verifier() { return std::make_unique<MbedtlsVerifier>(); }
+std::unique_ptr<Verifier> make_mbedtls_verifier() {
+  return std::make_unique<MbedtlsVerifier>();
+}
 
 }  // namespace dunlin::security

@@ -85,6 +85,8 @@ class OpensslVerifier final : public Verifier {
 
 }  // namespace
 
-std::unique_ptr<Verifier> make_openssl_verifier() { return std::make_unique<OpensslVerifier>(); }
+std::unique_ptr<Verifier> make_openssl_verifier() {
+  return std::make_unique<OpensslVerifier>();
+}
 
 }  // namespace dunlin::security

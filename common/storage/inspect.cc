@@ -17,15 +17,17 @@ SELECT lower(hex(l.node)), ifnull(n.name, ''), printf('%016x', l.epoch), l.track
          WHERE s.log = l.id AND s.time_max >= s.time_min)
 FROM logs l LEFT JOIN nodes n USING (node) ORDER BY l.node, l.epoch, l.track)sql";
 
-Value count(std::uint64_t value) { return static_cast<std::int64_t>(value); }
+Value count(std::uint64_t value) {
+  return static_cast<std::int64_t>(value);
+}
 
 }  // namespace
 
 Result<Table> inspect(const std::string& path) {
   DUNLIN_ASSIGN(Reader reader, Reader::open(path));
   DUNLIN_ASSIGN(Table logs, reader.query(kLogs));
-  Table out{{"node", "name", "epoch", "track", "first", "last", "missing", "lost", "acked", "readings",
-             "bytes", "oldest", "newest"},
+  Table out{{"node", "name", "epoch", "track", "first", "last", "missing", "lost", "acked",
+             "readings", "bytes", "oldest", "newest"},
             {}};
   out.truncated = logs.truncated;
   for (std::vector<Value>& row : logs.rows) {

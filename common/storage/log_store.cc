@@ -16,8 +16,12 @@ namespace dunlin::storage {
 
 namespace {
 
-std::int64_t stored(std::uint64_t value) { return static_cast<std::int64_t>(value); }
-std::uint64_t loaded(std::int64_t value) { return static_cast<std::uint64_t>(value); }
+std::int64_t stored(std::uint64_t value) {
+  return static_cast<std::int64_t>(value);
+}
+std::uint64_t loaded(std::int64_t value) {
+  return static_cast<std::uint64_t>(value);
+}
 
 Result<LogId> read_log_id(const Statement& statement, int column) {
   LogId log;
@@ -38,7 +42,9 @@ Bytes encode_stream_ids(const std::vector<std::uint64_t>& ids) {
 }
 
 // What does not read back as written is damage, whatever the codec called it.
-Error as_corrupt(const Error& error) { return {Errc::corrupt, error.message()}; }
+Error as_corrupt(const Error& error) {
+  return {Errc::corrupt, error.message()};
+}
 
 constexpr std::uint64_t kForksKeptPerLog = 16;
 
@@ -49,9 +55,10 @@ Result<void> LogStore::prepare() {
     DUNLIN_ASSIGN(statement, db_.prepare(sql));
     return {};
   };
-  DUNLIN_TRY(prepare_into(insert_segment_,
-                          "INSERT INTO segments(log, first, last, time_min, time_max, readings, streams,"
-                          " body) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"));
+  DUNLIN_TRY(
+      prepare_into(insert_segment_,
+                   "INSERT INTO segments(log, first, last, time_min, time_max, readings, streams,"
+                   " body) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"));
   DUNLIN_TRY(prepare_into(insert_log_,
                           "INSERT INTO logs(node, epoch, track, bytes, segments, state)"
                           " VALUES(?1, ?2, ?3, 0, 0, ?4)"));
@@ -60,9 +67,10 @@ Result<void> LogStore::prepare() {
   DUNLIN_TRY(prepare_into(insert_node_,
                           "INSERT INTO nodes(node, public_key, name) VALUES(?1, ?2, ?3)"
                           " ON CONFLICT(node) DO UPDATE SET name = excluded.name"));
-  DUNLIN_TRY(prepare_into(insert_stream_,
-                          "INSERT OR IGNORE INTO streams(node, epoch, id, version, name, definition)"
-                          " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"));
+  DUNLIN_TRY(
+      prepare_into(insert_stream_,
+                   "INSERT OR IGNORE INTO streams(node, epoch, id, version, name, definition)"
+                   " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"));
   DUNLIN_TRY(prepare_into(insert_fork_,
                           "INSERT OR IGNORE INTO forks(log, seq, hash, body) SELECT ?1, ?2, ?3, ?4"
                           " WHERE (SELECT count(*) FROM forks WHERE log = ?1) < ?5"));
@@ -77,12 +85,14 @@ Result<void> LogStore::prepare() {
   DUNLIN_TRY(prepare_into(select_oldest_,
                           "SELECT first, last, readings, time_min, time_max, body FROM segments"
                           " WHERE log = ?1 ORDER BY first"));
-  DUNLIN_TRY(prepare_into(select_first_arrived_,
-                          "SELECT s.log, s.first, s.last, length(s.body) FROM segments s JOIN logs l"
-                          " ON l.id = s.log WHERE l.track <> 0 ORDER BY s.id"));
-  return prepare_into(delete_range_,
-                      "DELETE FROM segments WHERE log = ?1 AND first BETWEEN ?2 AND ?3 AND last <= ?3"
-                      " RETURNING length(body)");
+  DUNLIN_TRY(
+      prepare_into(select_first_arrived_,
+                   "SELECT s.log, s.first, s.last, length(s.body) FROM segments s JOIN logs l"
+                   " ON l.id = s.log WHERE l.track <> 0 ORDER BY s.id"));
+  return prepare_into(
+      delete_range_,
+      "DELETE FROM segments WHERE log = ?1 AND first BETWEEN ?2 AND ?3 AND last <= ?3"
+      " RETURNING length(body)");
 }
 
 Result<void> LogStore::load_rows() {
@@ -101,7 +111,8 @@ Result<void> LogStore::load_rows() {
 }
 
 Result<LogStore::Contents> LogStore::load() {
-  Contents contents{.epoch = epoch_, .logs = {}, .nodes = {}, .own_streams = {}, .own_lost = {}, .own_hlc = {}};
+  Contents contents{
+      .epoch = epoch_, .logs = {}, .nodes = {}, .own_streams = {}, .own_lost = {}, .own_hlc = {}};
   for (const auto& [log, row] : rows_) contents.logs.push_back(row.state);
 
   DUNLIN_ASSIGN(Statement nodes, db_.prepare("SELECT node, public_key, name FROM nodes"));
@@ -140,7 +151,8 @@ Result<LogStore::Contents> LogStore::load() {
 
   for (const auto& [log, row] : rows_) {
     if (log.node != node_ || log.epoch != epoch_ || row.state.head() == 0) continue;
-    DUNLIN_ASSIGN(const std::vector<StoredSegment> newest, read(log, {row.state.head(), row.state.head()}, 0));
+    DUNLIN_ASSIGN(const std::vector<StoredSegment> newest,
+                  read(log, {row.state.head(), row.state.head()}, 0));
     if (newest.empty()) continue;
     const Result<SegmentHeader> header = parse_segment(newest.front().bytes);
     if (!header.ok()) return as_corrupt(header.error());
@@ -171,8 +183,8 @@ Result<void> LogStore::write_row(const LogRow& row) {
 }
 
 Result<std::vector<WriteOutcome>> LogStore::commit(std::span<const SegmentRecord> segments,
-                                                        std::span<const Release> releases,
-                                                        std::span<const Acked> acks) {
+                                                   std::span<const Release> releases,
+                                                   std::span<const Acked> acks) {
   DUNLIN_ASSIGN(Transaction transaction, Transaction::begin(db_));
   std::map<LogId, LogRow> changed;
   std::vector<WriteOutcome> outcomes;
@@ -194,7 +206,7 @@ Result<std::vector<WriteOutcome>> LogStore::commit(std::span<const SegmentRecord
 }
 
 Result<WriteOutcome> LogStore::store_segment(const SegmentRecord& segment,
-                                                  std::map<LogId, LogRow>& changed) {
+                                             std::map<LogId, LogRow>& changed) {
   const SegmentInfo& info = segment.info;
   DUNLIN_ASSIGN(LogRow row, row_of(info.log, changed));
   const LogState::Fit fit = row.state.fit(info);
@@ -228,7 +240,8 @@ Result<WriteOutcome> LogStore::store_segment(const SegmentRecord& segment,
 }
 
 // Compares a segment entry by entry with what is stored of the same sequence numbers.
-Result<std::optional<Seq>> LogStore::first_difference(const LogRow& row, const SegmentRecord& segment) {
+Result<std::optional<Seq>> LogStore::first_difference(const LogRow& row,
+                                                      const SegmentRecord& segment) {
   const SegmentInfo& info = segment.info;
   DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*segment.bytes));
   DUNLIN_ASSIGN(const std::vector<Hash> hashes, entry_hashes(header));
@@ -240,12 +253,14 @@ Result<std::optional<Seq>> LogStore::first_difference(const LogRow& row, const S
     DUNLIN_ASSIGN(const bool more, select_overlapping_.step());
     if (!more) return difference;
     const ByteView body = select_overlapping_.blob(2);
-    if (std::equal(body.begin(), body.end(), segment.bytes->begin(), segment.bytes->end())) continue;
+    if (std::equal(body.begin(), body.end(), segment.bytes->begin(), segment.bytes->end()))
+      continue;
     const Result<SegmentHeader> other = parse_segment(body);
     if (!other.ok()) return select_overlapping_.reset(), as_corrupt(other.error());
     const Result<std::vector<Hash>> others = entry_hashes(*other);
     if (!others.ok()) return select_overlapping_.reset(), as_corrupt(others.error());
-    for (Seq seq = std::max(info.first, other->first); seq <= std::min(info.last, other->last); ++seq) {
+    for (Seq seq = std::max(info.first, other->first); seq <= std::min(info.last, other->last);
+         ++seq) {
       if (hashes[seq - info.first] != (*others)[seq - other->first]) {
         difference = difference ? std::min(*difference, seq) : seq;
         break;
@@ -254,7 +269,8 @@ Result<std::optional<Seq>> LogStore::first_difference(const LogRow& row, const S
   }
 }
 
-Result<void> LogStore::apply_control(const SegmentRecord& segment, std::map<LogId, LogRow>& changed) {
+Result<void> LogStore::apply_control(const SegmentRecord& segment,
+                                     std::map<LogId, LogRow>& changed) {
   const LogId& log = segment.info.log;
   for (const Entry& entry : segment.control) {
     for (const Op& op : entry.ops) {
@@ -297,7 +313,7 @@ Result<void> LogStore::delete_segments(const Release& release, std::map<LogId, L
 }
 
 Result<std::vector<StoredSegment>> LogStore::read(const LogId& log, Interval wanted,
-                                                     std::uint64_t bytes_max) {
+                                                  std::uint64_t bytes_max) {
   std::vector<StoredSegment> found;
   const auto row = rows_.find(log);
   if (row == rows_.end()) return found;
@@ -332,7 +348,7 @@ Result<std::vector<OldSegment>> LogStore::older_than(const LogId& log, UtcMicros
 }
 
 Result<std::vector<OldSegment>> LogStore::collect_oldest(const LogRow& row, std::uint64_t bytes_min,
-                                                               std::optional<UtcMicros> before) {
+                                                         std::optional<UtcMicros> before) {
   constexpr std::size_t kOldestMax = 4096;
   std::vector<OldSegment> found;
   std::uint64_t total = 0;
@@ -354,12 +370,14 @@ Result<std::vector<OldSegment>> LogStore::collect_oldest(const LogRow& row, std:
       break;
     }
     OldSegment item{{row.state.id(), interval, header->before, {}},
-                loaded(select_oldest_.integer(2)), select_oldest_.blob(5).size()};
+                    loaded(select_oldest_.integer(2)),
+                    select_oldest_.blob(5).size()};
     if (const Hash* after = row.state.hash_after(interval.last)) item.release.after = *after;
     total += item.bytes;
     found.push_back(std::move(item));
   }
-  // Where segments overlap a run's hash may be unknown inside; such a segment waits for its neighbour.
+  // Where segments overlap a run's hash may be unknown inside; such a segment waits for its
+  // neighbour.
   std::erase_if(found, [](const OldSegment& old) { return old.release.after == Hash{}; });
   return found;
 }
@@ -409,8 +427,9 @@ Result<std::uint64_t> LogStore::note_boot(std::string_view boot_id) {
   if (last_id == boot_id) return number;
   number += 1;
   const std::string text = std::to_string(number);
-  DUNLIN_ASSIGN(Statement upsert, db_.prepare("INSERT INTO meta(key, value) VALUES(?1, ?2)"
-                                              " ON CONFLICT(key) DO UPDATE SET value = excluded.value"));
+  DUNLIN_ASSIGN(Statement upsert,
+                db_.prepare("INSERT INTO meta(key, value) VALUES(?1, ?2)"
+                            " ON CONFLICT(key) DO UPDATE SET value = excluded.value"));
   DUNLIN_ASSIGN(Transaction transaction, Transaction::begin(db_));
   DUNLIN_TRY(upsert.bind(1, std::string_view("boot_id")).bind(2, boot_id).run());
   DUNLIN_TRY(upsert.bind(1, std::string_view("boot")).bind(2, std::string_view(text)).run());

@@ -13,8 +13,8 @@
 namespace dunlin::storage {
 
 // The append-only log of one node in one SQLite file: its own logs and those it replicates.
-// WAL with synchronous=FULL: what commit() returned is on the disk. Not thread-safe: one thread owns
-// it. The tables are described in common/doc/log_format.md.
+// WAL with synchronous=FULL: what commit() returned is on the disk. Not thread-safe: one thread
+// owns it. The tables are described in common/doc/log_format.md.
 class LogStore {
  public:
   struct Options {
@@ -51,25 +51,26 @@ class LogStore {
 
   // Opens or creates the file, migrates its schema and checks it. A damaged file is renamed to
   // "<path>.damaged-<UTC>" with its -wal and -shm, never overwritten; what still verifies in it is
-  // copied into a fresh file under its old epochs (`salvage` says how much). A crash on the way loses
-  // nothing: the next start goes on.
-  // Without a `salvage` to report in, a damaged file is left as it is and `corrupt` returned.
-  // `unsupported` when a newer version wrote it.
+  // copied into a fresh file under its old epochs (`salvage` says how much). A crash on the way
+  // loses nothing: the next start goes on. Without a `salvage` to report in, a damaged file is left
+  // as it is and `corrupt` returned. `unsupported` when a newer version wrote it.
   static Result<LogStore> open(const Options& options, const NodeId& node, Verifier& verifier,
                                std::optional<Salvage>* salvage);
 
   Result<Contents> load();
 
   // One transaction: stores segments and the version vector that claims them, applies Open, Define
-  // and Lost of track 0, notes acks, deletes what is released. Segments that are held already are `duplicate`;
-  // a second branch is kept as evidence and reported as `fork`. An error changes nothing.
+  // and Lost of track 0, notes acks, deletes what is released. Segments that are held already are
+  // `duplicate`; a second branch is kept as evidence and reported as `fork`. An error changes
+  // nothing.
   Result<std::vector<WriteOutcome>> commit(std::span<const SegmentRecord> segments,
-                                      std::span<const Release> releases,
-                                      std::span<const Acked> acks);
+                                           std::span<const Release> releases,
+                                           std::span<const Acked> acks);
 
   // Whole stored segments that hold entries of `wanted`, newest first, at most `bytes_max` but at
   // least one. O(log n + answer).
-  Result<std::vector<StoredSegment>> read(const LogId& log, Interval wanted, std::uint64_t bytes_max);
+  Result<std::vector<StoredSegment>> read(const LogId& log, Interval wanted,
+                                          std::uint64_t bytes_max);
 
   // The oldest stored segments of a log up to `bytes_min` bytes in sum (at least one).
   Result<std::vector<OldSegment>> oldest(const LogId& log, std::uint64_t bytes_min);
@@ -85,7 +86,7 @@ class LogStore {
   Result<std::uint64_t> note_boot(std::string_view boot_id);
 
   struct Usage {
-    std::uint64_t bytes = 0;          // of the database that hold something
+    std::uint64_t bytes = 0;  // of the database that hold something
     std::uint64_t segments = 0;
     std::uint64_t segment_bytes = 0;
   };
@@ -110,12 +111,13 @@ class LogStore {
   Result<void> create_identity(const NodeId& node, Epoch fresh_epoch);
   Result<void> load_rows();
   Result<LogRow> row_of(const LogId& log, std::map<LogId, LogRow>& changed);
-  Result<WriteOutcome> store_segment(const SegmentRecord& segment, std::map<LogId, LogRow>& changed);
+  Result<WriteOutcome> store_segment(const SegmentRecord& segment,
+                                     std::map<LogId, LogRow>& changed);
   Result<std::optional<Seq>> first_difference(const LogRow& row, const SegmentRecord& segment);
   Result<void> apply_control(const SegmentRecord& segment, std::map<LogId, LogRow>& changed);
   Result<void> delete_segments(const Release& release, std::map<LogId, LogRow>& changed);
   Result<std::vector<OldSegment>> collect_oldest(const LogRow& row, std::uint64_t bytes_min,
-                                             std::optional<UtcMicros> before);
+                                                 std::optional<UtcMicros> before);
   Result<void> write_row(const LogRow& row);
 
   Connection db_;

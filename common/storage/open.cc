@@ -28,7 +28,8 @@ Result<void> configure(Connection& db, const LogStore::Options& options) {
   const std::uint64_t wal_pages = std::max<std::uint64_t>(options.wal_bytes_max / 4096, 16);
   const std::string settings =
       "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;"
-      "PRAGMA cache_size = -" + std::to_string(std::max<std::uint64_t>(options.cache_bytes / 1024, 64)) +
+      "PRAGMA cache_size = -" +
+      std::to_string(std::max<std::uint64_t>(options.cache_bytes / 1024, 64)) +
       "; PRAGMA wal_autocheckpoint = " + std::to_string(wal_pages) +
       "; PRAGMA journal_size_limit = " + std::to_string(options.wal_bytes_max);
   return db.execute(settings.c_str());
@@ -40,8 +41,8 @@ Result<void> migrate(Connection& db, const std::string& path) {
   DUNLIN_ASSIGN(const std::int64_t application, db.query_integer("PRAGMA application_id"));
   const auto steps = schema_steps();
   if (version > static_cast<std::int64_t>(steps.size())) {
-    return {Errc::unsupported, path + " was written by a newer version (schema " +
-                                   std::to_string(version) + ")"};
+    return {Errc::unsupported,
+            path + " was written by a newer version (schema " + std::to_string(version) + ")"};
   }
   if (version > 0 && application != kApplicationId) {
     return {Errc::invalid_argument, path + " is a database of another program"};
@@ -108,8 +109,8 @@ void remove_database(const std::string& path) {
   for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path + suffix, ignored);
 }
 
-// The damaged file gives its place to what was salvaged of it. Can be taken up again wherever it was
-// cut off: "<path>.salvaged" is complete, and goes last.
+// The damaged file gives its place to what was salvaged of it. Can be taken up again wherever it
+// was cut off: "<path>.salvaged" is complete, and goes last.
 Result<std::string> swap_in_salvaged(const std::string& path) {
   DUNLIN_ASSIGN(const std::string target, set_aside(path));
   DUNLIN_TRY(sync_folder(path));

@@ -25,8 +25,8 @@ Result<Connection> open_damaged(const std::string& path, int flags) {
   return db;
 }
 
-// The first page tells SQLite where all tables start; without it nothing is found. It is the same in
-// every file of one schema version, so a copy of the damaged file gets that of the fresh one.
+// The first page tells SQLite where all tables start; without it nothing is found. It is the same
+// in every file of one schema version, so a copy of the damaged file gets that of the fresh one.
 class Copy {
  public:
   explicit Copy(std::string path) : path_(std::move(path)) { remove(); }
@@ -56,7 +56,8 @@ class Copy {
  private:
   void remove() {
     std::error_code ignored;
-    for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + suffix, ignored);
+    for (const char* suffix : {"", "-wal", "-shm"})
+      std::filesystem::remove(path_ + suffix, ignored);
   }
   std::string path_;
 };
@@ -96,9 +97,10 @@ class Salvager {
   // What the table and its index show from either end before they come to damage.
   static Range find_ids(Connection& db) {
     Range range;
-    for (const char* walk : {"SELECT id FROM segments ORDER BY id", "SELECT id FROM segments ORDER BY id DESC",
-                             "SELECT id FROM segments INDEXED BY segments_by_log ORDER BY log, first",
-                             "SELECT id FROM segments INDEXED BY segments_by_log ORDER BY log DESC, first DESC"}) {
+    for (const char* walk :
+         {"SELECT id FROM segments ORDER BY id", "SELECT id FROM segments ORDER BY id DESC",
+          "SELECT id FROM segments INDEXED BY segments_by_log ORDER BY log, first",
+          "SELECT id FROM segments INDEXED BY segments_by_log ORDER BY log DESC, first DESC"}) {
       Result<Statement> ids = db.prepare(walk);
       if (!ids.ok()) continue;
       for (Result<bool> row = ids->step(); row.ok() && *row; row = ids->step()) {
@@ -109,7 +111,8 @@ class Salvager {
     return range;
   }
 
-  // The keys of all nodes, in case that their own logs cannot be read any more. A key proves itself.
+  // The keys of all nodes, in case that their own logs cannot be read any more. A key proves
+  // itself.
   void learn_keys(Connection& db) {
     Result<Statement> keys = db.prepare("SELECT public_key FROM nodes");
     if (!keys.ok()) return;

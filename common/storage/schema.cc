@@ -34,6 +34,8 @@ CREATE TABLE forks(
 
 }  // namespace
 
-std::span<const char* const> schema_steps() { return kSteps; }
+std::span<const char* const> schema_steps() {
+  return kSteps;
+}
 
 }  // namespace dunlin::storage

@@ -6,17 +6,28 @@ Error sqlite_error(sqlite3* db, std::string_view what) {
   const int code = db == nullptr ? SQLITE_NOMEM : sqlite3_extended_errcode(db);
   Errc errc = Errc::io;
   switch (code & 0xff) {
-    case SQLITE_FULL: errc = Errc::storage_full; break;
+    case SQLITE_FULL:
+      errc = Errc::storage_full;
+      break;
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: errc = Errc::corrupt; break;
+    case SQLITE_NOTADB:
+      errc = Errc::corrupt;
+      break;
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: errc = Errc::backpressure; break;
+    case SQLITE_LOCKED:
+      errc = Errc::backpressure;
+      break;
     case SQLITE_ERROR:
     case SQLITE_RANGE:
     case SQLITE_MISMATCH:
-    case SQLITE_AUTH: errc = Errc::invalid_argument; break;
-    case SQLITE_INTERRUPT: errc = Errc::timeout; break;
-    default: break;
+    case SQLITE_AUTH:
+      errc = Errc::invalid_argument;
+      break;
+    case SQLITE_INTERRUPT:
+      errc = Errc::timeout;
+      break;
+    default:
+      break;
   }
   std::string context(what);
   context += ": ";
@@ -35,7 +46,8 @@ Statement& Statement::bind(int index, std::string_view text) {
 }
 Statement& Statement::bind(int index, ByteView blob) {
   // A null pointer would bind NULL instead of an empty blob.
-  sqlite3_bind_blob(stmt_.get(), index, blob.empty() ? reinterpret_cast<const std::uint8_t*>("") : blob.data(),
+  sqlite3_bind_blob(stmt_.get(), index,
+                    blob.empty() ? reinterpret_cast<const std::uint8_t*>("") : blob.data(),
                     static_cast<int>(blob.size()), SQLITE_STATIC);
   return *this;
 }
@@ -58,7 +70,9 @@ Result<void> Statement::run() {
   return {};
 }
 
-void Statement::reset() { sqlite3_reset(stmt_.get()); }
+void Statement::reset() {
+  sqlite3_reset(stmt_.get());
+}
 
 std::string_view Statement::text(int column) const {
   const auto* data = reinterpret_cast<const char*>(sqlite3_column_text(stmt_.get(), column));

@@ -67,7 +67,8 @@ class Transaction {
  public:
   static Result<Transaction> begin(Connection& connection);
   ~Transaction();
-  Transaction(Transaction&& other) noexcept : connection_(std::exchange(other.connection_, nullptr)) {}
+  Transaction(Transaction&& other) noexcept
+      : connection_(std::exchange(other.connection_, nullptr)) {}
   Transaction& operator=(Transaction&&) = delete;
   Result<void> commit();
 

@@ -11,11 +11,11 @@ struct Figure {
   std::string figure;
   double value = 0;
   std::string unit;
-  std::string system;   // "dunlin", "pipe"
+  std::string system;  // "dunlin", "pipe"
   std::string mode = {};
   std::uint64_t batch = 0;
   std::string dataset = {};
-  std::string side = {};                 // "agent", "gateway", where both have one
+  std::string side = {};  // "agent", "gateway", where both have one
   std::optional<double> bound = {};
   bool higher_is_better = false;
 };

@@ -42,7 +42,8 @@ int replicate(const ReplicateOptions& options) {
     versus.bound = 1.0;
   } else {
     versus.figure = "times_the_pipe";
-    versus.value = value_of(*dunlin, "readings_per_second") / value_of(*pipe, "readings_per_second");
+    versus.value =
+        value_of(*dunlin, "readings_per_second") / value_of(*pipe, "readings_per_second");
     versus.unit = "1";
     versus.bound = options.mode == Mode::online ? std::optional(5.0) : std::nullopt;
     versus.higher_is_better = true;
@@ -63,13 +64,15 @@ int main(int argc, char** argv) {
   options.self = std::filesystem::read_symlink("/proc/self/exe").string();
   options.programs = std::filesystem::path(options.self).parent_path().string();
   std::string against;
-  CLI::App* run = app.add_subcommand("replicate", "readings from an agent through mosquitto to a gateway");
+  CLI::App* run =
+      app.add_subcommand("replicate", "readings from an agent through mosquitto to a gateway");
   run->add_option("--readings", options.readings, "how many (trickle: 10 a second)");
   run->add_option("--mode", options.mode)->transform(CLI::CheckedTransformer(modes));
   run->add_option("--batch", options.batch, "readings per entry")->check(CLI::Range(1, 1000));
   run->add_option("--data", options.data, "a CSV file with a header instead of the seeded series");
   run->add_option("--time", options.time, "its time column, or two joined: \"date time\"");
-  run->add_option("--columns", options.columns, "its columns to take, by commas; all by default")->delimiter(',');
+  run->add_option("--columns", options.columns, "its columns to take, by commas; all by default")
+      ->delimiter(',');
   run->add_option("--against", against, "also run a rival")->check(CLI::IsMember({"pipe"}));
 
   PipeSourceOptions source;
@@ -78,7 +81,8 @@ int main(int argc, char** argv) {
   pipe_source->add_option("--database", source.database)->required();
   pipe_source->add_option("--port", source.broker_port)->required();
   pipe_source->add_option("--readings", source.readings)->required();
-  pipe_source->add_option("--mode", source_mode)->check(CLI::IsMember({"online", "backlog", "trickle"}));
+  pipe_source->add_option("--mode", source_mode)
+      ->check(CLI::IsMember({"online", "backlog", "trickle"}));
 
   PipeSinkOptions sink;
   CLI::App* pipe_sink = app.add_subcommand("pipe-sink", "the rival's receiving process");

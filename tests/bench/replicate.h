@@ -15,13 +15,13 @@ std::string to_string(Mode mode);
 struct ReplicateOptions {
   std::uint64_t readings = 2'000'000;
   Mode mode = Mode::online;
-  std::uint64_t batch = 100;   // readings per entry; trickle flushes each
-  std::string data;            // a CSV file with a header instead of the seeded series
-  std::string time;            // its time column or columns ("date time"); "" = stamped when read
+  std::uint64_t batch = 100;  // readings per entry; trickle flushes each
+  std::string data;           // a CSV file with a header instead of the seeded series
+  std::string time;           // its time column or columns ("date time"); "" = stamped when read
   std::vector<std::string> columns;  // the columns to take; empty = all
   bool against_pipe = false;
-  std::string programs;        // folder of dunlin-agent and dunlin-gateway
-  std::string self;            // path of this program
+  std::string programs;  // folder of dunlin-agent and dunlin-gateway
+  std::string self;      // path of this program
 };
 
 // A system's figures in the order in which they were measured.

@@ -68,59 +68,72 @@ class DunlinRun {
     DUNLIN_ASSIGN(wire_, ByteCounter::start(broker_->port()));
     http_port_ = test::free_port();
     switch (options_.mode) {
-      case Mode::online: DUNLIN_TRY(online()); break;
-      case Mode::backlog: DUNLIN_TRY(backlog()); break;
-      case Mode::trickle: DUNLIN_TRY(trickle()); break;
+      case Mode::online:
+        DUNLIN_TRY(online());
+        break;
+      case Mode::backlog:
+        DUNLIN_TRY(backlog());
+        break;
+      case Mode::trickle:
+        DUNLIN_TRY(trickle());
+        break;
     }
     DUNLIN_TRY(finish());
     return figures_;
   }
 
  private:
-  void add(const std::string& name, double value, const std::string& unit, std::optional<double> bound = {},
-           bool higher = false, const std::string& side = {}) {
-    figures_.push_back({name, value, unit, "dunlin", to_string(options_.mode), batch(),
-                        options_.data.empty() ? "greenhouse" : std::filesystem::path(options_.data).filename(),
-                        side, bound, higher});
+  void add(const std::string& name, double value, const std::string& unit,
+           std::optional<double> bound = {}, bool higher = false, const std::string& side = {}) {
+    figures_.push_back(
+        {name, value, unit, "dunlin", to_string(options_.mode), batch(),
+         options_.data.empty() ? "greenhouse" : std::filesystem::path(options_.data).filename(),
+         side, bound, higher});
   }
   std::uint64_t batch() const { return options_.mode == Mode::trickle ? 1 : options_.batch; }
 
   std::string input() const {
     if (!options_.data.empty()) {
-      std::string text = "[[input]]\ntype = \"csv\"\nfile = \"" + options_.data + "\"\nspeed = 0\nstream = \"readings\"\n";
+      std::string text = "[[input]]\ntype = \"csv\"\nfile = \"" + options_.data +
+                         "\"\nspeed = 0\nstream = \"readings\"\n";
       if (!options_.time.empty()) text += "time = \"" + options_.time + "\"\n";
       if (!options_.columns.empty()) text += "[input.columns]\n";
       for (const std::string& column : options_.columns) text += column + " = \"" + column + "\"\n";
       return text;
     }
-    std::string text = "[[input]]\ntype = \"model\"\nstream = \"greenhouse_model\"\nseed = 1\nreadings = " +
-                       std::to_string(options_.readings) + "\n";
+    std::string text =
+        "[[input]]\ntype = \"model\"\nstream = \"greenhouse_model\"\nseed = 1\nreadings = " +
+        std::to_string(options_.readings) + "\n";
     if (options_.mode == Mode::trickle) {
       return text + "speed = 1\nperiod = \"" + std::to_string(kTricklePeriodMs) + "ms\"\n";
     }
     return text + "speed = 0\nbatch = 500\n";
   }
 
-  std::string config(const std::string& name, std::uint16_t broker_port, const std::string& more) const {
-    return folder_.write(name + ".toml",
-                         "[node]\nname = \"" + name + "\"\ndata_dir = \"" + folder_.file(name) + "\"\n" +
-                             "[broker]\nurl = \"mqtt://127.0.0.1:" + std::to_string(broker_port) + "\"\n" +
-                             "[storage]\nmax_bytes = 0\n[log]\nformat = \"json\"\n" +
-                             "level = \"" + (options_.mode == Mode::trickle ? "debug" : "info") + "\"\n" + more);
+  std::string config(const std::string& name, std::uint16_t broker_port,
+                     const std::string& more) const {
+    return folder_.write(
+        name + ".toml",
+        "[node]\nname = \"" + name + "\"\ndata_dir = \"" + folder_.file(name) + "\"\n" +
+            "[broker]\nurl = \"mqtt://127.0.0.1:" + std::to_string(broker_port) + "\"\n" +
+            "[storage]\nmax_bytes = 0\n[log]\nformat = \"json\"\n" + "level = \"" +
+            (options_.mode == Mode::trickle ? "debug" : "info") + "\"\n" + more);
   }
   std::string track() const {
     return "[[track]]\nname = \"samples\"\nflush_readings = " + std::to_string(batch()) +
            "\nflush_interval = \"200ms\"\n";
   }
 
-  Result<ChildProcess> start(const std::string& program, const std::string& config, const std::string& log) {
+  Result<ChildProcess> start(const std::string& program, const std::string& config,
+                             const std::string& log) {
     return ChildProcess::start({.program = options_.programs + "/" + program,
                                 .args = {"run", "--config", config},
                                 .output_file = folder_.file(log)});
   }
   Result<void> start_gateway() {
     const std::string http = "[http]\nlisten = \"127.0.0.1:" + std::to_string(http_port_) + "\"\n";
-    DUNLIN_ASSIGN(gateway_, start("dunlin-gateway", config("gateway", broker_->port(), http), "gateway.log"));
+    DUNLIN_ASSIGN(gateway_,
+                  start("dunlin-gateway", config("gateway", broker_->port(), http), "gateway.log"));
     const bool ready = test::eventually([&] {
       const auto reply = test::http_get(http_port_, "/readyz");
       return reply.ok() && reply->status == 200;
@@ -152,7 +165,8 @@ class DunlinRun {
         storage::Connection::open(folder_.file("agent") + "/log.db", SQLITE_OPEN_READONLY);
     if (!db.ok()) return 0;
     const auto last = db->query_integer(
-        "SELECT ifnull(max(last), 0) FROM segments WHERE log IN (SELECT id FROM logs WHERE track = 1)");
+        "SELECT ifnull(max(last), 0) FROM segments WHERE log IN (SELECT id FROM logs WHERE track = "
+        "1)");
     return last.ok() ? *last : 0;
   }
   std::int64_t readings_in(const std::string& name) const {
@@ -179,7 +193,8 @@ class DunlinRun {
 
   Result<double> wait_event(const std::string& log, const std::string& event) {
     std::optional<double> at;
-    test::eventually([&] { return (at = event_time(folder_.file(log), event)).has_value(); }, kTimeLimit);
+    test::eventually([&] { return (at = event_time(folder_.file(log), event)).has_value(); },
+                     kTimeLimit);
     if (!at) return {Errc::timeout, log + " never says " + event};
     return *at;
   }
@@ -191,7 +206,8 @@ class DunlinRun {
     DUNLIN_ASSIGN(const double started, wait_event("agent.log", "started"));
     DUNLIN_TRY(wait_event("agent.log", "input_ended"));
     const auto readings = static_cast<std::int64_t>(options_.readings);
-    if (options_.data.empty() && !test::eventually([&] { return readings_in("agent") == readings; })) {
+    if (options_.data.empty() &&
+        !test::eventually([&] { return readings_in("agent") == readings; })) {
       return {Errc::timeout, "the agent does not write everything"};
     }
     DUNLIN_ASSIGN(const double durable, wait_durable(static_cast<Seq>(agent_entries())));
@@ -204,7 +220,8 @@ class DunlinRun {
       const std::string alone = config("agent", test::free_port(), track() + input());
       DUNLIN_ASSIGN(ChildProcess writer, start("dunlin-agent", alone, "writer.log"));
       DUNLIN_TRY(wait_event("writer.log", "input_ended"));
-      add("peak_rss_bytes", static_cast<double>(peak_rss(writer.pid())), "B", 12e6, false, "agent offline");
+      add("peak_rss_bytes", static_cast<double>(peak_rss(writer.pid())), "B", 12e6, false,
+          "agent offline");
       writer.kill(SIGTERM);
       if (!writer.wait(std::chrono::seconds(30))) return {Errc::timeout, "the agent does not stop"};
     }
@@ -248,8 +265,9 @@ class DunlinRun {
       if (!event.is_object() || event.value("event", "") != "replicated") continue;
       if (event.value("readings", 0) == 1) durable_us[event["last"]] = event["durable_us"];
     }
-    DUNLIN_ASSIGN(storage::Connection db, storage::Connection::open(folder_.file("agent") + "/log.db",
-                                                                    SQLITE_OPEN_READONLY));
+    DUNLIN_ASSIGN(
+        storage::Connection db,
+        storage::Connection::open(folder_.file("agent") + "/log.db", SQLITE_OPEN_READONLY));
     DUNLIN_ASSIGN(storage::Statement select,
                   db.prepare("SELECT last, time_min FROM segments WHERE readings = 1"));
     std::vector<double> out;
@@ -257,7 +275,8 @@ class DunlinRun {
       DUNLIN_ASSIGN(const bool more, select.step());
       if (!more) return out;
       const auto at = durable_us.find(select.integer(0));
-      if (at != durable_us.end()) out.push_back(static_cast<double>(at->second - select.integer(1)) * 1e-3);
+      if (at != durable_us.end())
+        out.push_back(static_cast<double>(at->second - select.integer(1)) * 1e-3);
     }
   }
 
@@ -277,7 +296,8 @@ class DunlinRun {
     std::optional<double> wire_bound;
     const bool bounded = options_.mode != Mode::trickle && batch() >= 100 && options_.data.empty();
     if (bounded) wire_bound = batch() >= 1000 ? 5.0 : 8.0;
-    add("wire_bytes_per_reading", static_cast<double>(wire_->bytes()) * per_reading, "B", wire_bound);
+    add("wire_bytes_per_reading", static_cast<double>(wire_->bytes()) * per_reading, "B",
+        wire_bound);
     agent_.kill(SIGTERM);
     gateway_.kill(SIGTERM);
     if (!agent_.wait(std::chrono::seconds(30)) || !gateway_.wait(std::chrono::seconds(30))) {
@@ -286,7 +306,8 @@ class DunlinRun {
     const std::optional<double> disk_bound = bounded ? std::optional(6.0) : std::nullopt;
     for (const std::string side : {"agent", "gateway"}) {
       DUNLIN_ASSIGN(const std::uint64_t bytes, checkpointed_bytes(folder_.file(side) + "/log.db"));
-      add("disk_bytes_per_reading", static_cast<double>(bytes) * per_reading, "B", disk_bound, false, side);
+      add("disk_bytes_per_reading", static_cast<double>(bytes) * per_reading, "B", disk_bound,
+          false, side);
     }
     return {};
   }
@@ -318,6 +339,8 @@ class DunlinRun {
 
 }  // namespace
 
-Result<Figures> run_dunlin(const ReplicateOptions& options) { return DunlinRun(options).run(); }
+Result<Figures> run_dunlin(const ReplicateOptions& options) {
+  return DunlinRun(options).run();
+}
 
 }  // namespace dunlin::bench

@@ -44,19 +44,21 @@ Result<Figures> run_pipe(const ReplicateOptions& options) {
   DUNLIN_ASSIGN(const std::unique_ptr<test::Mosquitto> broker, test::Mosquitto::start());
   DUNLIN_ASSIGN(const std::unique_ptr<ByteCounter> wire, ByteCounter::start(broker->port()));
   const std::string readings = std::to_string(options.readings);
-  DUNLIN_ASSIGN(ChildProcess sink,
-                ChildProcess::start({.program = options.self,
-                                     .args = {"pipe-sink", "--database", folder.file("sink.db"), "--port",
-                                              std::to_string(broker->port()), "--readings", readings},
-                                     .output_file = folder.file("sink.log")}));
-  if (!test::eventually([&] { return find(lines_of(folder.file("sink.log")), "connected") != nullptr; })) {
+  DUNLIN_ASSIGN(
+      ChildProcess sink,
+      ChildProcess::start({.program = options.self,
+                           .args = {"pipe-sink", "--database", folder.file("sink.db"), "--port",
+                                    std::to_string(broker->port()), "--readings", readings},
+                           .output_file = folder.file("sink.log")}));
+  if (!test::eventually(
+          [&] { return find(lines_of(folder.file("sink.log")), "connected") != nullptr; })) {
     return {Errc::timeout, "the sink does not connect"};
   }
   DUNLIN_ASSIGN(ChildProcess source,
                 ChildProcess::start({.program = options.self,
-                                     .args = {"pipe-source", "--database", folder.file("source.db"), "--port",
-                                              std::to_string(wire->port()), "--readings", readings, "--mode",
-                                              to_string(options.mode)},
+                                     .args = {"pipe-source", "--database", folder.file("source.db"),
+                                              "--port", std::to_string(wire->port()), "--readings",
+                                              readings, "--mode", to_string(options.mode)},
                                      .output_file = folder.file("source.log")}));
   if (source.wait(kTimeLimit) != 0 || sink.wait(std::chrono::seconds(30)) != 0) {
     return {Errc::io, "the pipe failed: " + folder.file("source.log")};
@@ -71,16 +73,25 @@ Result<Figures> run_pipe(const ReplicateOptions& options) {
     return {Errc::malformed, "the pipe did not say what it did"};
   }
   Figures figures;
-  const auto add = [&](const std::string& name, double value, const std::string& unit, bool higher = false,
-                       const std::string& side = {}) {
-    figures.push_back({name, value, unit, "pipe", to_string(options.mode),
-                       options.mode == Mode::trickle ? 1U : 100U, "greenhouse", side, {}, higher});
+  const auto add = [&](const std::string& name, double value, const std::string& unit,
+                       bool higher = false, const std::string& side = {}) {
+    figures.push_back({name,
+                       value,
+                       unit,
+                       "pipe",
+                       to_string(options.mode),
+                       options.mode == Mode::trickle ? 1U : 100U,
+                       "greenhouse",
+                       side,
+                       {},
+                       higher});
   };
   const double n = static_cast<double>(options.readings);
   if (options.mode == Mode::trickle) {
     std::vector<double> latencies;
     for (const json& line : from_sink) {
-      if (line.value("event", "") == "latency") latencies.push_back(line.value("latency_us", 0.0) / 1e3);
+      if (line.value("event", "") == "latency")
+        latencies.push_back(line.value("latency_us", 0.0) / 1e3);
     }
     if (latencies.empty()) return {Errc::not_found, "the pipe told no latency"};
     add("latency_p50", percentile(latencies, 50), "ms");

@@ -1,5 +1,5 @@
-// Appends numbers by the library, from a first one on, and notes each that flush() acknowledged, until
-// it is killed: kill_test looks for them afterwards.
+// Appends numbers by the library, from a first one on, and notes each that flush() acknowledged,
+// until it is killed: kill_test looks for them afterwards.
 #include <cstdlib>
 #include <fstream>
 

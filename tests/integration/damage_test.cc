@@ -232,7 +232,6 @@ TEST_P(DamageTest, GatewayFetchesAgain) {
   const std::string bytes = damage_and_start(gateway);
   expect_set_aside(gateway, bytes);
   EXPECT_EQ(fleet.converge(), "");
-  std::puts(gateway.log().c_str());std::puts(a.log().c_str());std::puts(b.log().c_str());
   EXPECT_EQ(held(gateway, a.node()).size(), 2000u);
   EXPECT_EQ(held(gateway, b.node()).size(), 1100u);
   EXPECT_EQ(gap_entries(gateway, a.node()), 0);

@@ -13,7 +13,8 @@ using Contents = storage::LogStore::Contents;
 
 class Reader {
  public:
-  Reader(const std::map<std::uint64_t, Reading>& appended, Holdings& out) : appended_(appended), out_(out) {}
+  Reader(const std::map<std::uint64_t, Reading>& appended, Holdings& out)
+      : appended_(appended), out_(out) {}
 
   // Track 0 of an epoch comes first, so that streams are known when their readings come.
   void read(storage::LogStore& store, const LogState& state) {
@@ -39,7 +40,8 @@ class Reader {
     if (!decoded.ok() || !hashes.ok()) return problem("a stored segment does not decode");
     Holdings::Log& log = out_.logs[log_];
     const auto before = log.entries.find(header->first - 1);
-    if (before != log.entries.end() && before->second != header->before) problem("the chain does not join");
+    if (before != log.entries.end() && before->second != header->before)
+      problem("the chain does not join");
     for (std::size_t i = 0; i < hashes->size(); ++i) {
       const Entry& entry = decoded->entries[i];
       if (!log.entries.emplace(entry.seq, (*hashes)[i]).second) {
@@ -56,20 +58,24 @@ class Reader {
     } else if (const auto* lost = std::get_if<Lost>(&op)) {
       Seq last = 0;
       for (const LostRange& range : lost->ranges) {
-        if (range.first <= last || range.last < range.first) problem("Lost ranges are out of order");
+        if (range.first <= last || range.last < range.first)
+          problem("Lost ranges are out of order");
         last = range.last;
       }
     } else if (const auto* samples = std::get_if<Samples>(&op)) {
       const auto schema = streams_.find({log_.node, log_.epoch, samples->stream});
       if (schema == streams_.end()) return problem("readings of a stream that is not defined");
-      for (std::size_t row = 0; row < samples->rows.size(); ++row) take_row(entry, schema->second, *samples, row);
+      for (std::size_t row = 0; row < samples->rows.size(); ++row)
+        take_row(entry, schema->second, *samples, row);
     }
   }
 
-  void take_row(const Entry& entry, const StreamSchema& schema, const Samples& samples, std::size_t row) {
+  void take_row(const Entry& entry, const StreamSchema& schema, const Samples& samples,
+                std::size_t row) {
     const std::uint64_t id = id_of(schema, samples, row);
     const auto appended = appended_.find(id);
-    if (appended == appended_.end()) return problem("reading " + std::to_string(id) + " was never appended");
+    if (appended == appended_.end())
+      return problem("reading " + std::to_string(id) + " was never appended");
     const std::string mistake = compare(appended->second, schema, samples, row);
     if (!out_.readings.emplace(id, Holdings::Found{log_, entry.seq, mistake}).second) {
       problem("reading " + std::to_string(id) + " is there twice");
@@ -91,20 +97,25 @@ bool is_current(const LogId& log, const SimNode& agent, Epoch epoch) {
 void compare_logs(SimNode& agent, const Holdings& here, const Holdings& there, Problems& problems) {
   for (const auto& [id, log] : here.logs) {
     if (id.node != agent.id()) continue;
-    const auto problem = [&](const std::string& what) { problems.push_back(id.to_string() + ": " + what); };
+    const auto problem = [&](const std::string& what) {
+      problems.push_back(id.to_string() + ": " + what);
+    };
     const auto match = there.logs.find(id);
     if (match == there.logs.end()) {
       problem("is not at the gateway");
       continue;
     }
     const LogState& state = match->second.state;
-    if (state.head() != log.state.head() || state.head_hash() != log.state.head_hash()) problem("another head");
-    if (!state.missing().empty()) problem(std::to_string(state.missing_count()) + " entries are missing");
+    if (state.head() != log.state.head() || state.head_hash() != log.state.head_hash())
+      problem("another head");
+    if (!state.missing().empty())
+      problem(std::to_string(state.missing_count()) + " entries are missing");
     if (state.lost() != log.state.lost()) problem("other entries are lost");
     for (const auto& [seq, hash] : log.entries) {
       const auto entry = match->second.entries.find(seq);
       if (entry == match->second.entries.end()) {
-        if (!state.lost().contains(seq)) problem("entry " + std::to_string(seq) + " is not at the gateway");
+        if (!state.lost().contains(seq))
+          problem("entry " + std::to_string(seq) + " is not at the gateway");
       } else if (entry->second != hash) {
         problem("entry " + std::to_string(seq) + " has another hash at the gateway");
       }
@@ -153,8 +164,8 @@ bool converged(Cluster& cluster) {
     for (const LogState& state : contents->logs) {
       if (!is_current(state.id(), agent, contents->epoch) || state.head() == 0) continue;
       const auto match = there.find(state.id());
-      if (match == there.end() || match->second->head() != state.head() || !match->second->missing().empty() ||
-          match->second->lost() != state.lost()) {
+      if (match == there.end() || match->second->head() != state.head() ||
+          !match->second->missing().empty() || match->second->lost() != state.lost()) {
         return false;
       }
     }
@@ -166,7 +177,8 @@ Problems check_convergence(Cluster& cluster, Expectations expected) {
   Problems problems = cluster.problems();
   std::map<std::uint64_t, Reading> appended;
   for (std::size_t i = 1; i < cluster.size(); ++i) {
-    appended.insert(cluster.node(i).ledger().readings().begin(), cluster.node(i).ledger().readings().end());
+    appended.insert(cluster.node(i).ledger().readings().begin(),
+                    cluster.node(i).ledger().readings().end());
   }
   const Holdings gateway = read_holdings(cluster.gateway(), appended);
   problems.insert(problems.end(), gateway.problems.begin(), gateway.problems.end());
@@ -177,12 +189,14 @@ Problems check_convergence(Cluster& cluster, Expectations expected) {
     compare_logs(agent, own, gateway, problems);
 
     std::uint64_t absent = 0;
-    for (const std::uint64_t id : agent.ledger().promised()) absent += gateway.readings.contains(id) ? 0U : 1U;
+    for (const std::uint64_t id : agent.ledger().promised())
+      absent += gateway.readings.contains(id) ? 0U : 1U;
     const std::uint64_t lost = lost_readings(gateway, agent.id());
     const bool counted = expected.losses && (absent == lost || (expected.crashes && absent < lost));
     if (absent > 0 && !counted) {
       problems.push_back(agent.client_id() + ": " + std::to_string(absent) +
-                         " durable readings are not at the gateway, " + std::to_string(lost) + " declared lost");
+                         " durable readings are not at the gateway, " + std::to_string(lost) +
+                         " declared lost");
     } else if (absent == 0 && lost > 0 && !(expected.losses && expected.crashes)) {
       problems.push_back(agent.client_id() + ": readings declared lost that are not");
     }

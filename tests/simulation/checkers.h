@@ -36,8 +36,9 @@ struct Expectations {
   bool crashes = true;  // so that readings that were never reported durable may exist
   Duration settles_within = std::chrono::minutes(20);
 };
-// To be asked after converged(): every promised reading is at the gateway exactly once and as it was
-// appended, or declared lost and counted; nothing else is there; states agree; bounds were kept.
+// To be asked after converged(): every promised reading is at the gateway exactly once and as it
+// was appended, or declared lost and counted; nothing else is there; states agree; bounds were
+// kept.
 Problems check_convergence(Cluster& cluster, Expectations expected);
 
 }  // namespace dunlin::simulation

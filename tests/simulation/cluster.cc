@@ -169,7 +169,9 @@ void Cluster::start(std::size_t index) {
   check_acknowledged();
 }
 
-void Cluster::crash(std::size_t index) { node(index).crash(); }
+void Cluster::crash(std::size_t index) {
+  node(index).crash();
+}
 
 void Cluster::reflash(std::size_t index) {
   node(index).reflash();
@@ -211,7 +213,9 @@ void Cluster::next_append(std::size_t index, Duration mean, std::size_t rows_max
   });
 }
 
-void Cluster::cause_chaos(Chaos chaos, Duration length) { next_mishap(chaos, now_ + length); }
+void Cluster::cause_chaos(Chaos chaos, Duration length) {
+  next_mishap(chaos, now_ + length);
+}
 
 void Cluster::next_mishap(Chaos chaos, Instant end) {
   const Duration wait(random_.below(2 * static_cast<std::uint64_t>(chaos.mean.count()) + 1));
@@ -229,9 +233,15 @@ void Cluster::next_mishap(Chaos chaos, Instant end) {
         if (chaos.crash_gateway) crash_for(kGateway, away / 2);
         break;
       case 3:
-      case 4: partition_for(any, away); break;
-      case 5: bus_->break_link(node(any).client_id()); break;
-      case 6: stop_broker_for(away); break;
+      case 4:
+        partition_for(any, away);
+        break;
+      case 5:
+        bus_->break_link(node(any).client_id());
+        break;
+      case 6:
+        stop_broker_for(away);
+        break;
       default:
         if (!chaos.reflash) break;
         reflash(agent);
@@ -243,7 +253,8 @@ void Cluster::next_mishap(Chaos chaos, Instant end) {
 
 void Cluster::heal() {
   bus_->start_broker();
-  bus_->set_faults(Faults{.delay_min = std::chrono::milliseconds(1), .delay_max = std::chrono::milliseconds(20)});
+  bus_->set_faults(Faults{.delay_min = std::chrono::milliseconds(1),
+                          .delay_max = std::chrono::milliseconds(20)});
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     node(i).options().disk = DiskModel{};
     start(i);
@@ -261,7 +272,8 @@ void Cluster::inject(const std::string& topic, ByteView payload) {
 
 void Cluster::on_problem(std::string what) {
   if (problems_.size() >= kProblemsMax) return;
-  problems_.push_back("at " + std::to_string(now_.time_since_epoch().count()) + " us: " + std::move(what));
+  problems_.push_back("at " + std::to_string(now_.time_since_epoch().count()) +
+                      " us: " + std::move(what));
 }
 
 std::uint64_t Cluster::sent(std::size_t node, const std::string& name) const {
@@ -275,12 +287,15 @@ void Cluster::on_output(std::size_t index, const Output& output) {
   if (const auto* send = std::get_if<Send>(&output)) {
     sent_[{index, std::string(send->message)}] += 1;
     if (send->payload.size() > kMessageBytesMax) {
-      on_problem(node(index).client_id() + " sends " + std::to_string(send->payload.size()) + " bytes");
+      on_problem(node(index).client_id() + " sends " + std::to_string(send->payload.size()) +
+                 " bytes");
     }
     const Result<Envelope> envelope = decode_envelope(send->payload);
     if (!envelope.ok()) {
-      on_problem(node(index).client_id() + " sends what nobody reads: " + envelope.error().message());
-    } else if (const auto* vector = std::get_if<Vector>(&envelope->message); index == kGateway && vector) {
+      on_problem(node(index).client_id() +
+                 " sends what nobody reads: " + envelope.error().message());
+    } else if (const auto* vector = std::get_if<Vector>(&envelope->message);
+               index == kGateway && vector) {
       check_claims(*vector);
     }
   }

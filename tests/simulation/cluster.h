@@ -15,7 +15,9 @@ namespace dunlin::simulation {
 struct ClusterOptions {
   std::uint64_t seed = 1;
   std::size_t agents = 4;
-  Faults link{.loss = 0, .duplicate = 0, .delay_min = std::chrono::milliseconds(1),
+  Faults link{.loss = 0,
+              .duplicate = 0,
+              .delay_min = std::chrono::milliseconds(1),
               .delay_max = std::chrono::milliseconds(20)};
   DiskModel agent_disk;
   DiskModel gateway_disk;

@@ -27,7 +27,9 @@ std::uint64_t refused(Cluster& cluster, std::size_t node) {
   return total;
 }
 
-Bytes enveloped(Message message) { return encode_envelope({Nonce{1}, 1, std::move(message)}); }
+Bytes enveloped(Message message) {
+  return encode_envelope({Nonce{1}, 1, std::move(message)});
+}
 
 Bytes segments_message(const std::vector<SegmentRecord>& segments) {
   Segments message;
@@ -56,8 +58,10 @@ class Intruder {
   Intruder(Cluster& cluster, std::uint64_t seed) : cluster_(cluster), random_(seed) {
     cluster_.watch([this](std::size_t, const Output& output) {
       if (const auto* send = std::get_if<Send>(&output); send && random_.below(3) == 0) {
-        if (heard_.size() < 300) heard_.push_back(send->payload);
-        else heard_[random_.below(heard_.size())] = send->payload;
+        if (heard_.size() < 300)
+          heard_.push_back(send->payload);
+        else
+          heard_[random_.below(heard_.size())] = send->payload;
       }
     });
   }
@@ -66,7 +70,7 @@ class Intruder {
   void send() {
     const NodeId& node = cluster_.node(random_.below(cluster_.size())).id();
     constexpr TopicClass kTopics[] = {TopicClass::hello, TopicClass::gate, TopicClass::gossip,
-                                      TopicClass::live, TopicClass::bulk, TopicClass::inbox};
+                                      TopicClass::live,  TopicClass::bulk, TopicClass::inbox};
     cluster_.inject(topic_of(kTopics[random_.below(std::size(kTopics))], node), payload());
   }
 
@@ -77,9 +81,14 @@ class Intruder {
     if (heard_.empty() || random_.below(5) == 0) return bytes;
     bytes = heard_[random_.below(heard_.size())];
     switch (random_.below(4)) {
-      case 0: return bytes;  // again, or in another's place
-      case 1: return Bytes(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(random_.below(bytes.size())));
-      case 2: bytes.push_back(0); return bytes;
+      case 0:
+        return bytes;  // again, or in another's place
+      case 1:
+        return Bytes(bytes.begin(),
+                     bytes.begin() + static_cast<std::ptrdiff_t>(random_.below(bytes.size())));
+      case 2:
+        bytes.push_back(0);
+        return bytes;
       default:
         for (std::uint64_t n = 1 + random_.below(3); n > 0; --n) {
           bytes[random_.below(bytes.size())] ^= static_cast<std::uint8_t>(1 << random_.below(8));
@@ -113,8 +122,13 @@ TEST(Hostile, HelloOfAnotherNode) {
   const auto stranger = fixed_key(99);
   for (const bool own_key_inside : {false, true}) {
     SimNode& victim = cluster.node(1);
-    Hello hello{.node = victim.id(), .public_key = own_key_inside ? stranger->public_key() : victim.key().public_key(),
-                .name = "forged", .state = NodeState::down, .heads = {}, .capabilities = {}, .nonce = Nonce{7},
+    Hello hello{.node = victim.id(),
+                .public_key = own_key_inside ? stranger->public_key() : victim.key().public_key(),
+                .name = "forged",
+                .state = NodeState::down,
+                .heads = {},
+                .capabilities = {},
+                .nonce = Nonce{7},
                 .counter = 1000};
     hello.signature = *stranger->sign(hello_statement(hello));
     const std::uint64_t before = refused(cluster, Cluster::kGateway);
@@ -176,7 +190,8 @@ TEST(Hostile, ForkMadeWithTheNodesOwnKey) {
       if (each.id() == log) state = each;
     }
     ASSERT_TRUE(state && state->head() > 0);
-    // One branch ahead of the node's own head, which the gateway takes first, and a late other entry.
+    // One branch ahead of the node's own head, which the gateway takes first, and a late other
+    // entry.
     const auto ahead = forge(log, state->head() + 1, state->head_hash(), 3, 1, victim.key(), seed);
     const auto behind = forge(log, 1, chain_start(log), 1, 1, victim.key(), seed);
     cluster.inject(topic_of(TopicClass::live, victim.id()), segments_message(ahead));

@@ -10,17 +10,21 @@ namespace {
 
 constexpr std::size_t kStreams = 5;
 constexpr FieldType kTypes[] = {FieldType::decimal, FieldType::float64, FieldType::int64,
-                                FieldType::boolean, FieldType::text, FieldType::decimal};
+                                FieldType::boolean, FieldType::text,    FieldType::decimal};
 
 Value value_of(const Field& field, const Rows& rows, const Cell& cell) {
   switch (cell.kind) {
-    case Cell::Kind::missing: return {};
+    case Cell::Kind::missing:
+      return {};
     case Cell::Kind::integer:
       if (field.type == FieldType::decimal) return Decimal{cell.integer, field.decimals};
       return cell.integer;
-    case Cell::Kind::real: return std::bit_cast<std::uint64_t>(cell.real);
-    case Cell::Kind::boolean: return cell.boolean;
-    case Cell::Kind::text: return std::string(rows.text(cell));
+    case Cell::Kind::real:
+      return std::bit_cast<std::uint64_t>(cell.real);
+    case Cell::Kind::boolean:
+      return cell.boolean;
+    case Cell::Kind::text:
+      return std::string(rows.text(cell));
   }
   return {};
 }
@@ -29,7 +33,8 @@ bool equal(const Value& appended, const Value& found) {
   const auto* before = std::get_if<Decimal>(&appended);
   const auto* after = std::get_if<Decimal>(&found);
   if (before == nullptr || after == nullptr) {
-    return appended.index() == found.index() && before == nullptr && after == nullptr && appended == found;
+    return appended.index() == found.index() && before == nullptr && after == nullptr &&
+           appended == found;
   }
   std::int64_t mantissa = before->mantissa;
   for (int d = before->decimals; d < after->decimals; ++d) mantissa *= 10;
@@ -61,7 +66,8 @@ void Sensors::evolve(Stream& stream) {
   if (stream.fields.size() < 12) {
     const std::string name = "f" + std::to_string(stream.fields.size());
     const FieldType type = kTypes[random_.below(std::size(kTypes))];
-    const auto decimals = static_cast<std::uint8_t>(type == FieldType::decimal ? random_.below(3) : 0);
+    const auto decimals =
+        static_cast<std::uint8_t>(type == FieldType::decimal ? random_.below(3) : 0);
     stream.fields.push_back({name, type, "", decimals});
   }
 }
@@ -82,14 +88,18 @@ Value Sensors::draw(const Field& field) {
   if (random_.below(12) == 0) return {};
   switch (field.type) {
     case FieldType::float64:
-      return random_.below(10) == 0 ? std::bit_cast<std::uint64_t>(std::numeric_limits<double>::infinity())
-                                    : std::bit_cast<std::uint64_t>(random_.unit() * 40 - 20);
+      return random_.below(10) == 0
+                 ? std::bit_cast<std::uint64_t>(std::numeric_limits<double>::infinity())
+                 : std::bit_cast<std::uint64_t>(random_.unit() * 40 - 20);
     case FieldType::int64:
-      return static_cast<std::int64_t>(random_.below(8) == 0 ? random_.next() : random_.below(1000));
+      return static_cast<std::int64_t>(random_.below(8) == 0 ? random_.next()
+                                                             : random_.below(1000));
     case FieldType::decimal:
       return Decimal{static_cast<std::int64_t>(random_.below(100'000)) - 50'000, field.decimals};
-    case FieldType::boolean: return random_.below(2) == 0;
-    case FieldType::text: return std::string(random_.below(random_.below(20) == 0 ? 600 : 12), 'x');
+    case FieldType::boolean:
+      return random_.below(2) == 0;
+    case FieldType::text:
+      return std::string(random_.below(random_.below(20) == 0 ? 600 : 12), 'x');
   }
   return {};
 }
@@ -111,7 +121,8 @@ Sensors::Batch Sensors::next(std::size_t rows_max, UtcMicros now, bool since_boo
     const std::uint64_t id = next_id_++;
     if (random_.below(50) == 0) time -= 3'600'000'000;  // late
     if (random_.below(400) == 0) time = static_cast<std::int64_t>(random_.next());
-    if (random_.below(10) != 0 && time < (std::int64_t{1} << 60)) time += 100'000;  // else the same again
+    if (random_.below(10) != 0 && time < (std::int64_t{1} << 60))
+      time += 100'000;  // else the same again
     Reading reading{stream.name, time, since_boot, {}};
     batch.append.rows.begin_row(time);
     for (const Field& field : batch.append.schema.fields) {
@@ -137,7 +148,9 @@ void Ledger::durable(replication::Ticket ticket) {
   waiting_.erase(waiting_.begin(), end);
 }
 
-void Ledger::crashed() { waiting_.clear(); }
+void Ledger::crashed() {
+  waiting_.clear();
+}
 
 void Ledger::reflashed() {
   waiting_.clear();

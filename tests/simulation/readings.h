@@ -19,8 +19,8 @@ struct Decimal {
   std::uint8_t decimals = 0;
   bool operator==(const Decimal&) const = default;
 };
-using Value = std::variant<std::monostate, std::int64_t, Decimal, std::uint64_t /* bits of a double */,
-                           bool, std::string>;
+using Value = std::variant<std::monostate, std::int64_t, Decimal,
+                           std::uint64_t /* bits of a double */, bool, std::string>;
 
 // One reading as its sensor gave it. Field "id" is unique in the whole run.
 struct Reading {

@@ -94,7 +94,8 @@ TEST(Replication, ManyStreamsInOneEntry) {
     batch.append.since_boot = true;
     batch.append.rows.begin_row(reading.time);
     for (int f = 0; f < 5; ++f) {
-      const std::int64_t value = f == 0 ? static_cast<std::int64_t>(kLarge + n) : static_cast<std::int64_t>(kLarge) + f;
+      const std::int64_t value =
+          f == 0 ? static_cast<std::int64_t>(kLarge + n) : static_cast<std::int64_t>(kLarge) + f;
       const std::string field = f == 0 ? "id" : "f" + std::to_string(f);
       batch.append.schema.fields.push_back({field, FieldType::int64, "", 0});
       batch.append.rows.add_integer(value);

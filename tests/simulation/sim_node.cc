@@ -49,7 +49,8 @@ void SimNode::open_store() {
   Result<storage::LogStore> store = storage::LogStore::open(
       {.path = options_.folder + "/" + options_.name + ".db", .fresh_epoch = Epoch{random_.next()}},
       id(), *verifier_, nullptr);
-  if (!store.ok()) return observer_.on_problem(options_.name + " cannot open: " + store.error().message());
+  if (!store.ok())
+    return observer_.on_problem(options_.name + " cannot open: " + store.error().message());
   store_ = *std::move(store);
 }
 
@@ -59,8 +60,12 @@ void SimNode::start(Instant now) {
   if (!store_) return;
   Result<storage::LogStore::Contents> contents = store_->load();
   DUNLIN_CHECK(contents.ok());
-  ReplicaStart start{contents->epoch, std::move(contents->logs), {}, std::move(contents->own_streams),
-                     std::move(contents->own_lost), contents->own_hlc};
+  ReplicaStart start{contents->epoch,
+                     std::move(contents->logs),
+                     {},
+                     std::move(contents->own_streams),
+                     std::move(contents->own_lost),
+                     contents->own_hlc};
   for (auto& known : contents->nodes) start.nodes[known.node] = {known.public_key, known.name};
   options_.replica.seed = random_.next();
   options_.replica.origin.boot += 1;
@@ -74,9 +79,10 @@ void SimNode::start(Instant now) {
   TransportOptions link{.client_id = options_.name};
   transport_ = std::make_unique<MemoryTransport>(bus_, link);
   const Role role = options_.replica.role;
-  const Will will{runtime::topic_name(kFleet, "cell",
-                                      role == Role::gateway ? TopicClass::gate : TopicClass::hello, id()),
-                  replica_->will()};
+  const Will will{
+      runtime::topic_name(kFleet, "cell",
+                          role == Role::gateway ? TopicClass::gate : TopicClass::hello, id()),
+      replica_->will()};
   const Result<void> connected =
       transport_->start(*this, runtime::subscriptions(kFleet, {"cell"}, role, id()), will);
   DUNLIN_CHECK(connected.ok());
@@ -132,7 +138,8 @@ void SimNode::append_mistake() {
   Append append{{"stream.0", {{"id", FieldType::int64, "", 0}}}, Rows(1), false, ++last_ticket_};
   append.rows.begin_row(0);
   append.rows.add_text("seven");
-  if (replica_->step(moment(), std::move(append)).ok()) observer_.on_problem("text passed as a number");
+  if (replica_->step(moment(), std::move(append)).ok())
+    observer_.on_problem("text passed as a number");
   carry_out();
 }
 
@@ -160,7 +167,8 @@ std::size_t SimNode::foreign_bytes(const Write& write) const {
 void SimNode::carry_out() {
   std::size_t outputs = 0;
   while (std::optional<Output> output = replica_->poll()) {
-    if (++outputs == kOutputsMax) observer_.on_problem(options_.name + " has too much to say at once");
+    if (++outputs == kOutputsMax)
+      observer_.on_problem(options_.name + " has too much to say at once");
     observer_.on_output(index_, *output);
     if (const auto* message = std::get_if<Send>(&*output)) {
       send(*message);
@@ -185,8 +193,8 @@ void SimNode::carry_out() {
 void SimNode::send(const Send& send) {
   if (!transport_) return;
   const bool presence = send.topic == TopicClass::hello || send.topic == TopicClass::gate;
-  (void)transport_->publish(runtime::topic_name(kFleet, "cell", send.topic, send.target), send.payload,
-                            {.qos = presence ? 1 : 0, .retain = presence});
+  (void)transport_->publish(runtime::topic_name(kFleet, "cell", send.topic, send.target),
+                            send.payload, {.qos = presence ? 1 : 0, .retain = presence});
 }
 
 // ---- the disk ----
@@ -214,8 +222,9 @@ void SimNode::finish_job() {
     finish_batch();
     if (const auto* read = std::get_if<Read>(&request)) {
       const bool fails = random_.unit() < options_.disk.read_fails;
-      step(ReadFinished{read->token, fails ? Result<std::vector<StoredSegment>>(Errc::io, "simulated")
-                                           : store_->read(read->log, read->interval, read->bytes_max)});
+      step(ReadFinished{read->token,
+                        fails ? Result<std::vector<StoredSegment>>(Errc::io, "simulated")
+                              : store_->read(read->log, read->interval, read->bytes_max)});
     } else {
       const auto& list = std::get<ListOldest>(request);
       step(OldestListed{list.token, store_->oldest(list.log, list.bytes_min)});
@@ -242,9 +251,11 @@ void SimNode::commit(std::vector<Write> batch) {
   }
   for (std::size_t i = 0; outcomes.ok() && i < segments.size(); ++i) {
     const bool fresh = (*outcomes)[i].kind == WriteOutcome::Kind::stored;
-    if (fresh && segments[i].info.log.node == id()) committed_readings_ += segments[i].info.readings;
+    if (fresh && segments[i].info.log.node == id())
+      committed_readings_ += segments[i].info.readings;
   }
-  if (luck >= options_.disk.write_fails && luck < options_.disk.write_fails + options_.disk.write_unsure) {
+  if (luck >= options_.disk.write_fails &&
+      luck < options_.disk.write_fails + options_.disk.write_unsure) {
     outcomes = Error{Errc::io, "simulated"};
     open_store();  // as runtime::Disk does after an I/O error
   }
@@ -258,8 +269,9 @@ void SimNode::commit(std::vector<Write> batch) {
     }
     const auto begin = outcomes->begin() + static_cast<std::ptrdiff_t>(next);
     next += write.segments.size();
-    step(WriteFinished{write.token, std::vector<WriteOutcome>(
-                                        begin, outcomes->begin() + static_cast<std::ptrdiff_t>(next))});
+    step(WriteFinished{
+        write.token,
+        std::vector<WriteOutcome>(begin, outcomes->begin() + static_cast<std::ptrdiff_t>(next))});
   }
 }
 
@@ -269,7 +281,8 @@ void SimNode::report_space() {
   DUNLIN_CHECK(usage.ok());
   StorageUsed used{usage->bytes, kAmpleSpace, {}};
   for (const LogId& log : store_->logs()) {
-    if (log.node == id() && log.epoch == replica_->epoch()) used.own[log.track] = store_->log_bytes(log);
+    if (log.node == id() && log.epoch == replica_->epoch())
+      used.own[log.track] = store_->log_bytes(log);
   }
   step(std::move(used));
 }
@@ -284,7 +297,8 @@ void SimNode::run(Instant now) {
   for (int n = 0; up(); ++n) {
     const std::optional<Instant> due = replica_->next_deadline();
     if (!due || *due > now_) return;
-    if (n == kDeadlinesAtOnceMax) return observer_.on_problem(options_.name + " spins on its deadlines");
+    if (n == kDeadlinesAtOnceMax)
+      return observer_.on_problem(options_.name + " spins on its deadlines");
     step(DeadlinePassed{});
   }
 }

@@ -20,7 +20,7 @@ namespace dunlin::simulation {
 struct DiskModel {
   Duration delay_min{200};
   Duration delay_max{3000};
-  double write_fails = 0;  // nothing is stored
+  double write_fails = 0;   // nothing is stored
   double write_unsure = 0;  // stored, but reported as an I/O error
   double read_fails = 0;
 };
@@ -32,7 +32,7 @@ struct SimNodeOptions {
   replication::ReplicaOptions replica;
   DiskModel disk;
   std::uint64_t seed = 0;
-  bool knows_time = true;   // false: its clock starts in 1970 at every boot
+  bool knows_time = true;      // false: its clock starts in 1970 at every boot
   bool reports_space = false;  // StorageUsed every second
 };
 
@@ -48,7 +48,8 @@ class SimObserver {
 // One replica with its real store and a link to the bus, driven in virtual time by one thread.
 class SimNode final : private TransportEvents {
  public:
-  SimNode(SimNodeOptions options, std::size_t index, std::shared_ptr<MemoryBus> bus, SimObserver& observer);
+  SimNode(SimNodeOptions options, std::size_t index, std::shared_ptr<MemoryBus> bus,
+          SimObserver& observer);
   ~SimNode() override;
 
   void start(Instant now);

@@ -56,7 +56,8 @@ TEST(StorageBound, DropsTheOldestAndSaysSo) {
     cluster.run_for(seconds(10));
     cluster.stop_broker_for(minutes(2) + seconds(30));
     ASSERT_NO_FATAL_FAILURE(watch_sizes(cluster, minutes(3)));
-    EXPECT_THAT(settle(cluster, {.losses = true, .crashes = false, .settles_within = minutes(2)}), IsEmpty());
+    EXPECT_THAT(settle(cluster, {.losses = true, .crashes = false, .settles_within = minutes(2)}),
+                IsEmpty());
     EXPECT_GT(lost_entries(cluster), 0u);
   });
 }
@@ -85,7 +86,8 @@ TEST(StorageBound, RefusesNewUntilThereIsRoom) {
     std::uint64_t accepted = 0, refused = 0;
     const auto append = [&] {
       const Result<void> taken = cluster.node(1).append(150);
-      EXPECT_TRUE(taken.ok() || taken.error().code == Errc::storage_full) << taken.error().message();
+      EXPECT_TRUE(taken.ok() || taken.error().code == Errc::storage_full)
+          << taken.error().message();
       (taken.ok() ? accepted : refused) += 1;
     };
     for (int n = 0; n < 600; ++n) cluster.after(milliseconds(500 * n), append);
@@ -114,14 +116,18 @@ TEST(StorageBound, LossesInManyPieces) {
   cluster.bus().partition("gateway");
   SimNode& agent = cluster.node(1);
   constexpr Seq kEntries = 1600;
-  for (int n = 0; n < 1600; ++n) cluster.after(milliseconds(10 * n), [&] { (void)agent.append(1); });
+  for (int n = 0; n < 1600; ++n)
+    cluster.after(milliseconds(10 * n), [&] { (void)agent.append(1); });
   cluster.run_for(seconds(20));
   replication::Vector held{.sender = cluster.gateway().id(), .logs = {}};
-  held.logs.push_back({.log = {agent.id(), agent.replica().epoch(), kSamplesTrack}, .head = kEntries, .missing = {}});
+  held.logs.push_back({.log = {agent.id(), agent.replica().epoch(), kSamplesTrack},
+                       .head = kEntries,
+                       .missing = {}});
   for (Seq seq = 1; seq <= kEntries; seq += 2) held.logs.front().missing.insert({seq, seq});
   agent.step(replication::Received{replication::TopicClass::inbox, agent.id(),
                                    replication::encode_envelope({Nonce{1}, 1, held})});
-  replication::StorageUsed used{.bytes = 64 * 1024 * 1024, .disk_free = 1, .own = {{kSamplesTrack, 1}}};
+  replication::StorageUsed used{
+      .bytes = 64 * 1024 * 1024, .disk_free = 1, .own = {{kSamplesTrack, 1}}};
   agent.step(used);
   cluster.run_for(seconds(5));
   const auto contents = agent.contents();
@@ -180,7 +186,8 @@ TEST(StorageBound, GatewayRetires) {
     EXPECT_TRUE(converged(cluster));
     EXPECT_THAT(cluster.problems(), IsEmpty());
     for (const OldSegment& segment : *old) {
-      const auto stored = cluster.gateway().store()->read(segment.release.log, segment.release.interval, 1);
+      const auto stored =
+          cluster.gateway().store()->read(segment.release.log, segment.release.interval, 1);
       EXPECT_TRUE(stored.ok() && stored->empty());
     }
   });

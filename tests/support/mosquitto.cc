@@ -62,7 +62,8 @@ Result<std::unique_ptr<Mosquitto>> Mosquitto::start(const Options& options) {
 Result<void> Mosquitto::configure(const Options& options) {
   std::ostringstream lines;
   // As root, mosquitto would become another user and not read its folder.
-  lines << "user " << current_user() << "\npersistence false\nlog_dest stderr\nlog_type all\nset_tcp_nodelay true\n"
+  lines << "user " << current_user()
+        << "\npersistence false\nlog_dest stderr\nlog_type all\nset_tcp_nodelay true\n"
         << "allow_anonymous " << (options.username.empty() ? "true" : "false") << "\n";
   if (options.packet_bytes_max > 0) lines << "max_packet_size " << options.packet_bytes_max << "\n";
   if (!options.username.empty()) {

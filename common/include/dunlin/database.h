@@ -31,13 +31,13 @@ struct TrackOptions {
 };
 
 struct DatabaseOptions {
-  std::string name;                  // for people; the identity is the key in data_dir
+  std::string name;  // for people; the identity is the key in data_dir
   std::string fleet = "default";
   std::vector<std::string> cells{"default"};
   Role role = Role::agent;
-  std::string data_dir;              // holds node.key (0600), log.db and lock; made when absent
-  std::string broker_url;            // "" = no replication
-  TransportOptions transport;        // url and client_id are filled in from the above
+  std::string data_dir;        // holds node.key (0600), log.db and lock; made when absent
+  std::string broker_url;      // "" = no replication
+  TransportOptions transport;  // url and client_id are filled in from the above
   std::uint64_t bytes_max = 64 * 1024 * 1024;  // of the database; 0 = unbounded
   std::uint64_t disk_free_min = 16 * 1024 * 1024;
   std::vector<TrackOptions> tracks{TrackOptions{}};
@@ -56,14 +56,16 @@ struct DatabaseOptions {
 class Database {
  public:
   // Opening a damaged database sets it aside and salvages what verifies (see LogStore). Errors: io,
-  // exists (another process has it open), unsupported (written by a newer version), invalid_argument.
+  // exists (another process has it open), unsupported (written by a newer version),
+  // invalid_argument.
   static Result<std::unique_ptr<Database>> open(DatabaseOptions options);
   ~Database();
 
   // Takes readings: one cell per schema field in each row. An unknown stream defines itself; new
-  // fields make a new version of it. They become durable by the track's flush policy, or by flush().
-  // Waits while the disk is behind, until `stop`. Nothing is taken on an error: type_changed,
-  // invalid_argument, too_large, storage_full; `closed` after `stop` was requested leaves it open.
+  // fields make a new version of it. They become durable by the track's flush policy, or by
+  // flush(). Waits while the disk is behind, until `stop`. Nothing is taken on an error:
+  // type_changed, invalid_argument, too_large, storage_full; `closed` after `stop` was requested
+  // leaves it open.
   Result<void> append(const StreamSchema& schema, Rows rows, std::stop_token stop = {});
   // The same for readings whose times count from the machine's boot, since its clock is not set.
   Result<void> append_since_boot(const StreamSchema& schema, Rows rows, std::stop_token stop = {});

@@ -20,15 +20,15 @@ enum class Errc {
   bad_hash,          // a hash chain that does not join
   not_found,
   exists,
-  type_changed,      // a field that was declared with another type
-  corrupt,           // our own storage does not read back as written
-  io,                // the operating system said no
-  storage_full,      // no space left, or the configured bound with `refuse_new`
-  backpressure,      // a bounded queue is full; try again later
+  type_changed,  // a field that was declared with another type
+  corrupt,       // our own storage does not read back as written
+  io,            // the operating system said no
+  storage_full,  // no space left, or the configured bound with `refuse_new`
+  backpressure,  // a bounded queue is full; try again later
   not_connected,
   timeout,
-  config,            // a mistake in a configuration file
-  closed,            // the object has been shut down
+  config,  // a mistake in a configuration file
+  closed,  // the object has been shut down
 };
 
 std::string_view to_string(Errc code);
@@ -51,7 +51,7 @@ template <typename T>
 class [[nodiscard]] Result {
  public:
   using value_type = T;
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}   // NOLINT: implicit
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit
   Result(Errc code, std::string context) : Result(Error{code, std::move(context)}) {}
 
@@ -104,13 +104,14 @@ class [[nodiscard]] Result<void> {
 #define DUNLIN_CONCAT(a, b) DUNLIN_CONCAT_(a, b)
 
 // DUNLIN_TRY(expr): returns the error of a Result<...> expression to the caller.
-#define DUNLIN_TRY(expr)                                            \
-  do {                                                              \
+#define DUNLIN_TRY(expr)                                                          \
+  do {                                                                            \
     if (auto dunlin_try_ = (expr); !dunlin_try_.ok()) return dunlin_try_.error(); \
   } while (false)
 
 // DUNLIN_ASSIGN(decl, expr): binds the value, or returns the error to the caller.
-#define DUNLIN_ASSIGN(decl, expr) DUNLIN_ASSIGN_(DUNLIN_CONCAT(dunlin_result_, __LINE__), decl, expr)
+#define DUNLIN_ASSIGN(decl, expr) \
+  DUNLIN_ASSIGN_(DUNLIN_CONCAT(dunlin_result_, __LINE__), decl, expr)
 #define DUNLIN_ASSIGN_(tmp, decl, expr) \
   auto tmp = (expr);                    \
   if (!tmp.ok()) return tmp.error();    \

@@ -20,8 +20,8 @@ Result<FieldType> field_type_from(std::string_view name);
 struct Field {
   std::string name;
   FieldType type = FieldType::float64;
-  std::string unit;            // free text, "" when unknown; UCUM codes preferred ("Cel", "%", "V")
-  std::uint8_t decimals = 0;   // digits after the point, `decimal` only; at most 18
+  std::string unit;           // free text, "" when unknown; UCUM codes preferred ("Cel", "%", "V")
+  std::uint8_t decimals = 0;  // digits after the point, `decimal` only; at most 18
 
   bool operator==(const Field&) const = default;
 };
@@ -42,7 +42,7 @@ struct Cell {
   Kind kind = Kind::missing;
   std::uint32_t text_size = 0;
   union {
-    std::int64_t integer = 0;   // int64 values and decimal mantissas
+    std::int64_t integer = 0;  // int64 values and decimal mantissas
     double real;
     bool boolean;
     std::uint64_t text_offset;
@@ -65,7 +65,8 @@ class Rows {
   void clear() { times_.clear(), cells_.clear(), text_.clear(); }
   void reserve(std::size_t rows) { times_.reserve(rows), cells_.reserve(rows * fields_); }
 
-  // Microseconds since 1970 UTC, or since boot for readings of a device that does not know the time.
+  // Microseconds since 1970 UTC, or since boot for readings of a device that does not know the
+  // time.
   void begin_row(std::int64_t time_us) { times_.push_back(time_us); }
   void add_missing() { cells_.emplace_back(); }
   void add_integer(std::int64_t value);
@@ -87,7 +88,9 @@ class Rows {
   void set_text(std::size_t row, std::size_t field, std::string_view value);
 
   std::int64_t time(std::size_t row) const { return times_[row]; }
-  const Cell& cell(std::size_t row, std::size_t field) const { return cells_[row * fields_ + field]; }
+  const Cell& cell(std::size_t row, std::size_t field) const {
+    return cells_[row * fields_ + field];
+  }
   std::string_view text(const Cell& cell) const {
     return std::string_view(text_).substr(cell.text_offset, cell.text_size);
   }

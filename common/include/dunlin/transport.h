@@ -32,14 +32,14 @@ class TransportEvents {
 };
 
 struct TransportOptions {
-  std::string url{};        // scheme selects the adapter: mqtt, mqtts, memory
+  std::string url{};  // scheme selects the adapter: mqtt, mqtts, memory
   std::string client_id{};
-  std::string username{};   // "" = none
+  std::string username{};  // "" = none
   std::string password{};
   std::string ca_file{};    // mqtts: PEM; "" = the system's store
   std::string cert_file{};  // mqtts: client certificate, with key_file
   std::string key_file{};
-  int protocol = 5;       // MQTT version: 5, or 4 for 3.1.1
+  int protocol = 5;  // MQTT version: 5, or 4 for 3.1.1
   std::chrono::seconds keep_alive{20};
   std::size_t in_flight_bytes_max = 1 << 20;  // above it publish() says `backpressure`
   std::uint64_t seed = 0;                     // of the reconnect jitter
@@ -56,8 +56,8 @@ class Transport {
   virtual ~Transport() = default;
 
   // Connects in the background and keeps reconnecting with full jitter, 1 s doubling to 5 min,
-  // until stop(). `events` must outlive the transport. Filters are subscribed (QoS 0 unless retained
-  // state is asked for by the filter's qos) at every connect, before on_connected().
+  // until stop(). `events` must outlive the transport. Filters are subscribed (QoS 0 unless
+  // retained state is asked for by the filter's qos) at every connect, before on_connected().
   struct Subscription {
     std::string filter;
     int qos = 0;
@@ -66,7 +66,8 @@ class Transport {
                              Will will) = 0;
 
   // Hands one message to the bus; never waits. `not_connected` or `backpressure`: nothing was sent.
-  virtual Result<void> publish(const std::string& topic, ByteView payload, PublishOptions options) = 0;
+  virtual Result<void> publish(const std::string& topic, ByteView payload,
+                               PublishOptions options) = 0;
 
   // Disconnects; `graceful` sends no will. Idempotent. After it returns no event is delivered.
   virtual void stop(bool graceful) = 0;

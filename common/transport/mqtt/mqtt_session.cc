@@ -101,8 +101,9 @@ Result<void> MqttSession::connect(const std::vector<Transport::Subscription>& su
   }
 }
 
-// Paho readies OpenSSL with the first client, whether it will use TLS or not: 1.5 MB of resident memory
-// that a plain connection can do without. OpenSSL readies itself when a TLS connection comes later.
+// Paho readies OpenSSL with the first client, whether it will use TLS or not: 1.5 MB of resident
+// memory that a plain connection can do without. OpenSSL readies itself when a TLS connection comes
+// later.
 void leave_openssl_alone() {
   static const bool done = [] {
     MQTTAsync_init_options options = MQTTAsync_init_options_initializer;

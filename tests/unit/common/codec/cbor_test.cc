@@ -312,9 +312,10 @@ TEST(Cbor, RandomBytesAreRefusedOrCanonical) {
 }
 
 TEST(Cbor, SizesAreThoseOfWhatIsWritten) {
-  for (const std::int64_t edge : {std::int64_t{0}, std::int64_t{23}, std::int64_t{24}, std::int64_t{255},
-                                  std::int64_t{256}, std::int64_t{65535}, std::int64_t{65536},
-                                  std::int64_t{4294967295}, std::int64_t{4294967296}, INT64_MAX}) {
+  for (const std::int64_t edge :
+       {std::int64_t{0}, std::int64_t{23}, std::int64_t{24}, std::int64_t{255}, std::int64_t{256},
+        std::int64_t{65535}, std::int64_t{65536}, std::int64_t{4294967295},
+        std::int64_t{4294967296}, INT64_MAX}) {
     for (const std::int64_t value : {edge, -1 - edge}) {
       Bytes out;
       CborWriter(out).integer(value);

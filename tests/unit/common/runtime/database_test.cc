@@ -14,7 +14,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const StreamSchema kAir{"air", {{"temperature", FieldType::decimal, "Cel", 2}, {"note", FieldType::text, "", 0}}};
+const StreamSchema kAir{
+    "air", {{"temperature", FieldType::decimal, "Cel", 2}, {"note", FieldType::text, "", 0}}};
 
 Rows air(std::int64_t first, std::size_t n) {
   Rows rows(2);
@@ -48,7 +49,8 @@ TEST_F(DatabaseTest, FlushedReadingsAreReadBackBySql) {
   ASSERT_TRUE(database.ok()) << database.error().message();
   ASSERT_TRUE((*database)->append(kAir, air(0, 2500)).ok());
   ASSERT_TRUE((*database)->flush(10s).ok());
-  const storage::Table table = query("SELECT count(*), min(temperature), max(temperature) FROM stream_air");
+  const storage::Table table =
+      query("SELECT count(*), min(temperature), max(temperature) FROM stream_air");
   EXPECT_EQ(table.rows[0][0], storage::Value{std::int64_t{2500}});
   EXPECT_EQ(table.rows[0][1], storage::Value{20.0});
   EXPECT_EQ(table.rows[0][2], storage::Value{44.99});
@@ -61,11 +63,13 @@ TEST_F(DatabaseTest, NothingIsLostOrDoubledOverRestarts) {
     ASSERT_TRUE(database.ok()) << database.error().message();
     EXPECT_TRUE(round == 0 || (*database)->node_id() == node);
     node = (*database)->node_id();
-    for (int i = 0; i < 5; ++i) ASSERT_TRUE((*database)->append(kAir, air(round * 500 + i * 100, 100)).ok());
+    for (int i = 0; i < 5; ++i)
+      ASSERT_TRUE((*database)->append(kAir, air(round * 500 + i * 100, 100)).ok());
     (*database)->close();  // flushes
   }
-  const storage::Table table =
-      query("SELECT count(*), count(DISTINCT temperature), count(DISTINCT epoch), max(seq) FROM stream_air");
+  const storage::Table table = query(
+      "SELECT count(*), count(DISTINCT temperature), count(DISTINCT epoch), max(seq) FROM "
+      "stream_air");
   EXPECT_EQ(table.rows[0][0], storage::Value{std::int64_t{2000}});
   EXPECT_EQ(table.rows[0][1], storage::Value{std::int64_t{2000}});
   EXPECT_EQ(table.rows[0][2], storage::Value{std::int64_t{1}});
@@ -101,13 +105,15 @@ TEST_F(DatabaseTest, AFieldMoreIsANewVersionAndAnotherTypeIsRefused) {
   ASSERT_TRUE((*database)->append(fine, std::move(exact)).ok());
 
   ASSERT_TRUE((*database)->flush(10s).ok());
-  const storage::Table table = query("SELECT temperature, humidity FROM stream_air ORDER BY seq, row");
+  const storage::Table table =
+      query("SELECT temperature, humidity FROM stream_air ORDER BY seq, row");
   ASSERT_EQ(table.rows.size(), 5U);
   std::vector<double> temperatures;
   for (const auto& row : table.rows) temperatures.push_back(std::get<double>(row[0]));
   std::sort(temperatures.begin(), temperatures.end());
   EXPECT_EQ(temperatures, (std::vector<double>{20.0, 20.1, 21.0, 21.5, 21.5001}));
-  EXPECT_EQ(query("SELECT count(*) FROM streams WHERE name = 'air'").rows[0][0], storage::Value{std::int64_t{3}});
+  EXPECT_EQ(query("SELECT count(*) FROM streams WHERE name = 'air'").rows[0][0],
+            storage::Value{std::int64_t{3}});
 }
 
 TEST_F(DatabaseTest, WhatCannotBeAppendedIsSaidAndNothingIsTaken) {
@@ -122,7 +128,8 @@ TEST_F(DatabaseTest, WhatCannotBeAppendedIsSaidAndNothingIsTaken) {
   huge.begin_row(1), huge.add_integer(1), huge.add_text(std::string(60'000, 'x'));
   EXPECT_EQ((*database)->append(kAir, std::move(huge)).error().code, Errc::too_large);
   ASSERT_TRUE((*database)->flush(10s).ok());
-  EXPECT_EQ(query("SELECT ifnull(sum(readings), 0) FROM segments").rows[0][0], storage::Value{std::int64_t{0}});
+  EXPECT_EQ(query("SELECT ifnull(sum(readings), 0) FROM segments").rows[0][0],
+            storage::Value{std::int64_t{0}});
 }
 
 TEST_F(DatabaseTest, ReadingsWithoutUtcHaveNoTimeAndKeepTheirOrder) {
@@ -130,7 +137,8 @@ TEST_F(DatabaseTest, ReadingsWithoutUtcHaveNoTimeAndKeepTheirOrder) {
   ASSERT_TRUE((*database)->append_since_boot(kAir, air(0, 3)).ok());
   ASSERT_TRUE((*database)->append(kAir, air(10, 1)).ok());
   ASSERT_TRUE((*database)->flush(10s).ok());
-  const storage::Table table = query("SELECT time IS NULL, temperature FROM stream_air ORDER BY seq, temperature");
+  const storage::Table table =
+      query("SELECT time IS NULL, temperature FROM stream_air ORDER BY seq, temperature");
   ASSERT_EQ(table.rows.size(), 4U);
   EXPECT_EQ(table.rows[0][0], storage::Value{std::int64_t{1}});
   EXPECT_EQ(table.rows[2][0], storage::Value{std::int64_t{1}});
@@ -142,14 +150,16 @@ TEST_F(DatabaseTest, ADeletedDatabaseKeepsTheNodeAndOpensANewEpoch) {
   const std::string node = (*database)->node_id();
   const Epoch epoch = (*database)->node().report().epoch;
   database->reset();
-  for (const char* suffix : {"", "-wal", "-shm"}) std::filesystem::remove(folder_.file("data") + "/log.db" + suffix);
+  for (const char* suffix : {"", "-wal", "-shm"})
+    std::filesystem::remove(folder_.file("data") + "/log.db" + suffix);
   database = open();
   EXPECT_EQ((*database)->node_id(), node);
   EXPECT_NE((*database)->node().report().epoch, epoch);
 }
 
 TEST_F(DatabaseTest, TheDiskBoundDropsTheOldestAndSaysSo) {
-  DatabaseOptions options{.name = "test", .data_dir = folder_.file("data"), .bytes_max = 1024 * 1024};
+  DatabaseOptions options{
+      .name = "test", .data_dir = folder_.file("data"), .bytes_max = 1024 * 1024};
   options.tracks[0].flush_readings = 100;
   auto database = Database::open(options);
   ASSERT_TRUE(database.ok()) << database.error().message();
@@ -166,8 +176,7 @@ TEST_F(DatabaseTest, TheDiskBoundDropsTheOldestAndSaysSo) {
   ASSERT_TRUE((*database)->flush(10s).ok());
   (*database)->close();
   EXPECT_LT(std::filesystem::file_size((*database)->path()), 1024 * 1024U);
-  const auto kept = std::get<std::int64_t>(
-      query("SELECT sum(readings) FROM segments").rows[0][0]);
+  const auto kept = std::get<std::int64_t>(query("SELECT sum(readings) FROM segments").rows[0][0]);
   EXPECT_GT(kept, 20'000);
   EXPECT_LT(kept, 300'000);
 }

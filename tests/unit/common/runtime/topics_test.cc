@@ -12,8 +12,8 @@ using replication::TopicClass;
 const NodeId kNode = NodeId::from_string("000102030405060708090a0b0c0d0e0f").value();
 
 TEST(Topics, NamesReadBack) {
-  for (const TopicClass topic : {TopicClass::hello, TopicClass::gate, TopicClass::gossip, TopicClass::live,
-                                 TopicClass::bulk, TopicClass::inbox}) {
+  for (const TopicClass topic : {TopicClass::hello, TopicClass::gate, TopicClass::gossip,
+                                 TopicClass::live, TopicClass::bulk, TopicClass::inbox}) {
     const std::string name = topic_name("farm", "north", topic, kNode);
     const auto parsed = parse_topic("farm", name);
     ASSERT_TRUE(parsed) << name;
@@ -27,10 +27,11 @@ TEST(Topics, NamesReadBack) {
 }
 
 TEST(Topics, WhatIsNotOursIsNothing) {
-  for (const char* name : {"", "dunlin", "dunlin/v1/", "dunlin/v2/farm/north/gossip", "dunlin/v1/other/north/gossip",
-                           "dunlin/v1/farm/north", "dunlin/v1/farm/north/nonsense", "dunlin/v1/farm/north/live",
-                           "dunlin/v1/farm/north/live/zz", "dunlin/v1/farm/north/gossip/more",
-                           "dunlin/v1/farm/north/live/000102030405060708090a0b0c0d0e0f/more"}) {
+  for (const char* name :
+       {"", "dunlin", "dunlin/v1/", "dunlin/v2/farm/north/gossip", "dunlin/v1/other/north/gossip",
+        "dunlin/v1/farm/north", "dunlin/v1/farm/north/nonsense", "dunlin/v1/farm/north/live",
+        "dunlin/v1/farm/north/live/zz", "dunlin/v1/farm/north/gossip/more",
+        "dunlin/v1/farm/north/live/000102030405060708090a0b0c0d0e0f/more"}) {
     EXPECT_FALSE(parse_topic("farm", name)) << name;
   }
 }
@@ -54,8 +55,8 @@ TEST(Topics, EachRoleListensToWhatItNeeds) {
 
 TEST(Topics, LevelsAreBounded) {
   EXPECT_TRUE(is_topic_level("greenhouse-7_a.b"));
-  for (const std::string& bad : {std::string(), std::string("a/b"), std::string("+"), std::string("#"),
-                                std::string("a b"), std::string(65, 'x')}) {
+  for (const std::string& bad : {std::string(), std::string("a/b"), std::string("+"),
+                                 std::string("#"), std::string("a b"), std::string(65, 'x')}) {
     EXPECT_FALSE(is_topic_level(bad)) << bad;
   }
 }

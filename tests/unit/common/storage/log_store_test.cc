@@ -18,10 +18,12 @@ constexpr std::int64_t kStart = 1'767'225'600'000'000;
 // One node's log of one reading per entry, a second apart, as segments of any cut.
 class LogStoreTest : public testing::Test {
  protected:
-  LogStoreTest() : key_(security::NodeKey::generate().value()), verifier_(security::make_mbedtls_verifier()) {}
+  LogStoreTest()
+      : key_(security::NodeKey::generate().value()), verifier_(security::make_mbedtls_verifier()) {}
 
   LogStore open(std::optional<LogStore::Salvage>* salvage = nullptr) {
-    auto store = LogStore::open({.path = path(), .fresh_epoch = Epoch{77}}, own_->node(), *verifier_, salvage);
+    auto store = LogStore::open({.path = path(), .fresh_epoch = Epoch{77}}, own_->node(),
+                                *verifier_, salvage);
     EXPECT_TRUE(store.ok()) << store.error().message();
     return std::move(store).value();
   }
@@ -37,7 +39,8 @@ class LogStoreTest : public testing::Test {
     Hash hash = chain_start(log());
     for (Seq seq = 1; seq <= n; ++seq) {
       const auto second = static_cast<std::int64_t>(seq);
-      Samples samples{.stream = 1, .boot = {}, .base = kStart + second * 1'000'000, .rows = Rows(2)};
+      Samples samples{
+          .stream = 1, .boot = {}, .base = kStart + second * 1'000'000, .rows = Rows(2)};
       samples.rows.begin_row(samples.base);
       std::string text;
       while (text.size() < text_size) text.push_back(static_cast<char>('!' + random.below(90)));
@@ -50,14 +53,17 @@ class LogStoreTest : public testing::Test {
   }
   SegmentRecord segment(const std::vector<ChainedEntry>& entries, Seq first, Seq last) const {
     const Hash before = first == 1 ? chain_start(log()) : entries[first - 2].after;
-    return build_segments(log(), before, 0, std::span(entries).subspan(first - 1, last - first + 1), *key_)
+    return build_segments(log(), before, 0, std::span(entries).subspan(first - 1, last - first + 1),
+                          *key_)
         .value()
         .front();
   }
   SegmentRecord open_segment() const {
     const LogId control = log(kControlTrack);
     const std::vector<ChainedEntry> entries{
-        chain_entry({1, Hlc::of(1, 0), {Open{key_->public_key(), "greenhouse"}}}, chain_start(control)).value()};
+        chain_entry({1, Hlc::of(1, 0), {Open{key_->public_key(), "greenhouse"}}},
+                    chain_start(control))
+            .value()};
     return build_segments(control, chain_start(control), 0, entries, *key_).value().front();
   }
   static LogState state_of(LogStore& store, const LogId& id) {
@@ -78,10 +84,12 @@ TEST_F(LogStoreTest, WhatWasCommittedIsThereAfterReopening) {
   const auto entries = chain(20);
   {
     LogStore store = open();
-    const std::vector<SegmentRecord> batch{open_segment(), segment(entries, 11, 20), segment(entries, 1, 5)};
+    const std::vector<SegmentRecord> batch{open_segment(), segment(entries, 11, 20),
+                                           segment(entries, 1, 5)};
     const auto outcomes = store.commit(batch, {}, {});
     ASSERT_TRUE(outcomes.ok());
-    for (const WriteOutcome& outcome : *outcomes) EXPECT_EQ(outcome.kind, WriteOutcome::Kind::stored);
+    for (const WriteOutcome& outcome : *outcomes)
+      EXPECT_EQ(outcome.kind, WriteOutcome::Kind::stored);
   }
   LogStore store = open();
   const LogStore::Contents contents = store.load().value();
@@ -97,7 +105,8 @@ TEST_F(LogStoreTest, WhatWasCommittedIsThereAfterReopening) {
 
 TEST_F(LogStoreTest, AnEpochBelongsToTheFile) {
   open();
-  auto again = LogStore::open({.path = path(), .fresh_epoch = Epoch{78}}, own_->node(), *verifier_, nullptr);
+  auto again =
+      LogStore::open({.path = path(), .fresh_epoch = Epoch{78}}, own_->node(), *verifier_, nullptr);
   EXPECT_EQ(again->load()->epoch, Epoch{77});
 }
 
@@ -105,9 +114,12 @@ TEST_F(LogStoreTest, DuplicatesAndOverlapsAreReadOnce) {
   LogStore store = open();
   const auto entries = chain(10);
   ASSERT_TRUE(store.commit(std::vector{segment(entries, 1, 6)}, {}, {}).ok());
-  EXPECT_EQ((*store.commit(std::vector{segment(entries, 1, 6)}, {}, {}))[0].kind, WriteOutcome::Kind::duplicate);
-  EXPECT_EQ((*store.commit(std::vector{segment(entries, 2, 3)}, {}, {}))[0].kind, WriteOutcome::Kind::duplicate);
-  EXPECT_EQ((*store.commit(std::vector{segment(entries, 4, 10)}, {}, {}))[0].kind, WriteOutcome::Kind::stored);
+  EXPECT_EQ((*store.commit(std::vector{segment(entries, 1, 6)}, {}, {}))[0].kind,
+            WriteOutcome::Kind::duplicate);
+  EXPECT_EQ((*store.commit(std::vector{segment(entries, 2, 3)}, {}, {}))[0].kind,
+            WriteOutcome::Kind::duplicate);
+  EXPECT_EQ((*store.commit(std::vector{segment(entries, 4, 10)}, {}, {}))[0].kind,
+            WriteOutcome::Kind::stored);
   EXPECT_EQ(state_of(store, log()).complete(), 10U);
   EXPECT_EQ(store.fork_count().value(), 0U);
 }
@@ -132,7 +144,8 @@ TEST_F(LogStoreTest, AFailedCommitChangesNothing) {
   LogStore store = open();
   const auto entries = chain(10);
   SegmentRecord broken = segment(entries, 4, 8);
-  broken.bytes = std::make_shared<const Bytes>(Bytes{1, 2, 3});  // unreadable where it must be compared
+  broken.bytes =
+      std::make_shared<const Bytes>(Bytes{1, 2, 3});  // unreadable where it must be compared
   ASSERT_TRUE(store.commit(std::vector{segment(entries, 1, 5)}, {}, {}).ok());
   EXPECT_FALSE(store.commit(std::vector{segment(entries, 9, 10), broken}, {}, {}).ok());
   EXPECT_EQ(state_of(store, log()).head(), 5U);
@@ -175,7 +188,8 @@ TEST_F(LogStoreTest, ReleasesTheOldestAndKeepsTheChainWhole) {
   EXPECT_EQ(state.released().intervals(), (std::vector<Interval>{{1, 10}}));
   EXPECT_EQ(state.runs().front().before, entries[9].after);
   // What was released does not come back.
-  EXPECT_EQ((*store.commit(std::vector{segment(entries, 1, 10)}, {}, {}))[0].kind, WriteOutcome::Kind::duplicate);
+  EXPECT_EQ((*store.commit(std::vector{segment(entries, 1, 10)}, {}, {}))[0].kind,
+            WriteOutcome::Kind::duplicate);
 
   EXPECT_EQ(store.older_than(log(), kStart + 21 * 1'000'000)->size(), 1U);
   EXPECT_EQ(store.older_than(log(), kStart + 10'000'000)->size(), 0U);
