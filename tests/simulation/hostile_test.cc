@@ -111,7 +111,7 @@ TEST(Hostile, NoiseAndMutatedMessages) {
     cluster.run_for(seconds(35));
     EXPECT_GT(refused(cluster, Cluster::kGateway), 100u);
     EXPECT_GT(refused(cluster, 1), 10u);
-    EXPECT_THAT(settle(cluster, {.crashes = false, .settles_within = minutes(5)}), IsEmpty());
+    EXPECT_THAT(settle(cluster, {.crashes = false, .settles_within = minutes(1)}), IsEmpty());
   });
 }
 

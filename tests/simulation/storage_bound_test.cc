@@ -56,7 +56,7 @@ TEST(StorageBound, DropsTheOldestAndSaysSo) {
     cluster.run_for(seconds(10));
     cluster.stop_broker_for(minutes(2) + seconds(30));
     ASSERT_NO_FATAL_FAILURE(watch_sizes(cluster, minutes(3)));
-    EXPECT_THAT(settle(cluster, {.losses = true, .crashes = false, .settles_within = minutes(2)}),
+    EXPECT_THAT(settle(cluster, {.losses = true, .crashes = false, .settles_within = minutes(1)}),
                 IsEmpty());
     EXPECT_GT(lost_entries(cluster), 0u);
   });
@@ -74,7 +74,7 @@ TEST(StorageBound, DropsTheOldestAmongFaults) {
     cluster.partition_for(Cluster::kGateway, minutes(2));
     cluster.run_for(minutes(2) + seconds(20));
     cluster.heal();
-    EXPECT_THAT(settle(cluster, {.losses = true, .settles_within = minutes(5)}), IsEmpty());
+    EXPECT_THAT(settle(cluster, {.losses = true, .settles_within = minutes(1)}), IsEmpty());
   });
 }
 
@@ -100,7 +100,7 @@ TEST(StorageBound, RefusesNewUntilThereIsRoom) {
     for (int n = 0; n < 40; ++n) cluster.after(milliseconds(500 * n), append);
     cluster.run_for(seconds(30));
     EXPECT_EQ(refused, 0u) << "acknowledged entries did not make room";
-    EXPECT_THAT(settle(cluster, {.crashes = false, .settles_within = minutes(2)}), IsEmpty());
+    EXPECT_THAT(settle(cluster, {.crashes = false, .settles_within = minutes(1)}), IsEmpty());
   });
 }
 
@@ -163,7 +163,7 @@ TEST(StorageBound, RetiresOnlyWhatIsAcknowledged) {
     }
     cluster.run_for(seconds(75));
     cluster.heal();
-    EXPECT_THAT(settle(cluster, {.settles_within = minutes(5)}), IsEmpty());
+    EXPECT_THAT(settle(cluster, {.settles_within = minutes(1)}), IsEmpty());
   });
 }
 
