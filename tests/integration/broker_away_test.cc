@@ -43,11 +43,23 @@ TEST(BrokerAway, LongerThanAnyBufferThenNewestFirst) {
   EXPECT_LT(agent.peak_rss(), kAgentBytesMax);
 
   DUNLIN_ASSERT_OK(fleet.broker().restart());
-  // The first that the gateway has of the samples is the newest of them.
-  std::int64_t first_seen = 0;
-  ASSERT_TRUE(test::eventually([&] { return (first_seen = gateway.sql_integer(newest)) > 0; },
-                               std::chrono::seconds(60)));
-  EXPECT_EQ(first_seen, head);
+  // The first that the gateway has is the newest, and then it goes back from there without a hole.
+  const std::string held =
+      "SELECT ifnull(max(last), 0), min(first), sum(last - first + 1) FROM segments s"
+      " JOIN logs l ON l.id = s.log WHERE l.track = 1 AND l.node = x'" +
+      agent.node() + "'";
+  int on_the_way = 0;
+  ASSERT_TRUE(test::eventually(
+      [&] {
+        const auto row = gateway.sql(held).rows.at(0);
+        if (std::get<std::int64_t>(row[0]) == 0) return false;
+        EXPECT_EQ(std::get<std::int64_t>(row[0]), head);
+        EXPECT_EQ(std::get<std::int64_t>(row[2]), head - std::get<std::int64_t>(row[1]) + 1);
+        on_the_way += std::get<std::int64_t>(row[1]) > 1 ? 1 : 0;
+        return std::get<std::int64_t>(row[1]) == 1;
+      },
+      std::chrono::seconds(60)));
+  EXPECT_GT(on_the_way, 0);
   ASSERT_TRUE(test::eventually([&] { return fleet.behind().empty(); }, std::chrono::seconds(60)))
       << fleet.behind();
   const std::string digest =

@@ -254,13 +254,16 @@ std::string Fleet::behind() const {
 
 std::string Fleet::converge(std::chrono::seconds deadline) const {
   std::string lacking;
-  if (!eventually([&] { return (lacking = behind()).empty(); }, deadline)) {
-    return lacking + "\ngateway:\n" + gateway_->log();
-  }
-  for (const auto& agent : agents_) {
-    if (std::string found = difference(*agent, *gateway_); !found.empty()) return found;
-  }
-  return {};
+  const auto equal = [&] {
+    lacking = behind();
+    // What an agent still had to write when we looked at it makes a difference that passes.
+    for (auto agent = agents_.begin(); lacking.empty() && agent != agents_.end(); ++agent) {
+      lacking = difference(**agent, *gateway_);
+    }
+    return lacking.empty();
+  };
+  if (eventually(equal, deadline)) return {};
+  return lacking + "\ngateway:\n" + gateway_->log();
 }
 
 std::string Fleet::difference(const Member& agent, const Member& gateway) {

@@ -109,8 +109,8 @@ class Fleet {
 
   // "" when the gateway has all that the agents have, by its /v1/nodes; else what it lacks.
   std::string behind() const;
-  // Waits for that, then compares the readings of each agent with those at the gateway, row by row.
-  // "" when they are equal.
+  // Waits for that, and until the readings of each agent equal those at the gateway, row by row.
+  // "" when they do.
   std::string converge(std::chrono::seconds deadline = std::chrono::seconds(60)) const;
   // "" when two members hold the same readings of a node.
   static std::string difference(const Member& agent, const Member& gateway);
