@@ -63,7 +63,8 @@ struct OpEncoder {
     }
   }
   void operator()(const Lost& op) {
-    w.array(3), w.uint(Lost::kCode), w.uint(op.track.value), w.array(op.ranges.size());
+    w.array(4), w.uint(Lost::kCode), w.uint(op.epoch.value), w.uint(op.track.value);
+    w.array(op.ranges.size());
     for (const LostRange& range : op.ranges) {
       w.array(5), w.uint(range.first), w.uint(range.last), w.bytes(range.before);
       w.bytes(range.after), w.uint(range.readings);
@@ -186,9 +187,10 @@ Result<Op> decode_samples(CborReader& r) {
 }
 
 Result<Op> decode_lost(CborReader& r) {
-  DUNLIN_TRY(r.array_of(3));
+  DUNLIN_TRY(r.array_of(4));
   DUNLIN_TRY(r.uint());
   Lost op;
+  DUNLIN_ASSIGN(op.epoch.value, r.uint());
   DUNLIN_ASSIGN(op.track.value, r.uint());
   DUNLIN_ASSIGN(const std::uint64_t count, r.array());
   Seq previous = 0;

@@ -37,7 +37,7 @@ Result<IntervalSet> decode_intervals(CborReader& reader) {
 Bytes encode_log_state(const LogState& state) {
   Bytes out;
   CborWriter w(out);
-  w.array(8);
+  w.array(7);
   w.uint(state.head()), w.bytes(state.head_hash());
   w.array(state.runs().size());
   for (const LogState::Run& run : state.runs()) {
@@ -46,14 +46,14 @@ Bytes encode_log_state(const LogState& state) {
   encode_intervals(w, state.lost());
   encode_intervals(w, state.released());
   encode_intervals(w, state.acked());
-  w.uint(state.lost_readings()), w.uint(state.lost_declared_at());
+  w.uint(state.lost_readings());
   return out;
 }
 
 Result<LogState> decode_log_state(const LogId& log, ByteView bytes) {
   CborReader r(bytes);
   LogState::Parts parts;
-  DUNLIN_TRY(r.array_of(8));
+  DUNLIN_TRY(r.array_of(7));
   DUNLIN_ASSIGN(parts.head, r.uint());
   DUNLIN_TRY(r.bytes_into(parts.head_hash));
   if (parts.head > kSeqMax) return r.error(Errc::malformed, "head beyond 2^62");
@@ -75,7 +75,6 @@ Result<LogState> decode_log_state(const LogId& log, ByteView bytes) {
   DUNLIN_ASSIGN(parts.released, decode_intervals(r));
   DUNLIN_ASSIGN(parts.acked, decode_intervals(r));
   DUNLIN_ASSIGN(parts.lost_readings, r.uint());
-  DUNLIN_ASSIGN(parts.lost_declared_at, r.uint());
   DUNLIN_TRY(r.finish());
   return LogState::from_parts(log, std::move(parts));
 }

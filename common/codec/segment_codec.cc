@@ -102,20 +102,16 @@ Bytes encode_segment(const SegmentInfo& info, const Payload& payload, const Sign
 }
 
 // Encodes entries as one segment, or as two halves when one would be too large.
-Result<void> build(const LogId& log, const Hash& before, Seq needs,
-                   std::span<const ChainedEntry> chained, Signer& signer,
+Result<void> build(const LogId& log, const Hash& before, Seq needs, ChainView chain, Signer& signer,
                    std::vector<SegmentRecord>& out) {
-  std::vector<Entry> entries;
-  entries.reserve(chained.size());
-  for (const ChainedEntry& c : chained) entries.push_back(c.entry);
-
+  const std::span<const Entry> entries = chain.entries;
   SegmentRecord record;
   SegmentInfo& info = record.info;
   info = {.log = log,
           .first = entries.front().seq,
           .last = entries.back().seq,
           .before = before,
-          .after = chained.back().after,
+          .after = chain.links.back().after,
           .needs = needs,
           .hlc_last = {},
           .streams = {}};
@@ -125,42 +121,42 @@ Result<void> build(const LogId& log, const Hash& before, Seq needs,
   DUNLIN_ASSIGN(const Signature signature, signer.sign(head_statement(log, info.last, info.after)));
   Bytes bytes = encode_segment(info, payload, signature);
   if (bytes.size() > kSegmentBytesMax) {
-    if (chained.size() == 1) return {Errc::too_large, "an entry that fits no segment"};
-    const std::size_t half = chained.size() / 2;
-    DUNLIN_TRY(build(log, before, needs, chained.first(half), signer, out));
-    return build(log, chained[half - 1].after, needs, chained.subspan(half), signer, out);
+    if (entries.size() == 1) return {Errc::too_large, "an entry that fits no segment"};
+    const std::size_t half = entries.size() / 2;
+    DUNLIN_TRY(build(log, before, needs, chain.first(half), signer, out));
+    return build(log, chain.links[half - 1].after, needs, chain.from(half), signer, out);
   }
   record.bytes = std::make_shared<const Bytes>(std::move(bytes));
-  if (log.track == kControlTrack) record.control = std::move(entries);
+  if (log.track == kControlTrack) record.control.assign(entries.begin(), entries.end());
   out.push_back(std::move(record));
   return {};
 }
 
 }  // namespace
 
-Result<ChainedEntry> chain_entry(Entry entry, const Hash& before) {
+Result<ChainLink> Chain::add(Entry entry, const Hash& before) {
   Bytes canonical;
   const Hash digest = entry_digest(entry, canonical);
   if (canonical.size() > kEntryBytesMax) {
     return {Errc::too_large, "an entry of " + std::to_string(canonical.size()) + " bytes"};
   }
-  return ChainedEntry{std::move(entry), chain_next(before, digest), canonical.size()};
+  entries.push_back(std::move(entry));
+  return links.emplace_back(ChainLink{chain_next(before, digest), canonical.size()});
 }
 
 Result<std::vector<SegmentRecord>> build_segments(const LogId& log, const Hash& before, Seq needs,
-                                                  std::span<const ChainedEntry> entries,
-                                                  Signer& signer) {
+                                                  ChainView chain, Signer& signer) {
   std::vector<SegmentRecord> out;
   Hash hash = before;
-  while (!entries.empty()) {
+  while (!chain.entries.empty()) {
     std::size_t n = 0;
-    for (std::size_t bytes = 0; n < entries.size() && n < kSegmentEntriesMax; ++n) {
-      bytes += entries[n].canonical_bytes;
+    for (std::size_t bytes = 0; n < chain.entries.size() && n < kSegmentEntriesMax; ++n) {
+      bytes += chain.links[n].canonical_bytes;
       if (n > 0 && bytes > kSegmentTargetBytes) break;
     }
-    DUNLIN_TRY(build(log, hash, needs, entries.first(n), signer, out));
-    hash = entries[n - 1].after;
-    entries = entries.subspan(n);
+    DUNLIN_TRY(build(log, hash, needs, chain.first(n), signer, out));
+    hash = chain.links[n - 1].after;
+    chain = chain.from(n);
   }
   return out;
 }

@@ -11,21 +11,35 @@ namespace dunlin {
 //            signature]; see common/doc/wire_format.md, "Segments".
 inline constexpr std::uint64_t kSegmentFormat = 1;
 
-// An entry that has its place in the chain.
-struct ChainedEntry {
-  Entry entry;
+// An entry's place in the chain.
+struct ChainLink {
   Hash after{};                     // hash(seq)
-  std::size_t canonical_bytes = 0;  // size of its canonical encoding
+  std::size_t canonical_bytes = 0;  // size of the entry's canonical encoding
 };
 
-// Gives `entry` its place behind `before`; `too_large` above kEntryBytesMax.
-Result<ChainedEntry> chain_entry(Entry entry, const Hash& before);
+// Consecutive entries and their places, in step.
+struct ChainView {
+  std::span<const Entry> entries;
+  std::span<const ChainLink> links;
+
+  ChainView first(std::size_t n) const { return {entries.first(n), links.first(n)}; }
+  ChainView from(std::size_t n) const { return {entries.subspan(n), links.subspan(n)}; }
+};
+struct Chain {
+  std::vector<Entry> entries;
+  std::vector<ChainLink> links;
+
+  // Puts `entry` at the end, behind `before`; `too_large` above kEntryBytesMax.
+  Result<ChainLink> add(Entry entry, const Hash& before);
+  bool empty() const { return entries.empty(); }
+  void clear() { entries.clear(), links.clear(); }
+  operator ChainView() const { return {entries, links}; }
+};
 
 // Encodes and signs consecutive entries as few segments as the format limits allow.
 // `before` is the hash ahead of the first. Cost: one signature per segment.
 Result<std::vector<SegmentRecord>> build_segments(const LogId& log, const Hash& before, Seq needs,
-                                                  std::span<const ChainedEntry> entries,
-                                                  Signer& signer);
+                                                  ChainView chain, Signer& signer);
 
 // Reads the header and bounds of an encoded segment; `header.payload` points into `bytes`.
 Result<SegmentHeader> parse_segment(ByteView bytes);

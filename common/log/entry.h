@@ -62,8 +62,8 @@ struct Samples {
   bool operator==(const Samples&) const = default;
 };
 
-// What an origin dropped before enough others had it. Cumulative per track: newest replaces
-// earlier.
+// What an origin dropped of one of its logs, of this epoch or a former one, before enough others
+// had it. Cumulative per log: each declaration repeats what the earlier ones said.
 struct LostRange {
   Seq first = 0;
   Seq last = 0;
@@ -74,6 +74,7 @@ struct LostRange {
 };
 struct Lost {
   static constexpr std::uint64_t kCode = 7;
+  Epoch epoch;
   Track track;
   std::vector<LostRange> ranges;  // ascending, disjoint
   bool operator==(const Lost&) const = default;

@@ -6,14 +6,14 @@
 namespace dunlin {
 
 // Limits of the format: not negotiable, the same on every node. Larger foreign input is refused.
-inline constexpr std::size_t kEntryBytesMax = 48 * 1024;    // canonical CBOR of one entry
-inline constexpr std::size_t kSegmentBytesMax = 64 * 1024;  // an encoded segment
-inline constexpr std::size_t kSegmentDecodedBytesMax =
-    1024 * 1024;  // canonical bytes of its entries
+inline constexpr std::size_t kEntryBytesMax = 48 * 1024;  // canonical CBOR of one entry
+inline constexpr std::size_t kEntryOpsBytesMax = kEntryBytesMax - 1024;  // what writers put in one
+inline constexpr std::size_t kSegmentBytesMax = 64 * 1024;               // an encoded segment
+inline constexpr std::size_t kSegmentDecodedBytesMax = 1024 * 1024;  // canonical, of its entries
 inline constexpr std::size_t kSegmentEntriesMax = 4096;
 inline constexpr std::size_t kMessageBytesMax = 128 * 1024;  // an envelope on the wire
-inline constexpr std::uint64_t kSeqMax = 1ULL
-                                         << 62;  // SQL keeps sequence numbers as signed integers
+// SQL keeps sequence numbers as signed integers.
+inline constexpr std::uint64_t kSeqMax = 1ULL << 62;
 
 inline constexpr std::size_t kFieldsMax = 256;     // of a stream
 inline constexpr std::size_t kNameBytesMax = 128;  // of a node, stream, field or unit

@@ -91,16 +91,14 @@ void LogState::release(Interval interval, const Hash& before, const Hash& after)
   released_.insert(interval);
 }
 
-void LogState::declare_lost(Seq control_seq, const std::vector<LostRange>& ranges) {
-  if (control_seq <= lost_declared_at_) return;
-  lost_declared_at_ = control_seq;
-  lost_ = {};
-  lost_readings_ = 0;
+void LogState::declare_lost(const std::vector<LostRange>& ranges) {
+  std::uint64_t readings = 0;
   for (const LostRange& range : ranges) {
     lost_.insert({range.first, range.last});
-    lost_readings_ += range.readings;
+    readings += range.readings;
     if (range.last > head_) head_ = range.last, head_hash_ = range.after;
   }
+  lost_readings_ = std::max(lost_readings_, readings);
 }
 
 LogState LogState::from_parts(LogId id, Parts parts) {
@@ -110,7 +108,6 @@ LogState LogState::from_parts(LogId id, Parts parts) {
   state.released_ = std::move(parts.released);
   state.acked_ = std::move(parts.acked);
   state.lost_readings_ = parts.lost_readings;
-  state.lost_declared_at_ = parts.lost_declared_at;
   state.head_ = parts.head;
   state.head_hash_ = parts.head_hash;
   return state;

@@ -46,7 +46,6 @@ class LogState {
   const IntervalSet& released() const { return released_; }
   const IntervalSet& acked() const { return acked_; }
   std::uint64_t lost_readings() const { return lost_readings_; }
-  Seq lost_declared_at() const { return lost_declared_at_; }  // in track 0; 0 = never
 
   IntervalSet held() const;
   IntervalSet missing() const;
@@ -66,9 +65,8 @@ class LogState {
   // Entries [first, last] leave the disk by rule; `before` is hash(first - 1), `after` hash(last).
   void release(Interval interval, const Hash& before, const Hash& after);
   void acknowledge(const IntervalSet& durable) { acked_.insert(durable); }
-  // The origin's cumulative declaration, entry `control_seq` of its track 0, replaces any earlier
-  // one; one that is older than what was applied changes nothing.
-  void declare_lost(Seq control_seq, const std::vector<LostRange>& ranges);
+  // The origin's cumulative declaration. Declarations may come in any order, and twice.
+  void declare_lost(const std::vector<LostRange>& ranges);
 
   // For storage and for tests.
   struct Parts {
@@ -77,7 +75,6 @@ class LogState {
     IntervalSet released;
     IntervalSet acked;
     std::uint64_t lost_readings = 0;
-    Seq lost_declared_at = 0;
     Seq head = 0;
     Hash head_hash{};
   };
@@ -92,7 +89,6 @@ class LogState {
   IntervalSet released_;
   IntervalSet acked_;
   std::uint64_t lost_readings_ = 0;
-  Seq lost_declared_at_ = 0;
   Seq head_ = 0;
   Hash head_hash_{};
 };

@@ -52,7 +52,7 @@ struct OldestListed {
 struct StorageUsed {
   std::uint64_t bytes = 0;             // what the database holds now
   std::uint64_t disk_free = 0;         // on its file system
-  std::map<Track, std::uint64_t> own;  // stored segments of this epoch's own tracks
+  std::map<LogId, std::uint64_t> own;  // stored segments of own data tracks, former epochs' too
 };
 // Retention wants these to go. Own entries go only when a gateway holds them.
 struct Retire {
@@ -105,7 +105,7 @@ struct Replicated {
 };
 // Something a person may want to read about.
 struct Notice {
-  enum class Kind { refused, fork, lost, peer_up, peer_down, write_failed } kind;
+  enum class Kind { refused, fork, lost, peer_up, peer_down, storage_failed } kind;
   NodeId node;  // the peer or origin
   std::string detail;
 };

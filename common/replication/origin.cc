@@ -1,12 +1,8 @@
 #include "common/replication/origin.h"
 
 #include <algorithm>
-#include <array>
 
 #include "common/base/check.h"
-#include "common/base/utf8.h"
-#include "common/codec/cbor.h"
-#include "common/codec/entry_codec.h"
 #include "common/log/chain.h"
 #include "common/log/limits.h"
 
@@ -18,9 +14,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // An entry's canonical size is bounded from above while rows are gathered.
-constexpr std::size_t kRowOverhead = 12;      // array head and time offset
 constexpr std::size_t kSamplesOverhead = 32;  // of one stream's readings in an entry, without rows
-constexpr std::size_t kPendingBytesMax = kEntryBytesMax - 1024;
 
 // Under load a write waits this long after the one before, or for a segment's worth of entries, so
 // that signatures and commits are shared. An idle node writes at once.
@@ -36,44 +30,6 @@ constexpr std::uint64_t kGreetingSpread = 2'000'000;  // us, so that a cell does
 constexpr std::size_t kPushMessageBytes = 64 * 1024;
 constexpr std::uint64_t kTrimShare = 32;    // of the bound goes at a time
 constexpr std::size_t kLostRangesMax = 64;  // in one declaration
-
-std::size_t cell_bytes(const Cell& cell) {
-  switch (cell.kind) {
-    case Cell::Kind::text:
-      return cell.text_size + std::size_t{5};
-    case Cell::Kind::integer:
-      return cbor_size(cell.integer);
-    case Cell::Kind::real:
-      return 9;
-    case Cell::Kind::boolean:
-    case Cell::Kind::missing:
-      break;
-  }
-  return 1;
-}
-
-// value * factor, or nothing when it does not fit.
-std::optional<std::int64_t> scaled(std::int64_t value, std::int64_t factor) {
-  std::int64_t product = 0;
-  if (__builtin_mul_overflow(value, factor, &product)) return std::nullopt;
-  return product;
-}
-
-bool fits_type(const Cell& cell, FieldType type) {
-  switch (cell.kind) {
-    case Cell::Kind::missing:
-      return true;
-    case Cell::Kind::integer:
-      return type == FieldType::int64 || type == FieldType::decimal;
-    case Cell::Kind::real:
-      return type == FieldType::float64;
-    case Cell::Kind::boolean:
-      return type == FieldType::boolean;
-    case Cell::Kind::text:
-      return type == FieldType::text;
-  }
-  return false;
-}
 
 }  // namespace
 
@@ -102,10 +58,9 @@ Result<void> Origin::start(const Moment& now, const std::vector<Define>& streams
     const LogState& state = c_.table.log(own.log).state;
     own.next_seq = state.head() + 1;
     own.hash = state.head() == 0 ? chain_start(own.log) : state.head_hash();
-    for (const Lost& declared : lost) {
-      if (declared.track == own.policy.track) own.lost = declared.ranges;
-    }
   };
+  for (const Lost& declared : lost)
+    lost_[{c_.self(), declared.epoch, declared.track}] = declared.ranges;
   control_.policy.track = kControlTrack;
   open_track(control_);
   for (const TrackPolicy& policy : options_.tracks) {
@@ -114,7 +69,7 @@ Result<void> Origin::start(const Moment& now, const std::vector<Define>& streams
   }
   for (const Define& define : streams) {
     last_stream_id_ = std::max(last_stream_id_, define.id);
-    StreamVersions& known = streams_[define.schema.name];
+    StreamMapping& known = streams_[define.schema.name];
     if (define.version > known.latest.version || known.latest.id == 0) known.latest = define;
   }
   c_.table.nodes[c_.self()] = {c_.signer.public_key(), options_.name};
@@ -136,79 +91,6 @@ Origin::OwnTrack& Origin::track_for(const std::string& stream) {
   return tracks_.front();
 }
 
-// Finds or makes the version of a stream that an incoming schema fits, and how its fields lie in
-// it. Fields are matched by name. New fields append; more decimals widen; another type is refused.
-Result<Origin::StreamVersions*> Origin::map_schema(const Moment& now,
-                                                   const StreamSchema& incoming) {
-  StreamVersions& stream = streams_[incoming.name];
-  if (stream.latest.id != 0 && stream.mapped == incoming) return &stream;
-  if (incoming.fields.empty())
-    return {Errc::invalid_argument, "stream " + incoming.name + " has no fields"};
-
-  for (std::size_t i = 0; i < incoming.fields.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      if (incoming.fields[i].name == incoming.fields[j].name) {
-        return {Errc::invalid_argument,
-                "stream " + incoming.name + " has two fields " + incoming.fields[i].name};
-      }
-    }
-  }
-  StreamSchema next =
-      stream.latest.id != 0 ? stream.latest.schema : StreamSchema{incoming.name, {}};
-  std::vector<std::size_t> positions;
-  for (const Field& field : incoming.fields) {
-    const auto known = std::find_if(next.fields.begin(), next.fields.end(),
-                                    [&](const Field& f) { return f.name == field.name; });
-    positions.push_back(static_cast<std::size_t>(known - next.fields.begin()));
-    if (known == next.fields.end()) {
-      next.fields.push_back(field);
-    } else if (known->type != field.type) {
-      return {Errc::type_changed, "field " + field.name + " of stream " + incoming.name + " is " +
-                                      std::string(to_string(known->type)) + ", not " +
-                                      std::string(to_string(field.type))};
-    } else {
-      known->decimals = std::max(known->decimals, field.decimals);
-    }
-  }
-  const bool named = !incoming.name.empty() && incoming.name.size() <= kNameBytesMax;
-  const bool sane = std::all_of(next.fields.begin(), next.fields.end(), [](const Field& f) {
-    return !f.name.empty() && f.name.size() <= kNameBytesMax && f.unit.size() <= kNameBytesMax &&
-           f.decimals <= 18;
-  });
-  if (!named || !sane || next.fields.size() > kFieldsMax) {
-    return {Errc::invalid_argument, "stream " + incoming.name +
-                                        ": names have 1 to 128 bytes, and " +
-                                        "there are at most 256 fields of at most 18 decimals"};
-  }
-  if (stream.latest.id == 0 || next != stream.latest.schema) {
-    const Define define{last_stream_id_ + 1, stream.latest.id == 0 ? 1 : stream.latest.version + 1,
-                        next};
-    Bytes canonical;
-    CborWriter writer(canonical);
-    encode_op(writer, define);
-    if (canonical.size() > kPendingBytesMax) {
-      return {Errc::too_large, "the schema of stream " + incoming.name + " does not fit an entry"};
-    }
-    last_stream_id_ = define.id;
-    stream.latest = define;
-    cut_entry(now, control_, {define});
-  }
-  stream.mapped = incoming;
-  stream.positions = std::move(positions);
-  stream.factors.clear();
-  for (std::size_t i = 0; i < incoming.fields.size(); ++i) {
-    std::int64_t factor = 1;
-    const int more = next.fields[stream.positions[i]].decimals - incoming.fields[i].decimals;
-    for (int d = 0; d < more; ++d) factor *= 10;
-    stream.factors.push_back(factor);
-  }
-  stream.identity = incoming.fields.size() == next.fields.size();
-  for (std::size_t i = 0; i < stream.positions.size(); ++i) {
-    stream.identity = stream.identity && stream.positions[i] == i && stream.factors[i] == 1;
-  }
-  return &stream;
-}
-
 Samples& Origin::pending_samples(OwnTrack& track, std::uint64_t stream, std::size_t fields,
                                  std::optional<std::uint64_t> boot) {
   for (auto it = track.pending.rbegin(); it != track.pending.rend(); ++it) {
@@ -218,61 +100,6 @@ Samples& Origin::pending_samples(OwnTrack& track, std::uint64_t stream, std::siz
   track.pending_bytes += kSamplesOverhead;
   unwritten_bytes_ += kSamplesOverhead;
   return track.pending.back();
-}
-
-void Origin::add_row(const StreamVersions& stream, const Rows& in, std::size_t row,
-                     Samples& samples) {
-  Rows& out = samples.rows;
-  if (out.empty()) samples.base = in.time(row);
-  if (stream.identity) return out.add_row(in, row);
-  std::array<std::size_t, kFieldsMax> source;
-  const std::size_t fields = stream.latest.schema.fields.size();
-  std::fill_n(source.begin(), fields, in.fields());
-  for (std::size_t i = 0; i < in.fields(); ++i) source[stream.positions[i]] = i;
-  out.begin_row(in.time(row));
-  for (std::size_t f = 0; f < fields; ++f) {
-    if (source[f] == in.fields()) {
-      out.add_missing();
-      continue;
-    }
-    const Cell& cell = in.cell(row, source[f]);
-    if (cell.kind == Cell::Kind::integer) {
-      out.add_integer(*scaled(cell.integer, stream.factors[source[f]]));
-    } else {
-      out.add_cell(in, cell);
-    }
-  }
-}
-
-// The upper bound of each row's canonical size, once every value was found fit to append.
-Result<std::vector<std::size_t>> Origin::check_rows(const Append& append) const {
-  const Rows& rows = append.rows;
-  const std::vector<Field>& fields = append.schema.fields;
-  const auto mistake = [&](Errc code, std::size_t field, const char* what) {
-    return Error{code,
-                 "field " + fields[field].name + " of stream " + append.schema.name + ": " + what};
-  };
-  if (rows.fields() != fields.size()) {
-    return {Errc::invalid_argument, "rows of stream " + append.schema.name + " have " +
-                                        std::to_string(rows.fields()) + " cells, its schema " +
-                                        std::to_string(fields.size())};
-  }
-  std::vector<std::size_t> sizes(rows.size(), kRowOverhead);
-  for (std::size_t row = 0; row < rows.size(); ++row) {
-    for (std::size_t f = 0; f < fields.size(); ++f) {
-      const Cell& cell = rows.cell(row, f);
-      if (!fits_type(cell, fields[f].type))
-        return mistake(Errc::type_changed, f, "a value of another type");
-      if (cell.kind == Cell::Kind::text && !is_utf8(rows.text(cell))) {
-        return mistake(Errc::invalid_argument, f, "text that is not UTF-8");
-      }
-      sizes[row] += cell_bytes(cell);
-    }
-    if (sizes[row] > kPendingBytesMax - 2 * kFieldsMax) {
-      return {Errc::too_large, "a reading of stream " + append.schema.name};
-    }
-  }
-  return sizes;
 }
 
 Result<void> Origin::append(const Moment& now, const Append& append) {
@@ -287,45 +114,45 @@ Result<void> Origin::append(const Moment& now, const Append& append) {
 
 Result<void> Origin::take(const Moment& now, const Append& append) {
   const Rows& rows = append.rows;
-  if (refusing_)
+  OwnTrack& track = track_for(append.schema.name);
+  if (track.refusing)
     return {Errc::storage_full, "the disk bound is reached and new readings are refused"};
-  const bool trimming =
-      std::any_of(tracks_.begin(), tracks_.end(), [](const OwnTrack& t) { return t.trimming; });
-  if (trimming) return {Errc::backpressure, "room is being made on the disk"};
+  if (track.trimming) return {Errc::backpressure, "room is being made on the disk"};
   if (unwritten_bytes_ > options_.unwritten_bytes_max) {
     if (write_failed_) return {Errc::storage_full, "readings cannot be written to the disk"};
     return {Errc::backpressure, "too many readings wait for the disk"};
   }
-  DUNLIN_ASSIGN(const std::vector<std::size_t> sizes, check_rows(append));
-  DUNLIN_ASSIGN(StreamVersions* const stream, map_schema(now, append.schema));
-  for (std::size_t f = 0; f < rows.fields(); ++f) {
-    for (std::size_t row = 0; row < rows.size() && stream->factors[f] != 1; ++row) {
-      const Cell& cell = rows.cell(row, f);
-      if (cell.kind == Cell::Kind::integer && !scaled(cell.integer, stream->factors[f])) {
-        return {Errc::too_large, "a value of field " + append.schema.fields[f].name +
-                                     " of stream " + append.schema.name +
-                                     " does not fit its decimals"};
-      }
-    }
+  auto known = streams_.find(append.schema.name);
+  std::optional<StreamMapping> fresh;
+  if (known == streams_.end() || known->second.incoming != append.schema) {
+    const Define latest = known == streams_.end() ? Define{} : known->second.latest;
+    DUNLIN_ASSIGN(fresh, map_stream(append.schema, latest, last_stream_id_ + 1));
   }
-
-  OwnTrack& track = track_for(append.schema.name);
+  DUNLIN_ASSIGN(const std::vector<std::size_t> sizes,
+                row_sizes(fresh ? *fresh : known->second, rows));
+  // From here on nothing is refused.
+  if (fresh) {
+    if (fresh->defines) {
+      last_stream_id_ = fresh->latest.id;
+      cut_entry(now, control_, {fresh->latest});
+    }
+    known = streams_.insert_or_assign(append.schema.name, *std::move(fresh)).first;
+  }
+  const StreamMapping& mapping = known->second;
   last_ticket_ = std::max(last_ticket_, append.ticket);
   const std::optional<std::uint64_t> boot =
       append.since_boot ? std::optional(options_.boot) : std::nullopt;
-  const std::size_t fields = stream->latest.schema.fields.size();
-  // Mantissas that are scaled up may take all of their nine bytes.
-  const std::size_t widening =
-      8 * static_cast<std::size_t>(std::count_if(stream->factors.begin(), stream->factors.end(),
-                                                 [](std::int64_t factor) { return factor != 1; }));
   Samples* samples = nullptr;
   for (std::size_t row = 0; row < rows.size(); ++row) {
-    const std::size_t bytes = sizes[row] + (fields - rows.fields()) + widening;
-    if (track.pending_bytes + bytes + kSamplesOverhead > kPendingBytesMax)
+    const std::size_t bytes = sizes[row];
+    if (track.pending_bytes + bytes + kSamplesOverhead > kEntryOpsBytesMax)
       cut_pending(now, track), samples = nullptr;
-    if (samples == nullptr) samples = &pending_samples(track, stream->latest.id, fields, boot);
+    if (samples == nullptr) {
+      samples =
+          &pending_samples(track, mapping.latest.id, mapping.latest.schema.fields.size(), boot);
+    }
     if (track.pending_ticket == 0) track.pending_ticket = append.ticket;
-    add_row(*stream, rows, row, *samples);
+    add_row(mapping, rows, row, *samples);
     track.pending_readings += 1;
     track.pending_bytes += bytes;
     unwritten_bytes_ += bytes;
@@ -363,13 +190,12 @@ void Origin::cut_pending(const Moment& now, OwnTrack& track) {
 void Origin::cut_entry(const Moment& now, OwnTrack& track, std::vector<Op> ops) {
   const std::uint64_t wall = now.utc > 0 ? static_cast<std::uint64_t>(now.utc) / 1000 : 0;
   hlc_ = std::max(Hlc{hlc_.value + 1}, Hlc::of(wall, 0));
-  Result<ChainedEntry> entry = chain_entry({track.next_seq, hlc_, std::move(ops)}, track.hash);
-  DUNLIN_CHECK(entry.ok());  // the bounds above are upper bounds
+  const Result<ChainLink> link = track.cut.add({track.next_seq, hlc_, std::move(ops)}, track.hash);
+  DUNLIN_CHECK(link.ok());  // the bounds above are upper bounds
   track.next_seq += 1;
-  track.hash = entry->after;
-  unwritten_bytes_ += entry->canonical_bytes;
-  cut_bytes_ += entry->canonical_bytes;
-  track.cut.push_back(*std::move(entry));
+  track.hash = link->after;
+  unwritten_bytes_ += link->canonical_bytes;
+  cut_bytes_ += link->canonical_bytes;
 }
 
 // ---- from entries to durable segments ----
@@ -380,7 +206,7 @@ Result<Origin::OwnWrite> Origin::build_write() {
   const auto build = [&](const OwnTrack& track, Seq needs) -> Result<void> {
     if (track.cut.empty()) return {};
     const LogState& state = c_.table.log(track.log).state;
-    DUNLIN_CHECK(track.cut.front().entry.seq == state.head() + 1);
+    DUNLIN_CHECK(track.cut.entries.front().seq == state.head() + 1);
     const Hash before = state.head() == 0 ? chain_start(track.log) : state.head_hash();
     DUNLIN_ASSIGN(std::vector<SegmentRecord> built,
                   build_segments(track.log, before, needs, track.cut, c_.signer));
@@ -393,7 +219,7 @@ Result<Origin::OwnWrite> Origin::build_write() {
 }
 
 void Origin::take_cut(OwnTrack& track, OwnWrite& write) {
-  for (const ChainedEntry& entry : track.cut) write.canonical_bytes += entry.canonical_bytes;
+  for (const ChainLink& link : track.cut.links) write.canonical_bytes += link.canonical_bytes;
   track.cut.clear();
   if (track.cut_ticket != 0 && (write.first_ticket == 0 || track.cut_ticket < write.first_ticket)) {
     write.first_ticket = track.cut_ticket;
@@ -408,15 +234,12 @@ bool Origin::has_work() const {
 }
 
 void Origin::start_write(const Moment& now) {
+  if (write_ && write_failed_ && disk_full_ && !relief_ && !releases_.empty())
+    return start_relief();
   if (write_ || write_failed_ || !has_work()) return;
   if (cut_bytes_ < kWriteBytes && now.mono < wrote_at_ + kWriteSpacing) return;
   Result<OwnWrite> write = build_write();
-  if (!write.ok()) {
-    write_failed_ = true;
-    retry_at_ = now.mono + kRetryFirst;
-    c_.notice(Notice::Kind::write_failed, c_.self(), write.error().message());
-    return;
-  }
+  if (!write.ok()) return on_write_failed(now, write.error());
   write->token = c_.next_token();
   write->releases = std::exchange(releases_, {});
   take_cut(control_, *write);
@@ -424,11 +247,39 @@ void Origin::start_write(const Moment& now) {
   write_ = *std::move(write);
   wrote_at_ = now.mono;
   cut_bytes_ = 0;
-  emit_write();
+  emit(*write_);
 }
 
-void Origin::emit_write() {
-  Write out{write_->token, write_->segments, write_->releases, {}};
+// The write that found the disk full gives up its control segments, which Lost has to follow, and
+// comes again behind the relief.
+void Origin::start_relief() {
+  const auto is_control = [](const SegmentRecord& s) { return s.info.log.track == kControlTrack; };
+  OwnWrite relief;
+  std::copy_if(write_->segments.begin(), write_->segments.end(),
+               std::back_inserter(relief.segments), is_control);
+  if (!control_.cut.empty()) {
+    const LogState& state = c_.table.log(control_.log).state;
+    const Hash before = !relief.segments.empty() ? relief.segments.back().info.after
+                        : state.head() == 0      ? chain_start(control_.log)
+                                                 : state.head_hash();
+    Result<std::vector<SegmentRecord>> built =
+        build_segments(control_.log, before, 0, control_.cut, c_.signer);
+    if (!built.ok()) return;  // the next try builds it anew
+    std::move(built->begin(), built->end(), std::back_inserter(relief.segments));
+    take_cut(control_, relief);
+  }
+  std::erase_if(write_->segments, is_control);
+  relief.token = c_.next_token();
+  relief.releases = std::exchange(write_->releases, {});
+  relief.releases.insert(relief.releases.end(), releases_.begin(), releases_.end());
+  releases_.clear();
+  relief_ = std::move(relief);
+  write_failed_ = false;
+  emit(*relief_);
+}
+
+void Origin::emit(const OwnWrite& write) {
+  Write out{write.token, write.segments, write.releases, {}};
   if (acks_dirty_) {
     const auto [begin, end] = c_.table.of(c_.self());
     for (auto it = begin; it != end; ++it) {
@@ -441,48 +292,58 @@ void Origin::emit_write() {
 }
 
 bool Origin::on_write_finished(const Moment& now, const WriteFinished& finished) {
-  if (!write_ || write_->token != finished.token) return false;
+  const bool relieved = relief_ && relief_->token == finished.token;
+  if (!relieved && (!write_ || write_->token != finished.token)) return false;
   if (!finished.outcomes.ok()) {
-    // Nothing was promised and nothing is forgotten: the same bytes are tried again, later.
-    write_failed_ = true;
-    retry_after_ = std::min(kRetryMax, retry_after_ == Duration{} ? kRetryFirst : retry_after_ * 2);
-    retry_at_ = now.mono + retry_after_;
-    acks_dirty_ = true;
-    c_.notice(Notice::Kind::write_failed, c_.self(), finished.outcomes.error().message());
+    on_write_failed(now, finished.outcomes.error());
+    disk_full_ = finished.outcomes.error().code == Errc::storage_full;
+    if (disk_full_) look_after_room();
     return true;
   }
   write_failed_ = false;
   retry_after_ = Duration{};
-  const OwnWrite done = std::move(*write_);
-  write_.reset();
-  unwritten_bytes_ -= std::min(unwritten_bytes_, done.canonical_bytes);
-  for (std::size_t i = 0; i < done.segments.size(); ++i) {
-    const SegmentInfo& info = done.segments[i].info;
+  const OwnWrite done = *std::exchange(relieved ? relief_ : write_, std::nullopt);
+  became_durable(done, *finished.outcomes);
+  push(now, done.segments);
+  if (relieved) return emit(*write_), true;  // there is room now
+  disk_full_ = false;
+  report_durable();
+  start_write(now);
+  return true;
+}
+
+// Nothing was promised and nothing is forgotten: the same bytes are tried again, later.
+void Origin::on_write_failed(const Moment& now, const Error& error) {
+  write_failed_ = true;
+  retry_after_ = std::min(kRetryMax, retry_after_ == Duration{} ? kRetryFirst : retry_after_ * 2);
+  retry_at_ = now.mono + retry_after_;
+  acks_dirty_ = true;
+  c_.notice(Notice::Kind::storage_failed, c_.self(), error.message());
+}
+
+void Origin::became_durable(const OwnWrite& write, const std::vector<WriteOutcome>& outcomes) {
+  unwritten_bytes_ -= std::min(unwritten_bytes_, write.canonical_bytes);
+  for (std::size_t i = 0; i < write.segments.size(); ++i) {
+    const SegmentInfo& info = write.segments[i].info;
     LogRecord& log = c_.table.log(info.log);
-    if ((*finished.outcomes)[i].kind == WriteOutcome::Kind::fork) {
+    if (outcomes[i].kind == WriteOutcome::Kind::fork) {
       c_.stats.forks += 1;
       c_.notice(Notice::Kind::fork, c_.self(), "own log " + info.log.to_string());
       continue;
     }
     log.state.admit(info);
     c_.stats.entries_appended += info.last - info.first + 1;
-    for (const Entry& entry : done.segments[i].control) {
+    for (const Entry& entry : write.segments[i].control) {
       for (const Op& op : entry.ops) {
-        if (const auto* lost = std::get_if<Lost>(&op)) {
-          c_.table.log({c_.self(), c_.epoch, lost->track})
-              .state.declare_lost(entry.seq, lost->ranges);
-        }
+        if (const auto* lost = std::get_if<Lost>(&op))
+          c_.table.log({c_.self(), lost->epoch, lost->track}).state.declare_lost(lost->ranges);
       }
     }
   }
-  for (const Release& release : done.releases) {
+  for (const Release& release : write.releases) {
     c_.table.log(release.log).state.release(release.interval, release.before, release.after);
     leaving_[release.log].erase(release.interval);
   }
-  report_durable();
-  push(now, done.segments);
-  start_write(now);
-  return true;
 }
 
 void Origin::report_durable() {
@@ -562,7 +423,7 @@ bool Origin::on_read_finished(const Moment& now, const ReadFinished& finished) {
   const LogId log = read->second;
   reads_.erase(read);
   if (!finished.segments.ok()) {
-    c_.notice(Notice::Kind::write_failed, c_.self(), finished.segments.error().message());
+    c_.notice(Notice::Kind::storage_failed, c_.self(), finished.segments.error().message());
     return true;
   }
   push_bytes(now, log, *finished.segments);
@@ -573,8 +434,7 @@ void Origin::push_bytes(const Moment& now, const LogId& log,
                         const std::vector<StoredSegment>& segments) {
   if (!c_.link_up || segments.empty()) return;
   Segments message{.lane = Lane::live, .segments = {}};
-  for (auto it = segments.rbegin(); it != segments.rend();
-       ++it) {  // oldest first: they are control
+  for (auto it = segments.rbegin(); it != segments.rend(); ++it) {  // oldest first
     message.segments.push_back(std::make_shared<const Bytes>(it->bytes));
     pushed_.push_back({log, it->interval, it->bytes.size(), now.mono});
     pushed_bytes_ += it->bytes.size();
@@ -591,6 +451,7 @@ void Origin::on_acknowledged(const Moment& now, const Vector::Item& item) {
   const std::uint64_t before = log.state.acked().count();
   log.state.acknowledge(durable);
   if (log.state.acked().count() == before) return;
+  stuck_.erase(item.log);
   acks_dirty_ = true;
   std::erase_if(pushed_, [&](const Pushed& p) {
     if (p.log != item.log || !durable.contains(p.interval)) return false;
@@ -634,28 +495,59 @@ void Origin::publish_vector(const Moment& now) {
 
 // ---- the disk bound ----
 
-void Origin::on_storage_used(const StorageUsed& used) {
+void Origin::on_storage_used(StorageUsed used) {
+  used_ = std::move(used);
+  look_after_room();
+}
+
+void Origin::look_after_room() {
   std::uint64_t excess = 0;
-  if (options_.storage_bytes_max > 0 && used.bytes > options_.storage_bytes_max) {
+  if (options_.storage_bytes_max > 0 && used_.bytes > options_.storage_bytes_max) {
     excess =
-        std::max(used.bytes - options_.storage_bytes_max, options_.storage_bytes_max / kTrimShare);
+        std::max(used_.bytes - options_.storage_bytes_max, options_.storage_bytes_max / kTrimShare);
   }
-  if (used.disk_free < options_.disk_free_min) {
-    excess = std::max(excess, options_.disk_free_min - used.disk_free);
-  }
-  if (excess == 0) refusing_ = false;
-  std::size_t largest = 0;  // the track with most on the disk gives for all
+  if (used_.disk_free < options_.disk_free_min)
+    excess = std::max(excess, options_.disk_free_min - used_.disk_free);
+  if (disk_full_) excess = std::max<std::uint64_t>(excess, 2 * kWriteBytes);
+
+  OwnTrack* giver = nullptr;  // the track with most on the disk gives for all, if it may
   std::uint64_t most = 0;
-  for (std::size_t i = 0; i < tracks_.size(); ++i) {
-    const auto own = used.own.find(tracks_[i].policy.track);
-    if (own == used.own.end()) continue;
-    if (own->second >= most) most = own->second, largest = i;
-    const std::uint64_t bound = tracks_[i].policy.bytes_max;
-    if (bound > 0 && own->second > bound) {
-      request_trim(i, std::max(own->second - bound, bound / kTrimShare));
-    }
+  for (OwnTrack& track : tracks_) {
+    std::uint64_t held = 0;
+    for (const auto& [log, bytes] : used_.own) held += &owner_of(log) == &track ? bytes : 0;
+    const std::uint64_t bound = track.policy.bytes_max;
+    const bool above = bound > 0 && held > bound;
+    if (!above && excess == 0) track.refusing = false;
+    if (above) make_room(track, std::max(held - bound, bound / kTrimShare));
+    const bool better = giver == nullptr || (giver->refusing && !track.refusing) ||
+                        (giver->refusing == track.refusing && held >= most);
+    if (better) most = held, giver = &track;
   }
-  if (excess > 0) request_trim(largest, excess);
+  if (excess > 0) make_room(*giver, excess);
+}
+
+// Asks storage what could go, former epochs first. What came of it stands in on_oldest_listed().
+void Origin::make_room(OwnTrack& track, std::uint64_t bytes) {
+  if (track.trimming) return;
+  const LogId* from = nullptr;
+  for (const auto& [log, held] : used_.own) {
+    if (held == 0 || &owner_of(log) != &track || stuck_.contains(log)) continue;
+    if (from == nullptr || log.epoch != c_.epoch) from = &log;
+  }
+  track.refusing = from == nullptr;
+  if (from == nullptr) return stuck_.clear();  // to be looked at again
+  track.trimming = true;
+  const Token token = c_.next_token();
+  listings_[token] = *from;
+  c_.outputs.push_back(ListOldest{token, *from, bytes});
+}
+
+// A log of a track that is not configured any more is bounded as the first one.
+Origin::OwnTrack& Origin::owner_of(const LogId& log) {
+  const auto own = std::find_if(tracks_.begin(), tracks_.end(), [&](const OwnTrack& track) {
+    return track.policy.track == log.track;
+  });
+  return own == tracks_.end() ? tracks_.front() : *own;
 }
 
 void Origin::on_retire(const Moment& now, const std::vector<OldSegment>& segments) {
@@ -677,65 +569,66 @@ bool Origin::let_go(const Release& release) {
   return true;
 }
 
-void Origin::request_trim(std::size_t track_index, std::uint64_t bytes) {
-  OwnTrack& track = tracks_[track_index];
-  if (track.trimming) return;
-  track.trimming = true;
-  const Token token = c_.next_token();
-  listings_[token] = track_index;
-  c_.outputs.push_back(ListOldest{token, track.log, bytes});
-}
-
 bool Origin::on_oldest_listed(const Moment& now, const OldestListed& listed) {
   const auto listing = listings_.find(listed.token);
   if (listing == listings_.end()) return false;
-  OwnTrack& track = tracks_[listing->second];
+  const LogId log = listing->second;
   listings_.erase(listing);
+  OwnTrack& track = owner_of(log);
   track.trimming = false;
   if (!listed.segments.ok()) {
-    c_.notice(Notice::Kind::write_failed, c_.self(), listed.segments.error().message());
+    c_.notice(Notice::Kind::storage_failed, c_.self(), listed.segments.error().message());
     return true;
   }
-  const LogState& state = c_.table.log(track.log).state;
-  std::uint64_t lost_entries = 0;
-  std::uint64_t lost_readings = 0;
+  const IntervalSet& acked = c_.table.log(log).state.acked();
+  std::vector<OldSegment> dropped;
   bool freed = false;
   for (const OldSegment& old : *listed.segments) {
-    const Interval interval = old.release.interval;
-    const bool acked = state.acked().contains(interval);
-    if (!acked && track.policy.overflow == Overflow::refuse_new) break;
+    const bool safe = acked.contains(old.release.interval);
+    if (!safe && track.policy.overflow == Overflow::refuse_new) break;
     freed = true;
-    if (!let_go(old.release)) continue;
-    if (!acked) {
-      lost_entries += interval.size();
-      lost_readings += old.readings;
-      if (!track.lost.empty() && track.lost.back().last + 1 == interval.first) {
-        track.lost.back().last = interval.last;
-        track.lost.back().after = old.release.after;
-        track.lost.back().readings += old.readings;
-      } else {
-        track.lost.push_back(
-            {interval.first, interval.last, old.release.before, old.release.after, old.readings});
-      }
+    if (let_go(old.release) && !safe) dropped.push_back(old);
+  }
+  if (freed) {
+    track.refusing = false;
+  } else {
+    stuck_.insert(log);
+    look_after_room();  // something else may go
+  }
+  if (!dropped.empty()) declare_lost(now, log, dropped);
+  start_write(now);
+  return true;
+}
+
+void Origin::declare_lost(const Moment& now, const LogId& log,
+                          const std::vector<OldSegment>& dropped) {
+  std::vector<LostRange>& lost = lost_[log];
+  std::uint64_t entries = 0;
+  std::uint64_t readings = 0;
+  for (const OldSegment& old : dropped) {
+    const Interval interval = old.release.interval;
+    entries += interval.size();
+    readings += old.readings;
+    if (!lost.empty() && lost.back().last + 1 == interval.first) {
+      lost.back().last = interval.last;
+      lost.back().after = old.release.after;
+      lost.back().readings += old.readings;
+    } else {
+      lost.push_back(
+          {interval.first, interval.last, old.release.before, old.release.after, old.readings});
     }
   }
   // What lies between the oldest two is not here either: gateways hold it, lost or not.
-  while (track.lost.size() > kLostRangesMax) {
-    LostRange& oldest = track.lost[0];
-    oldest = {oldest.first, track.lost[1].last, oldest.before, track.lost[1].after,
-              oldest.readings + track.lost[1].readings};
-    track.lost.erase(track.lost.begin() + 1);
+  while (lost.size() > kLostRangesMax) {
+    lost[1] = {lost[0].first, lost[1].last, lost[0].before, lost[1].after,
+               lost[0].readings + lost[1].readings};
+    lost.erase(lost.begin());
   }
-  refusing_ = !freed;
-  if (lost_entries > 0) {
-    c_.stats.lost_entries[to_string(track.policy.overflow)] += lost_entries;
-    c_.notice(Notice::Kind::lost, c_.self(),
-              std::to_string(lost_entries) + " entries with " + std::to_string(lost_readings) +
-                  " readings dropped from " + track.log.to_string());
-    cut_entry(now, control_, {Lost{track.policy.track, track.lost}});
-  }
-  start_write(now);
-  return true;
+  c_.stats.lost_entries[to_string(owner_of(log).policy.overflow)] += entries;
+  c_.notice(Notice::Kind::lost, c_.self(),
+            std::to_string(entries) + " entries with " + std::to_string(readings) +
+                " readings dropped from " + log.to_string());
+  cut_entry(now, control_, {Lost{log.epoch, log.track, lost}});
 }
 
 // ---- time ----
@@ -746,7 +639,11 @@ void Origin::on_deadline(const Moment& now) {
   }
   if (write_failed_ && retry_at_ <= now.mono) {
     write_failed_ = false;
-    if (write_) emit_write();
+    if (relief_) {
+      emit(*relief_);
+    } else if (write_) {
+      emit(*write_);
+    }
   }
   start_write(now);
   while (!pushed_.empty() && pushed_.front().at + kPushTimeout <= now.mono) {

@@ -4,9 +4,11 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "common/codec/segment_codec.h"
 #include "common/replication/context.h"
+#include "common/replication/stream_mapping.h"
 
 namespace dunlin::replication {
 
@@ -56,7 +58,7 @@ class Origin {
   bool on_write_finished(const Moment& now, const WriteFinished& finished);  // false: not ours
   bool on_read_finished(const Moment& now, const ReadFinished& finished);
   bool on_oldest_listed(const Moment& now, const OldestListed& listed);
-  void on_storage_used(const StorageUsed& used);
+  void on_storage_used(StorageUsed used);
   void on_retire(const Moment& now, const std::vector<OldSegment>& segments);
 
   // A gateway holds this much of an own log.
@@ -79,22 +81,14 @@ class Origin {
     std::size_t pending_readings = 0;
     std::size_t pending_bytes = 0;  // upper bound of their canonical size
     std::optional<Instant> flush_at;
-    std::vector<ChainedEntry> cut;  // not yet handed to storage
-    Ticket pending_ticket = 0;      // the first in `pending`; 0 = none
-    Ticket cut_ticket = 0;          // the first in `cut`; 0 = none
-    std::vector<LostRange> lost;    // this track's cumulative declaration
-    bool trimming = false;
+    Chain cut;                  // not yet handed to storage
+    Ticket pending_ticket = 0;  // the first in `pending`; 0 = none
+    Ticket cut_ticket = 0;      // the first in `cut`; 0 = none
+    bool trimming = false;      // storage was asked for what could go
+    bool refusing = false;      // at a bound, with nothing that may go
   };
-  struct StreamVersions {
-    Define latest;
-    // The incoming schema that was mapped last, and how.
-    StreamSchema mapped;
-    std::vector<std::size_t> positions;  // incoming field -> field of `latest`
-    std::vector<std::int64_t> factors;   // power of ten per incoming decimal field
-    bool identity = false;
-  };
-  // The one write under way. One at a time: what is cut meanwhile makes up the next, so commits
-  // grow with the load, and a failed write never leaves a hole behind a later one.
+  // A write under way. One at a time: what is cut meanwhile makes up the next, so commits grow with
+  // the load, and a failed write never leaves a hole behind a later one.
   struct OwnWrite {
     Token token = 0;
     std::vector<SegmentRecord> segments;
@@ -111,9 +105,6 @@ class Origin {
 
   Result<void> take(const Moment& now, const Append& append);
   OwnTrack& track_for(const std::string& stream);
-  Result<StreamVersions*> map_schema(const Moment& now, const StreamSchema& incoming);
-  Result<std::vector<std::size_t>> check_rows(const Append& append) const;
-  void add_row(const StreamVersions& stream, const Rows& in, std::size_t row, Samples& samples);
   Samples& pending_samples(OwnTrack& track, std::uint64_t stream, std::size_t fields,
                            std::optional<std::uint64_t> boot);
   void cut_pending(const Moment& now, OwnTrack& track);
@@ -122,12 +113,18 @@ class Origin {
   void start_write(const Moment& now);
   Result<OwnWrite> build_write();
   void take_cut(OwnTrack& track, OwnWrite& write);
-  void emit_write();
+  void start_relief();
+  void emit(const OwnWrite& write);
+  void on_write_failed(const Moment& now, const Error& error);
+  void became_durable(const OwnWrite& write, const std::vector<WriteOutcome>& outcomes);
   void report_durable();
   void push(const Moment& now, const std::vector<SegmentRecord>& segments);
   void push_bytes(const Moment& now, const LogId& log, const std::vector<StoredSegment>& segments);
-  void request_trim(std::size_t track_index, std::uint64_t bytes);
+  void look_after_room();
+  void make_room(OwnTrack& track, std::uint64_t bytes);
+  OwnTrack& owner_of(const LogId& log);
   bool let_go(const Release& release);
+  void declare_lost(const Moment& now, const LogId& log, const std::vector<OldSegment>& dropped);
   void expect_acknowledgement(const Moment& now);
   bool behind() const;
   void publish_vector(const Moment& now);
@@ -136,14 +133,17 @@ class Origin {
   OriginOptions options_;
   OwnTrack control_;
   std::vector<OwnTrack> tracks_;
-  std::map<std::string, StreamVersions> streams_;
+  std::map<std::string, StreamMapping> streams_;
   std::uint64_t last_stream_id_ = 0;
   Hlc hlc_;
   std::size_t unwritten_bytes_ = 0;  // canonical, pending and cut and under way
   std::optional<OwnWrite> write_;
+  // Makes room for a `write_` that found the disk full: Lost and what goes with it, ahead of it.
+  std::optional<OwnWrite> relief_;
   Instant wrote_at_{};         // when the last write was handed to storage
   std::size_t cut_bytes_ = 0;  // canonical, not yet handed to storage
-  bool write_failed_ = false;  // `write_` waits for retry_at_
+  bool write_failed_ = false;  // what is under way waits for retry_at_
+  bool disk_full_ = false;     // and that is why
   Instant retry_at_{};
   Duration retry_after_{};
   std::vector<Release> releases_;         // for the next write
@@ -154,10 +154,12 @@ class Origin {
   std::deque<Pushed> pushed_;
   std::uint64_t pushed_bytes_ = 0;
   std::map<Token, LogId> reads_;
-  std::map<Token, std::size_t> listings_;  // -> index of the track
-  bool refusing_ = false;                  // at the disk bound, with nothing that may go
-  bool skipped_ = false;                   // live pushes were held back since the last Vector
-  std::optional<Instant> probe_at_;        // Vector, if still unacknowledged by then
+  StorageUsed used_;
+  std::map<Token, LogId> listings_;
+  std::map<LogId, std::vector<LostRange>> lost_;  // what was declared of each own log
+  std::set<LogId> stuck_;                         // at a bound, but nothing of them may go
+  bool skipped_ = false;             // live pushes were held back since the last Vector
+  std::optional<Instant> probe_at_;  // Vector, if still unacknowledged by then
   Duration probe_after_{};
   Instant idle_at_{};  // Vector, even if nothing happens
   Duration idle_after_{};

@@ -18,6 +18,8 @@ constexpr Duration kBackoffFirst = seconds(1);
 constexpr Duration kBackoffMax = seconds(300);
 constexpr Duration kClaimLifetime = std::chrono::minutes(15);
 constexpr std::size_t kWantIntervalsMax = 512;  // of one log in one Fetch
+constexpr std::ptrdiff_t kLogsPerNodeMax = 256;
+constexpr std::size_t kLostLogsMax = 64;  // in one segment
 
 // The newest `max` intervals of a set.
 IntervalSet newest(const IntervalSet& set, std::size_t max) {
@@ -42,9 +44,9 @@ void Receiver::on_segments(const Moment& now, const NodeId& peer, const Segments
     session->second.heard_at = now.mono;
     session->second.done = session->second.done || segments.done;
   }
-  std::uint64_t useless = 0;
+  std::uint64_t paid = 0;
+  for (const auto& bytes : segments.segments) paid += bytes->size();
   for (const auto& bytes : segments.segments) {
-    useless += bytes->size();
     if (writing_bytes_ + batch.bytes > options_.writing_bytes_max) {
       c_.refuse(peer, {Errc::backpressure, "storage is behind"});
       break;
@@ -53,7 +55,7 @@ void Receiver::on_segments(const Moment& now, const NodeId& peer, const Segments
     if (!taken.ok()) c_.refuse(peer, taken.error());
   }
   // What is not written was paid for all the same, or credit would leak away.
-  if (ours) session->second.durable_bytes += useless - batch.bytes;
+  if (ours) session->second.durable_bytes += paid - batch.bytes;
   if (!batch.segments.empty()) write(std::move(batch));
   if (ours) advance_session(now, peer);
 }
@@ -70,9 +72,7 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*bytes));
   const LogId& id = header.log;
   if (id.node == c_.self()) return {};  // an echo of our own
-  if (c_.table.find(id) == nullptr && c_.table.logs.size() >= options_.logs_max) {
-    return {Errc::too_large, "more than " + std::to_string(options_.logs_max) + " logs"};
-  }
+  DUNLIN_TRY(check_room(id));
   const LogId control = id.control();
   const LogRecord* known_control = c_.table.find(control);
   const Seq understood = known_control == nullptr ? 0 : known_control->state.complete();
@@ -86,6 +86,7 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   DUNLIN_ASSIGN(DecodedSegment decoded, decode_segment(header));
   const SegmentInfo& info = decoded.info;
   DUNLIN_ASSIGN(const Bytes* const key, key_of(header, decoded));
+  DUNLIN_TRY(check_control(id, decoded.entries));
   const LogRecord* known = c_.table.find(id);
   if (known != nullptr) {
     const Hash* same = known->state.hash_after(info.last);
@@ -113,6 +114,34 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   batch.bytes += bytes->size();
   batch.segments.push_back({std::move(decoded.info), bytes, {}});
   if (id.track == kControlTrack) batch.segments.back().control = std::move(decoded.entries);
+  return {};
+}
+
+// Logs are made for whoever asks, so there is a bound to them: in all, and of one node.
+Result<void> Receiver::check_room(const LogId& id) const {
+  if (c_.table.find(id) != nullptr) return {};
+  if (c_.table.logs.size() >= options_.logs_max)
+    return {Errc::too_large, "more than " + std::to_string(options_.logs_max) + " logs"};
+  const auto [begin, end] = c_.table.of(id.node);
+  if (std::distance(begin, end) >= kLogsPerNodeMax)
+    return {Errc::too_large, "more than " + std::to_string(kLogsPerNodeMax) + " logs of one node"};
+  return {};
+}
+
+// Lost makes its log known, too.
+Result<void> Receiver::check_control(const LogId& id, const std::vector<Entry>& entries) const {
+  if (id.track != kControlTrack) return {};
+  std::set<LogId> named;
+  for (const Entry& entry : entries) {
+    for (const Op& op : entry.ops) {
+      const auto* lost = std::get_if<Lost>(&op);
+      if (lost != nullptr) named.insert({id.node, lost->epoch, lost->track});
+    }
+  }
+  if (named.size() > kLostLogsMax)
+    return {Errc::too_large,
+            "a segment declares losses of " + std::to_string(named.size()) + " logs"};
+  for (const LogId& log : named) DUNLIN_TRY(check_room(log));
   return {};
 }
 
@@ -208,7 +237,7 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
     }
   } else {
     // Not stored, so not acknowledged: whoever has it keeps it, and it is fetched again.
-    c_.notice(Notice::Kind::write_failed, c_.self(), finished.outcomes.error().message());
+    c_.notice(Notice::Kind::storage_failed, c_.self(), finished.outcomes.error().message());
     for (const SegmentRecord& segment : done.segments)
       schedule(now, segment.info.log.node, kBackoffFirst, false);
   }
@@ -236,8 +265,8 @@ void Receiver::stored(const Moment& now, const SegmentRecord& segment) {
       if (const auto* open = std::get_if<Open>(&op)) {
         c_.table.nodes[info.log.node].name = open->name;
       } else if (const auto* lost = std::get_if<Lost>(&op)) {
-        LogRecord& target = c_.table.log({info.log.node, info.log.epoch, lost->track});
-        target.state.declare_lost(entry.seq, lost->ranges);
+        LogRecord& target = c_.table.log({info.log.node, lost->epoch, lost->track});
+        target.state.declare_lost(lost->ranges);
         target.times.forget_up_to(target.state.complete());
       }
     }
@@ -258,9 +287,7 @@ void Receiver::acknowledge(const NodeId& origin) {
 
 Result<void> Receiver::on_claim(const Moment& now, const LogId& id, Seq head) {
   if (id.node == c_.self() || head == 0) return {};
-  if (c_.table.find(id) == nullptr && c_.table.logs.size() >= options_.logs_max) {
-    return {Errc::too_large, "more than " + std::to_string(options_.logs_max) + " logs"};
-  }
+  DUNLIN_TRY(check_room(id));
   LogRecord& log = c_.table.log(id);
   const bool news = head > log.known_head() && !log.forked;
   log.claimed = head;
@@ -276,14 +303,11 @@ Result<void> Receiver::on_claim(const Moment& now, const LogId& id, Seq head) {
 }
 
 void Receiver::on_peer_up(const Moment& now, const NodeId& peer) {
-  Peer& state = peers_[peer];
-  state.up = true;
-  state.backoff = Duration{};
-  state.fetch_at = now.mono;
+  peers_[peer] = {.fetch_at = now.mono};
 }
 
 void Receiver::on_peer_down(const NodeId& peer) {
-  peers_[peer] = Peer{};
+  peers_.erase(peer);
   sessions_.erase(peer);
 }
 
@@ -340,8 +364,9 @@ void Receiver::advance_session(const Moment& now, const NodeId& peer) {
 void Receiver::close_session(const Moment& now, const NodeId& peer, bool failed) {
   const bool progressed = sessions_[peer].progressed;
   sessions_.erase(peer);
-  Peer& state = peers_[peer];
-  if (!state.up) return;
+  const auto known = peers_.find(peer);
+  if (known == peers_.end()) return;
+  Peer& state = known->second;
   if (progressed) {
     state.backoff = failed ? kBackoffFirst : Duration{};
   } else {

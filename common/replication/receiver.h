@@ -57,8 +57,7 @@ class Receiver {
     bool progressed = false;
     Instant heard_at;
   };
-  struct Peer {
-    bool up = false;
+  struct Peer {                       // one that is up
     std::optional<Instant> fetch_at;  // when to look for gaps
     Duration backoff{};
   };
@@ -66,6 +65,8 @@ class Receiver {
   // Verifies one segment and adds it to `batch`, or says why not.
   Result<void> take(const Moment& now, const std::shared_ptr<const Bytes>& bytes,
                     std::uint64_t request, ForeignWrite& batch);
+  Result<void> check_room(const LogId& log) const;
+  Result<void> check_control(const LogId& log, const std::vector<Entry>& entries) const;
   Result<const Bytes*> key_of(const SegmentHeader& header, const DecodedSegment& decoded);
   void wait_for_control(const Moment& now, const NodeId& origin, std::uint64_t request,
                         const std::shared_ptr<const Bytes>& bytes);

@@ -12,6 +12,23 @@ namespace {
 constexpr Duration kStaleAfter = std::chrono::minutes(11);
 constexpr std::string_view kCapabilities[] = {"columns", "zstd"};
 
+// Whether a message may come on such a topic.
+bool belongs_on(TopicClass topic, const Message& message) {
+  switch (topic) {
+    case TopicClass::hello:
+    case TopicClass::gate:
+      return std::holds_alternative<Hello>(message);
+    case TopicClass::gossip:
+      return std::holds_alternative<Vector>(message);
+    case TopicClass::live:
+    case TopicClass::bulk:
+      return std::holds_alternative<Segments>(message);
+    case TopicClass::inbox:
+      return !std::holds_alternative<Hello>(message);
+  }
+  return false;
+}
+
 Lane lane_of(const Message& message) {
   if (const auto* segments = std::get_if<Segments>(&message)) return segments->lane;
   return std::holds_alternative<Fetch>(message) ? Lane::bulk : Lane::live;
@@ -116,7 +133,7 @@ Result<Bytes> Replica::make_hello(NodeState state) {
 void Replica::publish_hello() {
   Result<Bytes> hello = make_hello(NodeState::up);
   if (!hello.ok())
-    return context_.notice(Notice::Kind::write_failed, self(), hello.error().message());
+    return context_.notice(Notice::Kind::storage_failed, self(), hello.error().message());
   Stats::Traffic& sent = context_.stats.traffic[{false, Lane::live, "hello"}];
   sent.messages += 1;
   sent.bytes += hello->size();
@@ -150,7 +167,7 @@ void Replica::heard(const Moment& now, const NodeId& node) {
     // nodes.
     const auto record = context_.table.nodes.find(node);
     const bool known = record != context_.table.nodes.end() && !record->second.public_key.empty();
-    if (options_.role != Role::gateway || !known || peers_.size() >= kPeersMax) return;
+    if (options_.role != Role::gateway || !known || !make_room_for_peer().ok()) return;
     it = peers_.emplace(node, Peer{}).first;
     it->second.hello.node = node;
     it->second.hello.name = record->second.name;
@@ -161,6 +178,20 @@ void Replica::heard(const Moment& now, const NodeId& node) {
   if (peer.up) return;
   peer.up = true;  // fresh traffic speaks louder than an old will
   if (options_.role == Role::gateway) receiver_.on_peer_up(now, node);
+}
+
+// Who was away longest is forgotten first; its logs are not.
+Result<void> Replica::make_room_for_peer() {
+  if (peers_.size() < kPeersMax) return {};
+  auto oldest = peers_.end();
+  for (auto it = peers_.begin(); it != peers_.end(); ++it) {
+    if (it->second.up) continue;
+    if (oldest == peers_.end() || it->second.last_heard < oldest->second.last_heard) oldest = it;
+  }
+  if (oldest == peers_.end())
+    return {Errc::too_large, "more than " + std::to_string(kPeersMax) + " peers"};
+  peers_.erase(oldest);
+  return {};
 }
 
 Result<void> Replica::on_hello(const Moment& now, const Received& received, const Hello& hello) {
@@ -178,14 +209,14 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
     return {};
   }
   const auto known = peers_.find(hello.node);
-  if (known == peers_.end() && peers_.size() >= kPeersMax)
-    return {Errc::too_large, "too many peers"};
+  if (known == peers_.end()) DUNLIN_TRY(make_room_for_peer());
   const bool same_instance = known != peers_.end() && known->second.hello.nonce == hello.nonce;
   if (hello.state == NodeState::down) {
     if (known != peers_.end() && !same_instance) return {};  // the will of a former instance
     Peer& peer = peers_[hello.node];
     if (peer.up) context_.notice(Notice::Kind::peer_down, hello.node, hello.name);
     peer.up = false;
+    if (peer.last_heard == Instant{}) peer.last_heard = now.mono;
     if (known == peers_.end()) peer.hello = hello;
     receiver_.on_peer_down(hello.node);
     return {};
@@ -233,18 +264,22 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
           return {Errc::bad_signature, "a Hello in another instance's envelope"};
         return r.on_hello(now, received, m);
       }
-      Result<void> operator()(const Vector& m) { return r.on_vector(now, received, m); }
+      Result<void> operator()(const Vector& m) { return r.on_vector(now, m); }
       Result<void> operator()(const Fetch& m) { return r.responder_.on_fetch(now, m); }
       Result<void> operator()(const Segments& m) { return r.on_segments(now, received, m); }
     };
-    result = std::visit(Dispatch{*this, now, received, envelope->nonce}, envelope->message);
+    if (belongs_on(received.topic, envelope->message)) {
+      result = std::visit(Dispatch{*this, now, received, envelope->nonce}, envelope->message);
+    } else {
+      result = Error{Errc::malformed, "a message on a topic that is not for it"};
+    }
   }
   // Foreign mistakes are counted and told; they are nobody's error here.
   if (!result.ok()) context_.refuse(received.topic_node, result.error());
   return {};
 }
 
-Result<void> Replica::on_vector(const Moment& now, const Received&, const Vector& vector) {
+Result<void> Replica::on_vector(const Moment& now, const Vector& vector) {
   if (vector.sender == self()) return {};
   heard(now, vector.sender);
   const auto peer = peers_.find(vector.sender);

@@ -66,7 +66,7 @@ bool Responder::on_read_finished(const Moment&, const ReadFinished& finished) {
     if (finished.segments.ok()) {
       answer(requester, request, *finished.segments);
     } else {
-      c_.notice(Notice::Kind::write_failed, requester, finished.segments.error().message());
+      c_.notice(Notice::Kind::storage_failed, requester, finished.segments.error().message());
       request.wants.front().wanted.erase(request.asked);
     }
     serve(requester, request);

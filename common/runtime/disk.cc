@@ -210,18 +210,19 @@ void Disk::look_after_space(bool force) {
   if (!store_) return;
   looked_at_ = now;
   written_since_look_ = 0;
-  const Result<storage::LogStore::Usage> usage = store_->usage();
+  const Result<std::uint64_t> bytes = store_->used_bytes();
   const std::uint64_t free = free_bytes(store_->path());
   {
     const std::lock_guard lock(mutex_);
-    if (usage.ok()) state_.database_bytes = usage->bytes;
+    if (bytes.ok()) state_.database_bytes = *bytes;
     state_.disk_free = free;
+    // Nobody may write for long: what the next write would find is said before.
+    if (options_.refuse_below_free > 0) state_.writable = free >= options_.refuse_below_free;
   }
-  if (!usage.ok()) return;
-  replication::StorageUsed used{usage->bytes, free, {}};
+  if (!bytes.ok()) return;
+  replication::StorageUsed used{*bytes, free, {}};
   for (const LogId& id : store_->logs()) {
-    if (id.node == options_.node && id.epoch == options_.epoch)
-      used.own[id.track] = store_->log_bytes(id);
+    if (id.node == options_.node && id.track != kControlTrack) used.own[id] = store_->log_bytes(id);
   }
   reply_(std::move(used));
   std::vector<OldSegment> due = due_for_retirement();

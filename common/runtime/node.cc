@@ -28,8 +28,8 @@ std::string_view notice_name(Notice::Kind kind) {
       return "peer_up";
     case Notice::Kind::peer_down:
       return "peer_down";
-    case Notice::Kind::write_failed:
-      return "write_failed";
+    case Notice::Kind::storage_failed:
+      return "storage_failed";
   }
   return "notice";
 }

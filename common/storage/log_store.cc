@@ -129,26 +129,10 @@ Result<LogStore::Contents> LogStore::load() {
     contents.nodes.push_back(std::move(known));
   }
 
-  const auto own = rows_.find(LogId{node_, epoch_, kControlTrack});
-  if (own == rows_.end()) return contents;
-  std::map<Track, Lost> lost;
-  select_oldest_.bind(1, own->second.id);
-  while (true) {
-    DUNLIN_ASSIGN(const bool more, select_oldest_.step());
-    if (!more) break;
-    const Result<SegmentHeader> header = parse_segment(select_oldest_.blob(5));
-    if (!header.ok()) return as_corrupt(header.error());
-    const Result<DecodedSegment> decoded = decode_segment(*header);
-    if (!decoded.ok()) return as_corrupt(decoded.error());
-    for (const Entry& entry : decoded->entries) {
-      for (const Op& op : entry.ops) {
-        if (const auto* define = std::get_if<Define>(&op)) contents.own_streams.push_back(*define);
-        if (const auto* dropped = std::get_if<Lost>(&op)) lost[dropped->track] = *dropped;
-      }
-    }
+  for (const auto& [log, row] : rows_) {
+    if (log.node == node_ && log.track == kControlTrack)
+      DUNLIN_TRY(load_own_control(row, contents));
   }
-  for (auto& [track, dropped] : lost) contents.own_lost.push_back(std::move(dropped));
-
   for (const auto& [log, row] : rows_) {
     if (log.node != node_ || log.epoch != epoch_ || row.state.head() == 0) continue;
     DUNLIN_ASSIGN(const std::vector<StoredSegment> newest,
@@ -161,6 +145,41 @@ Result<LogStore::Contents> LogStore::load() {
     contents.own_hlc = std::max(contents.own_hlc, decoded->info.hlc_last);
   }
   return contents;
+}
+
+Result<void> LogStore::load_own_control(const LogRow& row, Contents& contents) {
+  const auto covered = [](const Lost& lost) {
+    Seq sum = 0;
+    for (const LostRange& range : lost.ranges) sum += range.last - range.first + 1;
+    return sum;
+  };
+  select_oldest_.bind(1, row.id);
+  while (true) {
+    DUNLIN_ASSIGN(const bool more, select_oldest_.step());
+    if (!more) return {};
+    const Result<SegmentHeader> header = parse_segment(select_oldest_.blob(5));
+    if (!header.ok()) return as_corrupt(header.error());
+    const Result<std::vector<Entry>> entries = decode_entries(*header);
+    if (!entries.ok()) return as_corrupt(entries.error());
+    for (const Entry& entry : *entries) {
+      for (const Op& op : entry.ops) {
+        if (const auto* define = std::get_if<Define>(&op); define && header->log.epoch == epoch_)
+          contents.own_streams.push_back(*define);
+        const auto* lost = std::get_if<Lost>(&op);
+        if (lost == nullptr) continue;
+        // Each repeats what was declared before it, so the largest says it all.
+        auto& known = contents.own_lost;
+        const auto same = std::find_if(known.begin(), known.end(), [&](const Lost& other) {
+          return other.epoch == lost->epoch && other.track == lost->track;
+        });
+        if (same == known.end()) {
+          known.push_back(*lost);
+        } else if (covered(*lost) >= covered(*same)) {
+          *same = *lost;
+        }
+      }
+    }
+  }
 }
 
 Result<LogStore::LogRow> LogStore::row_of(const LogId& log, std::map<LogId, LogRow>& changed) {
@@ -287,9 +306,9 @@ Result<void> LogStore::apply_control(const SegmentRecord& segment,
         insert_stream_.bind(5, std::string_view(define->schema.name)).bind(6, ByteView(definition));
         DUNLIN_TRY(insert_stream_.run());
       } else if (const auto* lost = std::get_if<Lost>(&op)) {
-        const LogId target{log.node, log.epoch, lost->track};
+        const LogId target{log.node, lost->epoch, lost->track};
         DUNLIN_ASSIGN(LogRow row, row_of(target, changed));
-        row.state.declare_lost(entry.seq, lost->ranges);
+        row.state.declare_lost(lost->ranges);
         changed[target] = std::move(row);
       }
     }
@@ -437,17 +456,11 @@ Result<std::uint64_t> LogStore::note_boot(std::string_view boot_id) {
   return number;
 }
 
-Result<LogStore::Usage> LogStore::usage() {
+Result<std::uint64_t> LogStore::used_bytes() {
   DUNLIN_ASSIGN(const std::int64_t pages, db_.query_integer("PRAGMA page_count"));
   DUNLIN_ASSIGN(const std::int64_t free_pages, db_.query_integer("PRAGMA freelist_count"));
   DUNLIN_ASSIGN(const std::int64_t page_size, db_.query_integer("PRAGMA page_size"));
-  Usage usage;
-  usage.bytes = loaded((pages - free_pages) * page_size);
-  for (const auto& [log, row] : rows_) {
-    usage.segments += row.segments;
-    usage.segment_bytes += row.bytes;
-  }
-  return usage;
+  return loaded((pages - free_pages) * page_size);
 }
 
 Result<std::uint64_t> LogStore::fork_count() {

@@ -45,8 +45,8 @@ class LogStore {
     std::vector<LogState> logs;
     std::vector<KnownNode> nodes;
     std::vector<Define> own_streams;  // of this epoch
-    std::vector<Lost> own_lost;       // the newest of each track of this epoch
-    Hlc own_hlc;                      // the latest in this epoch
+    std::vector<Lost> own_lost;  // what this node declared of each of its logs, former ones too
+    Hlc own_hlc;                 // the latest in this epoch
   };
 
   // Opens or creates the file, migrates its schema and checks it. A damaged file is renamed to
@@ -72,7 +72,8 @@ class LogStore {
   Result<std::vector<StoredSegment>> read(const LogId& log, Interval wanted,
                                           std::uint64_t bytes_max);
 
-  // The oldest stored segments of a log up to `bytes_min` bytes in sum (at least one).
+  // The oldest stored segments of a log, until they have `bytes_min` bytes in sum; at least one, at
+  // most 4096.
   Result<std::vector<OldSegment>> oldest(const LogId& log, std::uint64_t bytes_min);
   // The same, for segments whose newest reading is older than `before`.
   Result<std::vector<OldSegment>> older_than(const LogId& log, UtcMicros before);
@@ -85,12 +86,8 @@ class LogStore {
   // Counts the boots of this machine that the database has seen; the same number for the same id.
   Result<std::uint64_t> note_boot(std::string_view boot_id);
 
-  struct Usage {
-    std::uint64_t bytes = 0;  // of the database that hold something
-    std::uint64_t segments = 0;
-    std::uint64_t segment_bytes = 0;
-  };
-  Result<Usage> usage();
+  // Bytes of the database that hold something.
+  Result<std::uint64_t> used_bytes();
   Result<std::uint64_t> fork_count();
   // Bytes of the stored segments of a log; 0 for an unknown one.
   std::uint64_t log_bytes(const LogId& log) const;
@@ -110,6 +107,7 @@ class LogStore {
   Result<void> prepare();
   Result<void> create_identity(const NodeId& node, Epoch fresh_epoch);
   Result<void> load_rows();
+  Result<void> load_own_control(const LogRow& row, Contents& contents);
   Result<LogRow> row_of(const LogId& log, std::map<LogId, LogRow>& changed);
   Result<WriteOutcome> store_segment(const SegmentRecord& segment,
                                      std::map<LogId, LogRow>& changed);

@@ -45,9 +45,11 @@ struct Forger {
   }
 
   Bytes segment() {
-    const auto entry = chain_entry(
-        {1, Hlc::of(1'767'225'600'000, 0), {Open{key->public_key(), "forger"}}}, chain_start(log));
-    const std::vector<ChainedEntry> entries{*entry};
+    Chain entries;
+    EXPECT_TRUE(entries
+                    .add({1, Hlc::of(1'767'225'600'000, 0), {Open{key->public_key(), "forger"}}},
+                         chain_start(log))
+                    .ok());
     const auto built = build_segments(log, chain_start(log), 0, entries, *key);
     return *built->front().bytes;
   }

@@ -44,10 +44,11 @@ std::vector<SegmentRecord> forge(const LogId& log, Seq first, Hash before, int c
   for (int n = 0; n < count; ++n) {
     const Seq seq = first + static_cast<Seq>(n);
     Entry entry{seq, Hlc::of(salt + seq, 0), {TimeAnchor{1, "forged", 1, 1, 1}}};
-    auto chained = chain_entry(std::move(entry), before);
-    auto built = build_segments(log, before, needs, {&*chained, 1}, signer);
+    Chain chain;
+    const Hash after = chain.add(std::move(entry), before).value().after;
+    auto built = build_segments(log, before, needs, chain, signer);
     EXPECT_TRUE(built.ok());
-    before = chained->after;
+    before = after;
     out.push_back(built->front());
   }
   return out;

@@ -277,12 +277,11 @@ void SimNode::commit(std::vector<Write> batch) {
 
 void SimNode::report_space() {
   space_at_ = now_ + kSpaceEvery;
-  const Result<storage::LogStore::Usage> usage = store_->usage();
-  DUNLIN_CHECK(usage.ok());
-  StorageUsed used{usage->bytes, kAmpleSpace, {}};
+  const Result<std::uint64_t> bytes = store_->used_bytes();
+  DUNLIN_CHECK(bytes.ok());
+  StorageUsed used{*bytes, kAmpleSpace, {}};
   for (const LogId& log : store_->logs()) {
-    if (log.node == id() && log.epoch == replica_->epoch())
-      used.own[log.track] = store_->log_bytes(log);
+    if (log.node == id() && log.track != kControlTrack) used.own[log] = store_->log_bytes(log);
   }
   step(std::move(used));
 }

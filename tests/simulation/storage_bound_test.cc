@@ -35,7 +35,7 @@ void watch_sizes(Cluster& cluster, Duration length) {
     cluster.run_for(seconds(1));
     for (std::size_t i = 1; i < cluster.size(); ++i) {
       if (cluster.node(i).store() == nullptr) continue;
-      const std::uint64_t bytes = cluster.node(i).store()->usage()->bytes;
+      const std::uint64_t bytes = cluster.node(i).store()->used_bytes().value();
       // Between two looks a second's readings come on top.
       ASSERT_LT(bytes, kBound + kBound / 4) << "agent " << i;
     }
@@ -126,8 +126,9 @@ TEST(StorageBound, LossesInManyPieces) {
   for (Seq seq = 1; seq <= kEntries; seq += 2) held.logs.front().missing.insert({seq, seq});
   agent.step(replication::Received{replication::TopicClass::inbox, agent.id(),
                                    replication::encode_envelope({Nonce{1}, 1, held})});
-  replication::StorageUsed used{
-      .bytes = 64 * 1024 * 1024, .disk_free = 1, .own = {{kSamplesTrack, 1}}};
+  replication::StorageUsed used{.bytes = 64 * 1024 * 1024,
+                                .disk_free = 1,
+                                .own = {{{agent.id(), agent.replica().epoch(), kSamplesTrack}, 1}}};
   agent.step(used);
   cluster.run_for(seconds(5));
   const auto contents = agent.contents();

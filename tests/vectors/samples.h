@@ -75,7 +75,8 @@ inline Samples corner_samples() {
 }
 
 inline Lost sample_lost() {
-  return {kSamplesTrack,
+  return {Epoch{9},
+          kSamplesTrack,
           {{1, 10, hash_of_byte(0x11), hash_of_byte(0x22), 200},
            {12, 12, hash_of_byte(0x33), hash_of_byte(0x44), 0}}};
 }

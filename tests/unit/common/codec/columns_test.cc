@@ -129,7 +129,7 @@ Op random_op(Random& random) {
       return Define{random.below(9), 1 + random.below(3), schema};
     }
     case 3:
-      return Lost{{1}, {{3, 9, Hash{1}, Hash{2}, 70}, {20, 20, Hash{3}, Hash{4}, 1}}};
+      return Lost{{77}, {1}, {{3, 9, Hash{1}, Hash{2}, 70}, {20, 20, Hash{3}, Hash{4}, 1}}};
     case 4:
       return TimeAnchor{3, "boot", -5, kStart, 1000};
     case 5:

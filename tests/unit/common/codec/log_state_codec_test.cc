@@ -27,7 +27,6 @@ LogState busy_state() {
   parts.released = set_of({{11, 20}});
   parts.acked = set_of({{1, 5}, {7, 7}, {300, 300}});
   parts.lost_readings = 1234;
-  parts.lost_declared_at = 9;
   parts.head = 300;
   parts.head_hash = hash_of_byte(0xff);
   return LogState::from_parts(test::test_log(kSamplesTrack), std::move(parts));

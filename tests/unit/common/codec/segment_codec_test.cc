@@ -16,15 +16,10 @@ namespace {
 
 using test::Golden;
 
-std::vector<ChainedEntry> chained(const LogId& log, const std::vector<Entry>& entries) {
-  std::vector<ChainedEntry> out;
+Chain chained(const LogId& log, const std::vector<Entry>& entries) {
+  Chain out;
   Hash hash = chain_start(log);
-  for (const Entry& entry : entries) {
-    Result<ChainedEntry> next = chain_entry(entry, hash);
-    EXPECT_TRUE(next.ok());
-    hash = next->after;
-    out.push_back(*std::move(next));
-  }
+  for (const Entry& entry : entries) hash = out.add(entry, hash).value().after;
   return out;
 }
 
@@ -75,7 +70,7 @@ TEST(SegmentCodec, MatchesTheGoldenBytes) {
     const Result<DecodedSegment> decoded = verified(stored.at(c.name), *verifier);
     ASSERT_TRUE(decoded.ok()) << c.name << ": " << decoded.error().message();
     EXPECT_EQ(decoded->entries, c.entries) << c.name;
-    EXPECT_EQ(decoded->info.after, chained(c.log, c.entries).back().after) << c.name;
+    EXPECT_EQ(decoded->info.after, chained(c.log, c.entries).links.back().after) << c.name;
     EXPECT_EQ(decoded->info.needs, c.needs) << c.name;
     const SegmentHeader header = *parse_segment(stored.at(c.name));
     EXPECT_EQ(header.codec,
@@ -140,17 +135,17 @@ TEST(SegmentCodec, NoFlippedBitChangesWhatWasSigned) {
 TEST(SegmentCodec, HalvesVerifyAloneAndJoin) {
   const LogId log = test::test_log(kSamplesTrack);
   const auto key = test::test_key();
-  const std::vector<ChainedEntry> all = chained(log, test::many_entries());
-  const std::span<const ChainedEntry> entries(all);
+  const Chain all = chained(log, test::many_entries());
+  const ChainView entries = all;
   const auto left = build_segments(log, chain_start(log), 2, entries.first(50), *key);
-  const auto right = build_segments(log, all[49].after, 2, entries.subspan(50), *key);
+  const auto right = build_segments(log, all.links[49].after, 2, entries.from(50), *key);
   const auto verifier = security::make_mbedtls_verifier();
   const auto first = verified(*left->front().bytes, *verifier),
              second = verified(*right->front().bytes, *verifier);
   ASSERT_TRUE(first.ok());
   ASSERT_TRUE(second.ok());
   EXPECT_EQ(first->info.after, second->info.before);
-  EXPECT_EQ(second->info.after, all.back().after);
+  EXPECT_EQ(second->info.after, all.links.back().after);
 }
 
 TEST(SegmentCodec, SplitsWhatDoesNotFit) {
@@ -180,7 +175,7 @@ TEST(SegmentCodec, SplitsWhatDoesNotFit) {
 
 TEST(SegmentCodec, RefusesEntriesAboveTheLimit) {
   const Entry entry{1, {}, {Open{Bytes(kEntryBytesMax, 0), ""}}};
-  EXPECT_EQ(chain_entry(entry, {}).error().code, Errc::too_large);
+  EXPECT_EQ(Chain().add(entry, {}).error().code, Errc::too_large);
 }
 
 // A samples segment whose header or payload was made by hand.

@@ -40,7 +40,7 @@ struct Model {
   static constexpr Seq kBound = 40;
   std::set<Seq> held, released, lost;
   Seq head = 0;
-  Seq declared_at = 0;
+  std::uint64_t lost_readings = 0;
 
   Fit fit(const SegmentInfo& info) const {
     bool any_held = false, all_known = true, all_released = true;
@@ -81,7 +81,7 @@ struct Model {
     }
     EXPECT_EQ(state.complete(), complete);
     EXPECT_EQ(state.missing_count(), missing.count());
-    EXPECT_EQ(state.lost_declared_at(), declared_at);
+    EXPECT_EQ(state.lost_readings(), lost_readings);
   }
 };
 
@@ -142,7 +142,6 @@ class Machine {
   }
 
   void declare_lost() {
-    const Seq at = random_.below(20);
     std::vector<LostRange> ranges;
     std::set<Seq> lost;
     for (Seq s = 1 + random_.below(10); s < Model::kBound && ranges.size() < 3;
@@ -151,11 +150,9 @@ class Machine {
       ranges.push_back({s, last, hash_of(s - 1), hash_of(last), 2});
       for (Seq t = s; t <= last; ++t) lost.insert(t);
     }
-    state_.declare_lost(at, ranges);
-    if (at <= model_.declared_at) return;
-    EXPECT_EQ(state_.lost_readings(), 2 * ranges.size());
-    model_.declared_at = at;
-    model_.lost = lost;
+    state_.declare_lost(ranges);
+    model_.lost_readings = std::max<std::uint64_t>(model_.lost_readings, 2 * ranges.size());
+    model_.lost.insert(lost.begin(), lost.end());
     if (!lost.empty()) model_.head = std::max(model_.head, *lost.rbegin());
   }
 
@@ -210,7 +207,7 @@ TEST(LogState, SeesForksAtBothEnds) {
 TEST(LogState, WhatIsLostMayStillTurnUp) {
   LogState state;
   state.admit(segment(1, 2));
-  state.declare_lost(4, {{3, 5, hash_of(2), hash_of(5), 9}});
+  state.declare_lost({{3, 5, hash_of(2), hash_of(5), 9}});
   EXPECT_EQ(state.head(), 5U);
   EXPECT_EQ(state.complete(), 5U);
   state.admit(segment(4, 4));
@@ -218,13 +215,18 @@ TEST(LogState, WhatIsLostMayStillTurnUp) {
   EXPECT_TRUE(state.lost().contains(4));
 }
 
-TEST(LogState, OlderDeclarationsChangeNothing) {
-  LogState state;
-  state.declare_lost(4, {{1, 5, hash_of(0), hash_of(5), 9}});
-  const LogState before = state;
-  state.declare_lost(4, {});
-  state.declare_lost(3, {{1, 9, hash_of(0), hash_of(9), 1}});
-  EXPECT_EQ(state, before);
+TEST(LogState, DeclarationsComeInAnyOrder) {
+  const std::vector<LostRange> earlier{{1, 5, hash_of(0), hash_of(5), 9}};
+  const std::vector<LostRange> later{{1, 7, hash_of(0), hash_of(7), 12}};
+  LogState forth;
+  forth.declare_lost(earlier);
+  forth.declare_lost(later);
+  LogState back;
+  back.declare_lost(later);
+  back.declare_lost(earlier);
+  EXPECT_EQ(forth, back);
+  EXPECT_EQ(back.lost(), set_of({{1, 7}}));
+  EXPECT_EQ(back.lost_readings(), 12U);
 }
 
 TEST(LogState, AcknowledgementsAdd) {

@@ -42,11 +42,11 @@ class Origin {
 
   Seq append(Track track, std::vector<Op> ops) {
     Log& log_state = logs_[log(track)];
-    if (log_state.entries.empty()) log_state.hashes.push_back(chain_start(log(track)));
-    const Seq seq = log_state.entries.size() + 1;
+    if (log_state.chain.empty()) log_state.hashes.push_back(chain_start(log(track)));
+    const Seq seq = log_state.chain.entries.size() + 1;
     Entry entry{seq, Hlc::of(1'700'000'000'000 + seq, 0), std::move(ops)};
-    log_state.entries.push_back(*chain_entry(std::move(entry), log_state.hashes.back()));
-    log_state.hashes.push_back(log_state.entries.back().after);
+    log_state.hashes.push_back(
+        log_state.chain.add(std::move(entry), log_state.hashes.back()).value().after);
     return seq;
   }
   Seq append(std::vector<Op> ops) { return append(kSamplesTrack, std::move(ops)); }
@@ -54,9 +54,9 @@ class Origin {
   // Stores [first, last] as one segment (or as few as the limits allow).
   void store(Track track, Seq first, Seq last) {
     Log& log_state = logs_[log(track)];
-    const std::span entries(log_state.entries.data() + first - 1, last - first + 1);
-    const auto segments =
-        build_segments(log(track), log_state.hashes[first - 1], 0, entries, *key_);
+    const ChainView chain = log_state.chain;
+    const auto segments = build_segments(log(track), log_state.hashes[first - 1], 0,
+                                         chain.from(first - 1).first(last - first + 1), *key_);
     ASSERT_TRUE(segments.ok()) << segments.error().message();
     const auto outcomes = store_.commit(*segments, {}, {});
     ASSERT_TRUE(outcomes.ok()) << outcomes.error().message();
@@ -70,12 +70,12 @@ class Origin {
   // Stores what was appended since.
   void flush(Track track = kSamplesTrack) {
     const Log& log_state = logs_[log(track)];
-    store(track, log_state.stored + 1, log_state.entries.size());
+    store(track, log_state.stored + 1, log_state.chain.entries.size());
   }
 
  private:
   struct Log {
-    std::vector<ChainedEntry> entries;
+    Chain chain;
     std::vector<Hash> hashes;  // hashes[n] = hash(n)
     Seq stored = 0;
   };

@@ -32,10 +32,9 @@ class LogStoreTest : public testing::Test {
   LogId log(Track track = kSamplesTrack) const { return {key_->node(), Epoch{5}, track}; }
 
   // Entries 1..n of the data track; `branch` changes what they hold from entry `from` on.
-  std::vector<ChainedEntry> chain(Seq n, std::int64_t branch = 0, Seq from = 1,
-                                  std::size_t text_size = 0) const {
+  Chain chain(Seq n, std::int64_t branch = 0, Seq from = 1, std::size_t text_size = 0) const {
     Random random(n);
-    std::vector<ChainedEntry> out;
+    Chain out;
     Hash hash = chain_start(log());
     for (Seq seq = 1; seq <= n; ++seq) {
       const auto second = static_cast<std::int64_t>(seq);
@@ -46,24 +45,22 @@ class LogStoreTest : public testing::Test {
       while (text.size() < text_size) text.push_back(static_cast<char>('!' + random.below(90)));
       samples.rows.add_text(text);
       samples.rows.add_integer(seq >= from ? second + branch : second);
-      out.push_back(chain_entry({seq, Hlc::of(1000 + seq, 0), {samples}}, hash).value());
-      hash = out.back().after;
+      hash = out.add({seq, Hlc::of(1000 + seq, 0), {samples}}, hash).value().after;
     }
     return out;
   }
-  SegmentRecord segment(const std::vector<ChainedEntry>& entries, Seq first, Seq last) const {
-    const Hash before = first == 1 ? chain_start(log()) : entries[first - 2].after;
-    return build_segments(log(), before, 0, std::span(entries).subspan(first - 1, last - first + 1),
-                          *key_)
-        .value()
-        .front();
+  SegmentRecord segment(const Chain& entries, Seq first, Seq last) const {
+    const Hash before = first == 1 ? chain_start(log()) : entries.links[first - 2].after;
+    const ChainView part = ChainView(entries).from(first - 1).first(last - first + 1);
+    return build_segments(log(), before, 0, part, *key_).value().front();
   }
   SegmentRecord open_segment() const {
     const LogId control = log(kControlTrack);
-    const std::vector<ChainedEntry> entries{
-        chain_entry({1, Hlc::of(1, 0), {Open{key_->public_key(), "greenhouse"}}},
-                    chain_start(control))
-            .value()};
+    Chain entries;
+    EXPECT_TRUE(
+        entries
+            .add({1, Hlc::of(1, 0), {Open{key_->public_key(), "greenhouse"}}}, chain_start(control))
+            .ok());
     return build_segments(control, chain_start(control), 0, entries, *key_).value().front();
   }
   static LogState state_of(LogStore& store, const LogId& id) {
@@ -99,7 +96,7 @@ TEST_F(LogStoreTest, WhatWasCommittedIsThereAfterReopening) {
   EXPECT_EQ(contents.nodes[0].public_key, key_->public_key());
   const LogState state = state_of(store, log());
   EXPECT_EQ(state.head(), 20U);
-  EXPECT_EQ(state.head_hash(), entries.back().after);
+  EXPECT_EQ(state.head_hash(), entries.links.back().after);
   EXPECT_EQ(state.missing().intervals(), (std::vector<Interval>{{6, 10}}));
 }
 
@@ -137,7 +134,7 @@ TEST_F(LogStoreTest, TwoHashesForOneSequenceNumberAreAForkWithEvidence) {
   EXPECT_EQ((*joining)[0].fork_seq, 8U);
   EXPECT_EQ(store.fork_count().value(), 2U);
   EXPECT_EQ(state_of(store, log()).head(), 8U);
-  EXPECT_EQ(state_of(store, log()).head_hash(), kept[7].after);
+  EXPECT_EQ(state_of(store, log()).head_hash(), kept.links[7].after);
 }
 
 TEST_F(LogStoreTest, AFailedCommitChangesNothing) {
@@ -179,14 +176,14 @@ TEST_F(LogStoreTest, ReleasesTheOldestAndKeepsTheChainWhole) {
   ASSERT_EQ(old.size(), 1U);
   EXPECT_EQ(old[0].release.interval, (Interval{1, 10}));
   EXPECT_EQ(old[0].release.before, chain_start(log()));
-  EXPECT_EQ(old[0].release.after, entries[9].after);
+  EXPECT_EQ(old[0].release.after, entries.links[9].after);
   EXPECT_EQ(old[0].readings, 10U);
   ASSERT_TRUE(store.commit({}, std::vector{old[0].release}, {}).ok());
   EXPECT_EQ(store.log_bytes(log()), bytes - old[0].bytes);
   const LogState state = state_of(store, log());
   EXPECT_TRUE(state.missing().empty());
   EXPECT_EQ(state.released().intervals(), (std::vector<Interval>{{1, 10}}));
-  EXPECT_EQ(state.runs().front().before, entries[9].after);
+  EXPECT_EQ(state.runs().front().before, entries.links[9].after);
   // What was released does not come back.
   EXPECT_EQ((*store.commit(std::vector{segment(entries, 1, 10)}, {}, {}))[0].kind,
             WriteOutcome::Kind::duplicate);

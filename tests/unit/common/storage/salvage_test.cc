@@ -125,7 +125,7 @@ TEST_F(SalvageTest, ALostHeaderIsReplacedInACopy) {
 }
 
 TEST_F(SalvageTest, AKeyIsFoundThoughItsLogIsNot) {
-  ASSERT_TRUE(store_->usage().ok());
+  ASSERT_TRUE(store_->used_bytes().ok());
   tamper("DELETE FROM segments WHERE log = (SELECT id FROM logs WHERE track = 0)");
   close();
   overwrite(pages() / 2, 2, '\x5a');
