@@ -11,8 +11,12 @@ namespace dunlin::test {
 // A node that a test speaks for: its messages, in envelopes of its own instance.
 class Peer : public SegmentMaker {
  public:
-  explicit Peer(replication::Role role = replication::Role::agent, Epoch epoch = Epoch{5})
-      : SegmentMaker(epoch), role_(role) {}
+  explicit Peer(replication::Role role = replication::Role::agent,
+                std::shared_ptr<security::NodeKey> key = {})
+      : SegmentMaker(Epoch{5}, std::move(key)), role_(role) {}
+
+  // Another with the same key, which begins the same logs anew.
+  Peer twin() const { return Peer(role_, shared_key()); }
 
   Bytes wrap(replication::Message message) {
     return replication::encode_envelope({nonce, ++counter_, std::move(message)});

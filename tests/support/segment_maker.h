@@ -19,12 +19,13 @@ class SegmentMaker {
  public:
   static constexpr std::int64_t kStart = 1'767'225'600'000'000;
 
-  explicit SegmentMaker(Epoch epoch = Epoch{5}, std::unique_ptr<security::NodeKey> key = {})
+  explicit SegmentMaker(Epoch epoch = Epoch{5}, std::shared_ptr<security::NodeKey> key = {})
       : key_(key ? std::move(key) : security::NodeKey::generate().value()),
         control_(LogId{key_->node(), epoch, kControlTrack}),
         samples_(LogId{key_->node(), epoch, kSamplesTrack}) {}
 
   security::NodeKey& key() { return *key_; }
+  std::shared_ptr<security::NodeKey> shared_key() const { return key_; }
   const NodeId& node() const { return key_->node(); }
   LogId log(Track track = kSamplesTrack) const { return {node(), samples_.log.epoch, track}; }
 
@@ -82,7 +83,7 @@ class SegmentMaker {
     return std::move(built->front());
   }
 
-  std::unique_ptr<security::NodeKey> key_;
+  std::shared_ptr<security::NodeKey> key_;
   Chain control_;
   Chain samples_;
   std::int64_t start_ = kStart;
