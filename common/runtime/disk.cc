@@ -132,12 +132,17 @@ Result<std::vector<WriteOutcome>> Disk::commit(const std::vector<Write>& batch) 
 
 void Disk::write(std::vector<Write> batch) {
   Result<std::vector<WriteOutcome>> outcomes = commit(batch);
-  if (!outcomes.ok() && batch.size() > 1 && outcomes.error().code != Errc::storage_full) {
-    // One of them may be at fault: the others must not suffer for it.
+  const auto stores = [](const Write& item) { return !item.segments.empty(); };
+  const auto storing = std::count_if(batch.begin(), batch.end(), stores);
+  const bool all_store = static_cast<std::size_t>(storing) == batch.size();
+  if (!outcomes.ok() && batch.size() > 1 &&
+      (outcomes.error().code != Errc::storage_full || !all_store)) {
+    // One of them may be at fault: the others must not suffer for it. Those that only let go of
+    // something are what a full disk needs.
     for (Write& item : batch) write({std::move(item)});
     return;
   }
-  {
+  if (!outcomes.ok() || storing > 0) {
     const std::lock_guard lock(mutex_);
     state_.writable = outcomes.ok();
   }

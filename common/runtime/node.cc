@@ -48,7 +48,9 @@ Node::Node(NodeOptions options, std::unique_ptr<Transport> transport, Signer& si
            Verifier& verifier)
     : options_(std::move(options)),
       replica_(options_.replica, Nonce{security::random_u64()}, signer, verifier),
-      transport_(std::move(transport)) {}
+      transport_(std::move(transport)) {
+  cells_[replica_.self()] = options_.cells.front();
+}
 
 Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::LogStore store,
                                           std::unique_ptr<Transport> transport, Signer& signer,
@@ -224,9 +226,8 @@ void Node::on_message(std::string_view topic, ByteView payload, bool) {
         queued_bytes_ -= size;
       }
       const bool greets = received.topic == TopicClass::hello || received.topic == TopicClass::gate;
-      if (greets && (cells_.size() < kCellsKnownMax || cells_.contains(received.topic_node))) {
-        cells_[received.topic_node] = cell;
-      }
+      heard_in_ = std::move(cell);
+      if (greets && !cells_.contains(received.topic_node)) note_cell(received.topic_node);
       step(now, std::move(received));
     });
   }
@@ -307,6 +308,8 @@ void Node::carry_out(const Moment& now) {
       }
       if (on_replicated_) on_replicated_(*replicated, Duration(now.utc - appended));
     } else if (auto* notice = std::get_if<Notice>(&*output)) {
+      // The Hello that counts says where a node is; one that was left behind elsewhere does not.
+      if (notice->kind == Notice::Kind::peer_up) note_cell(notice->node);
       tell(now, *notice);
     } else {
       disk_->submit(std::move(*output));
@@ -330,6 +333,10 @@ void Node::send(const Send& send) {
   }
   const auto cell = cells_.find(send.target);
   publish(cell != cells_.end() ? cell->second : options_.cells.front());
+}
+
+void Node::note_cell(const NodeId& node) {
+  if (cells_.size() < kCellsKnownMax || cells_.contains(node)) cells_[node] = heard_in_;
 }
 
 // Once per peer and minute, so that a hostile peer cannot fill the log.

@@ -75,6 +75,7 @@ class Node final : public NodeView, private TransportEvents {
   void retry_parked(const Moment& now);
   void carry_out(const Moment& now);
   void send(const replication::Send& send);
+  void note_cell(const NodeId& node);  // that it was heard in
   void tell(const Moment& now, const replication::Notice& notice);
 
   NodeOptions options_;
@@ -102,6 +103,7 @@ class Node final : public NodeView, private TransportEvents {
   std::deque<Parked> parked_;  // appends that wait for room, in their order
   bool flush_wanted_ = false;
   std::map<NodeId, std::string> cells_;
+  std::string heard_in_;  // the cell of the message that is looked at
   OnReplicated on_replicated_;
   RateLimit notices_;
   std::thread thread_;

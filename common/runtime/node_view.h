@@ -10,7 +10,7 @@ namespace dunlin::runtime {
 
 // What storage last said of itself.
 struct DiskState {
-  bool writable = true;              // the last write succeeded
+  bool writable = true;              // the last write that stored something succeeded
   std::uint64_t database_bytes = 0;  // that hold something
   std::uint64_t disk_free = 0;
 };

@@ -46,9 +46,9 @@ std::string Member::program() const {
 
 std::string Member::configuration() const {
   std::string text =
-      "[node]\nname = \"" + options_.name + "\"\ndata_dir = \"" + options_.data_dir +
-      "\"\n[broker]\nurl = \"" + options_.broker_url + "\"\n" + options_.broker_keys +
-      "[storage]\n" + options_.storage_keys +
+      "[node]\nname = \"" + options_.name + "\"\ndata_dir = \"" + options_.data_dir + "\"\n" +
+      options_.node_keys + "[broker]\nurl = \"" + options_.broker_url + "\"\n" +
+      options_.broker_keys + "[storage]\n" + options_.storage_keys +
       "[http]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n" +
       "[[track]]\nname = \"samples\"\n" +
       (options_.track_keys.empty() ? "flush_interval = \"20ms\"\n" : options_.track_keys);

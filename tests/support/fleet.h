@@ -25,7 +25,8 @@ class Member {
     std::string name = {};
     bool gateway = false;
     std::string broker_url = {};
-    std::string broker_keys = {};               // more lines of [broker],
+    std::string node_keys = {};                 // more lines of [node],
+    std::string broker_keys = {};               // of [broker],
     std::string storage_keys = {};              // of [storage],
     std::string track_keys = {};                // of [[track]] "samples"
     std::string more = {};                      // and whole sections

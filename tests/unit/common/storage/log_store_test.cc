@@ -213,16 +213,5 @@ TEST_F(LogStoreTest, BootsAreCounted) {
   EXPECT_EQ(store.note_boot("b").value(), 2U);
 }
 
-TEST_F(LogStoreTest, ADatabaseOfANewerVersionIsLeftAlone) {
-  open();
-  {
-    Connection db = Connection::open(path(), SQLITE_OPEN_READWRITE).value();
-    ASSERT_TRUE(db.execute("PRAGMA user_version = 99").ok());
-  }
-  const auto store = LogStore::open({.path = path()}, own_->node(), *verifier_, nullptr);
-  ASSERT_FALSE(store.ok());
-  EXPECT_EQ(store.error().code, Errc::unsupported);
-}
-
 }  // namespace
 }  // namespace dunlin::storage

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "common/replication/messages.h"
+#include "tests/support/segment_maker.h"
+
+namespace dunlin::test {
+
+// A node that a test speaks for: its messages, in envelopes of its own instance.
+class Peer : public SegmentMaker {
+ public:
+  explicit Peer(replication::Role role = replication::Role::agent,
+                std::shared_ptr<security::NodeKey> key = {})
+      : SegmentMaker(Epoch{5}, std::move(key)), role_(role) {}
+
+  // Another with the same key, which begins the same logs anew.
+  Peer twin() const { return Peer(role_, shared_key()); }
+
+  Bytes wrap(replication::Message message) {
+    return replication::encode_envelope({nonce, ++counter_, std::move(message)});
+  }
+  Bytes hello(replication::NodeState state = replication::NodeState::up,
+              std::vector<replication::Hello::Head> heads = {}) {
+    replication::Hello hello;
+    hello.node = node();
+    hello.public_key = key().public_key();
+    hello.name = "peer";
+    hello.role = role_;
+    hello.state = state;
+    hello.heads = std::move(heads);
+    hello.nonce = nonce;
+    hello.counter = counter_ + 1;
+    hello.signature = key().sign(hello_statement(hello)).value();
+    return wrap(std::move(hello));
+  }
+  // Pushed, or in answer to a request.
+  Bytes segments(const std::vector<SegmentRecord>& records, std::uint64_t request = 0,
+                 bool done = false) {
+    replication::Segments message;
+    message.lane = request == 0 ? replication::Lane::live : replication::Lane::bulk;
+    message.request = request;
+    message.done = done;
+    for (const SegmentRecord& record : records) message.segments.push_back(record.bytes);
+    return wrap(std::move(message));
+  }
+
+  Nonce nonce{4711};  // another one is another instance
+
+ private:
+  replication::Role role_;
+  std::uint64_t counter_ = 0;
+};
+
+}  // namespace dunlin::test

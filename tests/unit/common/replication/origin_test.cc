@@ -1,0 +1,284 @@
+#include "common/replication/origin.h"
+
+#include "tests/unit/common/replication/replica_fixture.h"
+
+namespace dunlin::replication {
+namespace {
+
+using namespace test;
+
+class OriginTest : public ReplicaTest {
+ protected:
+  // An agent whose track 0 is on the disk, with a gateway in reach.
+  void start_linked(ReplicaOptions options = agent_options()) {
+    start(std::move(options));
+    serve();
+    ASSERT_TRUE(step(LinkUp{}).ok());
+    greet(gateway_, Role::gateway);
+    store_entry();
+    acknowledge(gateway_, own(kControlTrack), 2);
+    acknowledge(gateway_, own(), 1);
+    outputs_.clear();
+  }
+  void report_space(std::uint64_t bytes, std::uint64_t of_samples) {
+    StorageUsed used{bytes, 1ULL << 40, {}};
+    used.own[kSamplesTrack] = of_samples;
+    ASSERT_TRUE(step(std::move(used)).ok());
+  }
+  std::vector<LostRange> declared(const std::vector<Write>& writes) const {
+    for (const Write& write : writes) {
+      for (const SegmentRecord& segment : write.segments) {
+        for (const Entry& entry : segment.control) {
+          for (const Op& op : entry.ops) {
+            if (const auto* lost = std::get_if<Lost>(&op)) return lost->ranges;
+          }
+        }
+      }
+    }
+    return {};
+  }
+
+  Peer gateway_{Role::gateway};
+};
+
+TEST_F(OriginTest, NothingIsPushedBeforeItIsDurable) {
+  start_linked();
+  append_entry();
+  const auto writes = take<Write>();
+  ASSERT_EQ(writes.size(), 1u);
+  pass(1s);
+  EXPECT_TRUE(sent<Segments>().empty());
+  EXPECT_TRUE(take<Durable>().empty());
+  finish(writes[0]);
+  const auto pushed = sent<Segments>();
+  ASSERT_EQ(pushed.size(), 1u);
+  ASSERT_EQ(pushed[0].segments.size(), 1u);
+  EXPECT_EQ(*pushed[0].segments[0], *writes[0].segments[0].bytes);
+  EXPECT_EQ(pushed[0].request, 0u);
+  const auto durable = take<Durable>();
+  ASSERT_EQ(durable.size(), 1u);
+  EXPECT_EQ(durable[0].ticket, 2u);
+}
+
+TEST_F(OriginTest, DurableCoversNoMoreThanIsWritten) {
+  start_linked();
+  append_entry();  // ticket 2
+  const auto first = take<Write>();
+  append_entry();  // ticket 3 waits for the write under way
+  EXPECT_TRUE(take<Write>().empty());
+  ASSERT_TRUE(append().ok());  // ticket 4 is not even cut
+  ASSERT_EQ(first.size(), 1u);
+  finish(first[0]);
+  pass(5ms);
+  EXPECT_EQ(take<Durable>().back().ticket, 2u);
+  const auto second = take<Write>();
+  ASSERT_EQ(second.size(), 1u);
+  finish(second[0]);
+  EXPECT_EQ(take<Durable>().back().ticket, 3u);
+}
+
+TEST_F(OriginTest, AFailedWriteIsTriedAgainAndNothingIsLost) {
+  start_linked();
+  append_entry();
+  auto writes = take<Write>();
+  ASSERT_EQ(writes.size(), 1u);
+  const Bytes bytes = *writes[0].segments[0].bytes;
+  Duration wait = 1s;
+  for (int tries = 0; tries < 4; ++tries, wait *= 2) {
+    fail(writes[0]);
+    append_entry();  // is taken, and waits
+    pass(wait - 10ms);
+    EXPECT_TRUE(take<Write>().empty()) << tries;
+    pass(10ms);
+    writes = take<Write>();
+    ASSERT_EQ(writes.size(), 1u) << tries;
+    EXPECT_EQ(*writes[0].segments[0].bytes, bytes);
+  }
+  EXPECT_TRUE(take<Durable>().empty());
+  EXPECT_TRUE(sent<Segments>().empty());
+  finish(writes[0]);
+  serve();
+  EXPECT_EQ(stored(own()).held().intervals(), (std::vector<Interval>{{1, 6}}));
+  EXPECT_EQ(take<Durable>().back().ticket, 6u);
+}
+
+TEST_F(OriginTest, ReadingsBeyondTheBoundWaitOrAreRefused) {
+  ReplicaOptions options = agent_options();
+  options.origin.unwritten_bytes_max = 4000;
+  start_linked(std::move(options));
+  while (append(1, 500).ok()) ASSERT_LT(replica_->stats().readings_appended, 100u);
+  const auto taken = replica_->stats().readings_appended;
+  EXPECT_EQ(append(1, 500).error().code, Errc::backpressure);
+  EXPECT_EQ(replica_->stats().readings_appended, taken);
+  ASSERT_TRUE(step(Flush{}).ok());
+  pass(5ms);
+  auto writes = take<Write>();
+  ASSERT_EQ(writes.size(), 1u);
+  EXPECT_EQ(append(1, 500).error().code, Errc::backpressure);
+  fail(writes[0]);
+  EXPECT_EQ(append(1, 500).error().code, Errc::storage_full);
+  pass(2s);
+  serve();
+  EXPECT_TRUE(append(1, 500).ok());
+}
+
+TEST_F(OriginTest, TheWindowClosesAndOpensWithTheVector) {
+  ReplicaOptions options = agent_options();
+  options.origin.window_bytes = 10'000;
+  start_linked(std::move(options));
+  for (int i = 0; i < 6; ++i) store_entry(4000);
+  const auto pushed = carried(sent<Segments>());
+  ASSERT_GE(pushed.size(), 1u);
+  EXPECT_LT(pushed.size(), 4u);
+  EXPECT_EQ(pushed.front().second, (Interval{2, 2}));
+  EXPECT_EQ(replica_->stats().live_skipped, 6 - pushed.size());
+  EXPECT_TRUE(sent<Vector>().empty());
+
+  // Who is no gateway opens nothing.
+  Peer agent;
+  greet(agent, Role::agent);
+  acknowledge(agent, own(), 7);
+  store_entry(4000);
+  EXPECT_TRUE(sent<Segments>().empty());
+  EXPECT_TRUE(sent<Vector>().empty());
+
+  // What was pushed is there: say at once how far the log goes, and push again.
+  acknowledge(gateway_, own(), pushed.back().second.last);
+  const auto said = sent<Vector>();
+  ASSERT_EQ(said.size(), 1u);
+  for (const Vector::Item& item : said[0].logs) {
+    EXPECT_EQ(item.head, item.log == own() ? 8u : 2u);
+  }
+  store_entry(4000);
+  EXPECT_EQ(carried(sent<Segments>()),
+            (std::vector<std::pair<Track, Interval>>{{kSamplesTrack, {9, 9}}}));
+}
+
+TEST_F(OriginTest, WhatIsAcknowledgedIsKeptWithTheNextWrite) {
+  start_linked();
+  for (int i = 0; i < 5; ++i) store_entry();
+  acknowledge(gateway_, own(), 6, set_of(3, 4));
+  store_entry();
+  EXPECT_EQ(stored(own()).acked().intervals(), (std::vector<Interval>{{1, 2}, {5, 6}}));
+  // More than there is here cannot be meant.
+  acknowledge(gateway_, own(), 1000);
+  store_entry();
+  EXPECT_EQ(stored(own()).acked().last(), 7u);
+}
+
+TEST_F(OriginTest, WhatAGatewayHoldsGoesWithoutWords) {
+  start_linked();
+  for (int i = 0; i < 4; ++i) store_entry(4000);
+  acknowledge(gateway_, own(), 5);
+  const auto oldest = store_->oldest(own(), 1 << 20).value();
+  ASSERT_TRUE(step(Retire{oldest}).ok());
+  pass(5ms);
+  serve();
+  EXPECT_EQ(stored(own()).held().count(), 0u);
+  EXPECT_EQ(stored(own()).lost().count(), 0u);
+  EXPECT_EQ(status(own()).lost_entries, 0u);
+  EXPECT_EQ(status(own()).missing_entries, 0u);
+  store_entry();
+  EXPECT_EQ(stored(own()).held().intervals(), (std::vector<Interval>{{6, 6}}));
+}
+
+TEST_F(OriginTest, RetentionKeepsWhatIsNotAcknowledged) {
+  start_linked();
+  for (int i = 0; i < 4; ++i) store_entry();
+  acknowledge(gateway_, own(), 3);
+  ASSERT_TRUE(step(Retire{store_->oldest(own(), 1 << 20).value()}).ok());
+  pass(5ms);
+  serve();
+  EXPECT_EQ(stored(own()).held().intervals(), (std::vector<Interval>{{4, 5}}));
+}
+
+TEST_F(OriginTest, DropOldestDeclaresWhatIsLost) {
+  ReplicaOptions options = agent_options();
+  options.origin.storage_bytes_max = 1'000'000;
+  start_linked(std::move(options));
+  for (int i = 0; i < 9; ++i) store_entry(4000);
+  acknowledge(gateway_, own(), 2);
+  Seq gone = 0;
+  for (int round = 0; round < 2; ++round) {
+    const std::uint64_t bytes = store_->log_bytes(own());
+    report_space(1'000'001, bytes);  // some three percent of the bound have to go
+    const auto lists = take<ListOldest>();
+    ASSERT_EQ(lists.size(), 1u);
+    ASSERT_TRUE(step(OldestListed{lists[0].token, store_->oldest(lists[0].log, 12'000)}).ok());
+    pass(5ms);
+    const auto writes = take<Write>();
+    ASSERT_EQ(writes.size(), 1u);
+    ASSERT_FALSE(writes[0].releases.empty());
+    gone = writes[0].releases.back().interval.last;
+    // In the same transaction, and of both rounds together; what was acknowledged is not lost.
+    const auto ranges = declared(writes);
+    ASSERT_EQ(ranges.size(), 1u);
+    EXPECT_EQ(ranges[0].first, 3u);
+    EXPECT_EQ(ranges[0].last, gone);
+    EXPECT_EQ(ranges[0].readings, gone - 2);
+    finish(writes[0]);
+    report_space(900'000, store_->log_bytes(own()));
+    serve();
+    EXPECT_EQ(stored(own()).lost().intervals(), (std::vector<Interval>{{3, gone}}));
+    EXPECT_EQ(stored(own()).held().first(), gone + 1);
+  }
+  EXPECT_EQ(replica_->stats().lost_entries.at("drop_oldest"), gone - 2);
+  EXPECT_EQ(take<Notice>().size(), 2u);
+}
+
+TEST_F(OriginTest, RefuseNewKeepsWhatItHas) {
+  ReplicaOptions options = agent_options();
+  options.origin.storage_bytes_max = 1'000'000;
+  options.origin.tracks[0].overflow = Overflow::refuse_new;
+  start_linked(std::move(options));
+  for (int i = 0; i < 4; ++i) store_entry(4000);
+  ASSERT_TRUE(step(Retire{store_->oldest(own(), 1).value()}).ok());  // entry 1 is acknowledged
+  pass(5ms);
+  serve();
+  report_space(1'000'001, store_->log_bytes(own()));
+  serve();
+  EXPECT_EQ(append().error().code, Errc::storage_full);
+  EXPECT_EQ(stored(own()).held().intervals(), (std::vector<Interval>{{2, 5}}));
+  EXPECT_EQ(status(own()).lost_entries, 0u);
+
+  // Room comes with acknowledgements.
+  acknowledge(gateway_, own(), 5);
+  report_space(1'000'001, store_->log_bytes(own()));
+  serve();
+  EXPECT_LT(stored(own()).held().count(), 4u);
+  EXPECT_EQ(status(own()).lost_entries, 0u);
+  report_space(900'000, store_->log_bytes(own()));
+  serve();
+  EXPECT_TRUE(append().ok());
+}
+
+// Whatever the wall clock does, and over a restart.
+TEST_F(OriginTest, TheHybridClockOnlyGrows) {
+  start_linked();
+  Hlc last{};
+  const auto next = [&] {
+    append_entry();
+    const auto writes = take<Write>();
+    ASSERT_EQ(writes.size(), 1u);
+    for (const SegmentRecord& segment : writes[0].segments) {
+      if (segment.info.log != own()) continue;
+      EXPECT_GT(segment.info.hlc_last, last);
+      last = segment.info.hlc_last;
+    }
+    finish(writes[0]);
+    outputs_.clear();
+  };
+  const UtcMicros start_utc = now_.utc;
+  for (const UtcMicros utc : {start_utc, start_utc - 3'600'000'000, UtcMicros{0}, UtcMicros{-5},
+                              start_utc + 7'200'000'000, start_utc}) {
+    now_.utc = utc;
+    next();
+  }
+  EXPECT_EQ(last.millis(), static_cast<std::uint64_t>(start_utc / 1000) + 7'200'000);
+  now_.utc = 0;
+  start(agent_options());
+  next();
+}
+
+}  // namespace
+}  // namespace dunlin::replication

@@ -1,0 +1,323 @@
+#include "common/replication/receiver.h"
+
+#include "tests/unit/common/replication/replica_fixture.h"
+
+namespace dunlin::replication {
+namespace {
+
+using namespace test;
+
+// A gateway on the bus, and a peer with a log.
+class ReceiverTest : public ReplicaTest {
+ protected:
+  void start_linked(ReceiverOptions receiver = {}) {
+    ReplicaOptions options = gateway_options();
+    options.receiver = receiver;
+    start(std::move(options));
+    serve();
+    ASSERT_TRUE(step(LinkUp{}).ok());
+    outputs_.clear();
+  }
+  // The peer is known, with entry 1 of its track 0 on the disk.
+  void meet() {
+    greet(peer_, Role::agent);
+    hear_live(peer_, {peer_.open()});
+    serve();
+    outputs_.clear();
+  }
+  Vector::Item told(const LogId& log) {
+    for (const Vector& vector : sent<Vector>()) {
+      for (const Vector::Item& item : vector.logs) {
+        if (item.log == log) return item;
+      }
+    }
+    return {};
+  }
+  static IntervalSet wanted(const Fetch& fetch, const LogId& log) {
+    for (const Fetch::Want& want : fetch.wants) {
+      if (want.log == log) return want.wanted;
+    }
+    return {};
+  }
+
+  Peer peer_;
+};
+
+TEST_F(ReceiverTest, NothingIsAcknowledgedBeforeItIsDurable) {
+  start_linked();
+  greet(peer_, Role::agent);
+  outputs_.clear();
+  hear_live(peer_, {peer_.open()});
+  const auto writes = take<Write>();
+  ASSERT_EQ(writes.size(), 1u);
+  EXPECT_TRUE(sent<Vector>().empty());
+  EXPECT_TRUE(take<Replicated>().empty());
+  finish(writes[0]);
+  const auto sends = take<Send>();
+  ASSERT_EQ(sends.size(), 1u);
+  EXPECT_EQ(sends[0].topic, TopicClass::inbox);
+  EXPECT_EQ(sends[0].target, peer_.node());
+  const auto vector = std::get<Vector>(decode_envelope(sends[0].payload)->message);
+  ASSERT_EQ(vector.logs.size(), 1u);
+  EXPECT_EQ(vector.logs[0].log, peer_.log(kControlTrack));
+  EXPECT_EQ(vector.logs[0].head, 1u);
+  EXPECT_EQ(take<Replicated>().size(), 1u);
+}
+
+TEST_F(ReceiverTest, AFailedWriteIsNotAcknowledgedAndFetchedAgain) {
+  start_linked();
+  meet();
+  const SegmentRecord segment = peer_.samples(5);
+  hear_live(peer_, {segment, peer_.samples()});
+  auto writes = take<Write>();
+  ASSERT_EQ(writes.size(), 1u);
+  fail(writes[0], Errc::storage_full);
+  EXPECT_TRUE(sent<Vector>().empty());
+  EXPECT_EQ(stored(peer_.log()).head(), 0u);
+  // The origin says how far its log goes, since nobody acknowledges it.
+  hear(TopicClass::gossip, {}, peer_.wrap(Vector{peer_.node(), {{peer_.log(), 6, 1, {}}}}));
+  pass(2s);
+  const auto fetches = sent<Fetch>();
+  ASSERT_EQ(fetches.size(), 1u);
+  EXPECT_EQ(wanted(fetches[0], peer_.log()), set_of(1, 6));
+  hear_answer(peer_, {segment}, fetches[0].request);
+  serve();
+  EXPECT_EQ(stored(peer_.log()).held(), set_of(1, 5));
+}
+
+TEST_F(ReceiverTest, AGapIsFetchedAfterItsGrace) {
+  start_linked();
+  meet();
+  const SegmentRecord first = peer_.samples(2);
+  const SegmentRecord second = peer_.samples(3);
+  const SegmentRecord third = peer_.samples(4);
+  hear_live(peer_, {first});
+  hear_live(peer_, {third});
+  for (const Write& write : take<Write>()) finish(write);
+  EXPECT_EQ(told(peer_.log()).missing, IntervalSet{});  // of the first
+  EXPECT_EQ(status(peer_.log()).missing, set_of(3, 5));
+  EXPECT_TRUE(sent<Fetch>().empty());
+  pass(50ms);
+  const auto fetches = sent<Fetch>();
+  ASSERT_EQ(fetches.size(), 1u);
+  EXPECT_EQ(wanted(fetches[0], peer_.log()), set_of(3, 5));
+  EXPECT_GT(fetches[0].credit, 0u);
+  pass(100ms);
+  EXPECT_TRUE(sent<Fetch>().empty());  // one at a time
+  hear_answer(peer_, {second}, fetches[0].request, true);
+  serve();
+  EXPECT_EQ(status(peer_.log()).missing_entries, 0u);
+  EXPECT_EQ(status(peer_.log()).complete, 9u);
+  pass(10s);
+  EXPECT_TRUE(sent<Fetch>().empty());
+}
+
+TEST_F(ReceiverTest, ReorderedSegmentsAreNotAskedFor) {
+  start_linked();
+  meet();
+  const SegmentRecord first = peer_.samples(2);
+  hear_live(peer_, {peer_.samples(2)});
+  pass(20ms);
+  hear_live(peer_, {first});
+  serve();
+  pass(10s);
+  EXPECT_TRUE(sent<Fetch>().empty());
+  EXPECT_EQ(status(peer_.log()).complete, 4u);
+}
+
+TEST_F(ReceiverTest, CreditIsToppedUpWhenThingsAreDurable) {
+  start_linked({.chunk_bytes = 10'000});
+  meet();
+  greet(peer_, Role::agent, {{Epoch{5}, kSamplesTrack, 40}});
+  pass(10ms);
+  auto fetches = sent<Fetch>();
+  ASSERT_EQ(fetches.size(), 1u);
+  EXPECT_EQ(fetches[0].credit, 20'000u);
+  const std::uint64_t request = fetches[0].request;
+  for (int i = 0; i < 4; ++i) hear_answer(peer_, {peer_.samples(1, 4000)}, request);
+  EXPECT_TRUE(sent<Fetch>().empty());
+  serve();
+  fetches = sent<Fetch>();
+  ASSERT_EQ(fetches.size(), 1u);
+  EXPECT_EQ(fetches[0].request, request);
+  EXPECT_TRUE(fetches[0].wants.empty());
+  EXPECT_GE(fetches[0].credit, 10'000u);
+  EXPECT_LE(fetches[0].credit, 20'000u);
+}
+
+TEST_F(ReceiverTest, DataWaitsForItsTrack0WhichIsFetched) {
+  start_linked();
+  greet(peer_, Role::agent);
+  pass(1s);
+  outputs_.clear();
+  const SegmentRecord open = peer_.open();
+  const SegmentRecord data = peer_.samples(3);
+  hear_live(peer_, {data});
+  EXPECT_TRUE(take<Write>().empty());
+  pass(2s);
+  const auto fetches = sent<Fetch>();
+  ASSERT_EQ(fetches.size(), 1u);
+  EXPECT_TRUE(wanted(fetches[0], peer_.log(kControlTrack)).contains(Seq{1}));
+  hear_answer(peer_, {open}, fetches[0].request, true);
+  const auto control = take<Write>();
+  ASSERT_EQ(control.size(), 1u);
+  EXPECT_EQ(control[0].segments[0].info.log, peer_.log(kControlTrack));
+  finish(control[0]);
+  serve();
+  EXPECT_EQ(stored(peer_.log()).held(), set_of(1, 3));
+}
+
+TEST_F(ReceiverTest, WhatWaitsIsBoundedAndTheOldestGoes) {
+  start_linked({.waiting_bytes_max = 10'000});
+  greet(peer_, Role::agent);
+  const SegmentRecord open = peer_.open();
+  for (int i = 0; i < 10; ++i) hear_live(peer_, {peer_.samples(1, 3000)});
+  hear_live(peer_, {open});
+  serve();
+  const LogState state = stored(peer_.log());
+  EXPECT_EQ(state.held(), set_of(8, 10));
+  // What had to go is a gap like any other.
+  pass(2s);
+  const auto fetches = sent<Fetch>();
+  ASSERT_GE(fetches.size(), 1u);
+  EXPECT_EQ(wanted(fetches.back(), peer_.log()), set_of(1, 7));
+}
+
+TEST_F(ReceiverTest, MoreThanStorageTakesIsRefused) {
+  start_linked({.writing_bytes_max = 10'000});
+  meet();
+  for (int i = 0; i < 10; ++i) hear_live(peer_, {peer_.samples(1, 3000)});
+  const auto writes = take<Write>();
+  EXPECT_LE(writes.size(), 5u);
+  EXPECT_EQ(replica_->stats().refused.at("backpressure"), 10 - writes.size());
+  for (const Write& write : writes) finish(write);
+  hear_live(peer_, {peer_.samples()});
+  EXPECT_EQ(take<Write>().size(), 1u);
+}
+
+TEST_F(ReceiverTest, AClaimThatNobodyBearsOutIsForgotten) {
+  start_linked();
+  meet();
+  greet(peer_, Role::agent, {{Epoch{5}, kSamplesTrack, 10}});
+  EXPECT_EQ(status(peer_.log()).missing_entries, 10u);
+  std::size_t asked = 0;
+  for (int minute = 0; minute < 40; ++minute) {
+    pass(1min);
+    for (const Fetch& fetch : sent<Fetch>()) {
+      asked += 1;
+      hear_answer(peer_, {}, fetch.request, true);
+    }
+  }
+  EXPECT_GT(asked, 2u);
+  EXPECT_LT(asked, 30u);  // ever later
+  EXPECT_EQ(status(peer_.log()).missing_entries, 0u);
+  EXPECT_EQ(status(peer_.log()).head, 0u);
+  pass(60min);
+  EXPECT_TRUE(sent<Fetch>().empty());
+}
+
+TEST_F(ReceiverTest, NothingIsAskedOfANodeThatIsAway) {
+  start_linked();
+  meet();
+  greet(peer_, Role::agent, {{Epoch{5}, kSamplesTrack, 10}});
+  hear(TopicClass::hello, peer_.node(), peer_.hello(NodeState::down));
+  pass(10min);
+  EXPECT_TRUE(sent<Fetch>().empty());
+  EXPECT_EQ(status(peer_.log()).missing_entries, 10u);
+  greet(peer_, Role::agent, {{Epoch{5}, kSamplesTrack, 10}});
+  pass(1s);
+  EXPECT_EQ(sent<Fetch>().size(), 1u);
+}
+
+TEST_F(ReceiverTest, DuplicatesChangeNothing) {
+  start_linked();
+  meet();
+  const SegmentRecord segment = peer_.samples(3);
+  hear_live(peer_, {segment});
+  hear_live(peer_, {segment});  // under way
+  serve();
+  hear_live(peer_, {segment});  // held
+  serve();
+  EXPECT_EQ(replica_->stats().duplicates, 2u);
+  EXPECT_EQ(replica_->stats().entries_received, 4u);
+  EXPECT_EQ(stored(peer_.log()).held(), set_of(1, 3));
+}
+
+TEST_F(ReceiverTest, WhatDoesNotVerifyIsRefusedAndCounted) {
+  start_linked();
+  meet();
+  const auto altered = [](SegmentRecord record, std::size_t from_end) {
+    Bytes bytes = *record.bytes;
+    bytes[bytes.size() - from_end] ^= 1;
+    record.bytes = std::make_shared<const Bytes>(std::move(bytes));
+    return record;
+  };
+  const SegmentRecord good = peer_.samples(3);
+  Peer stranger;
+  SegmentRecord noise = good;
+  noise.bytes = std::make_shared<const Bytes>(Bytes(100, 0xff));
+  hear_live(peer_, {altered(good, 1)});   // the signature
+  hear_live(peer_, {altered(good, 80)});  // the readings
+  hear_live(peer_, {noise});
+  EXPECT_EQ(refusals(), 3u);
+  EXPECT_TRUE(take<Write>().empty());
+  EXPECT_EQ(replica_->stats().refused.at("bad_signature"), 1u);
+  hear_live(peer_, {noise, good});  // one of several does not harm the others
+  serve();
+  EXPECT_EQ(refusals(), 4u);
+  EXPECT_EQ(stored(peer_.log()).held(), set_of(1, 3));
+}
+
+TEST_F(ReceiverTest, LostIsNotMissing) {
+  start_linked();
+  meet();
+  (void)peer_.samples(4);
+  hear_live(peer_, {peer_.samples(2)});
+  serve();
+  EXPECT_EQ(status(peer_.log()).missing, set_of(1, 4));
+  Lost lost;
+  lost.track = kSamplesTrack;
+  lost.ranges = {{1, 3, {}, {}, 30}};
+  hear_live(peer_, {peer_.control({lost})});
+  serve();
+  EXPECT_EQ(status(peer_.log()).missing, set_of(4, 4));
+  EXPECT_EQ(status(peer_.log()).lost_entries, 3u);
+  EXPECT_EQ(status(peer_.log()).lost_readings, 30u);
+}
+
+TEST_F(ReceiverTest, ASecondBranchIsReportedOnceAndTheFirstStays) {
+  start_linked();
+  meet();
+  const SegmentRecord kept = peer_.samples(3);
+  hear_live(peer_, {kept});
+  serve();
+  // The same node begins its log anew.
+  Peer twin = peer_.twin();
+  (void)twin.open();
+  const SegmentRecord other = twin.samples(3, 50);
+  for (int times = 0; times < 2; ++times) {
+    hear_live(twin, {other});
+    serve();
+  }
+  EXPECT_EQ(replica_->stats().forks, 1u);
+  EXPECT_TRUE(status(peer_.log()).forked);
+  EXPECT_EQ(stored(peer_.log()).head_hash(), kept.info.after);
+}
+
+TEST_F(ReceiverTest, WhatRetentionTakesIsNeitherMissingNorLost) {
+  start_linked();
+  meet();
+  hear_live(peer_, {peer_.samples(3)});
+  hear_live(peer_, {peer_.samples(3)});
+  serve();
+  ASSERT_TRUE(step(Retire{store_->oldest(peer_.log(), 1).value()}).ok());
+  serve();
+  EXPECT_EQ(stored(peer_.log()).held(), set_of(4, 6));
+  EXPECT_EQ(status(peer_.log()).missing_entries, 0u);
+  EXPECT_EQ(status(peer_.log()).lost_entries, 0u);
+  pass(10min);
+  EXPECT_TRUE(sent<Fetch>().empty());
+}
+
+}  // namespace
+}  // namespace dunlin::replication

@@ -1,0 +1,209 @@
+#include "common/replication/replica.h"
+
+#include "common/log/limits.h"
+#include "tests/unit/common/replication/replica_fixture.h"
+
+namespace dunlin::replication {
+namespace {
+
+using namespace test;
+
+class PresenceTest : public ReplicaTest {
+ protected:
+  void start_linked() {
+    start(gateway_options());
+    serve();
+    ASSERT_TRUE(step(LinkUp{}).ok());
+    outputs_.clear();
+  }
+  std::optional<PeerState> state(const Peer& peer) const {
+    const auto status = known(peer.node());
+    return status ? std::optional(status->state) : std::nullopt;
+  }
+  std::vector<Notice::Kind> notices() {
+    std::vector<Notice::Kind> kinds;
+    for (const Notice& notice : take<Notice>()) kinds.push_back(notice.kind);
+    return kinds;
+  }
+
+  Peer peer_;
+};
+
+TEST_F(PresenceTest, GreetsWhenTheLinkComes) {
+  start(agent_options());
+  serve();
+  ASSERT_TRUE(step(LinkUp{}).ok());
+  const auto sends = take<Send>();
+  ASSERT_EQ(sends.size(), 1u);
+  EXPECT_EQ(sends[0].topic, TopicClass::hello);
+  EXPECT_EQ(sends[0].target, replica_->self());
+  const auto hello = std::get<Hello>(decode_envelope(sends[0].payload)->message);
+  EXPECT_EQ(hello.state, NodeState::up);
+  EXPECT_EQ(hello.heads, (std::vector<Hello::Head>{{replica_->epoch(), kControlTrack, 1}}));
+  const auto will = std::get<Hello>(decode_envelope(replica_->will())->message);
+  EXPECT_EQ(will.state, NodeState::down);
+  EXPECT_EQ(will.nonce, hello.nonce);
+  for (const Hello& each : {hello, will}) {
+    EXPECT_TRUE(verifier_->verify(each.public_key, hello_statement(each), each.signature).ok());
+  }
+}
+
+TEST_F(PresenceTest, AForgedHelloIsRefused) {
+  start_linked();
+  Peer forger;
+  const NodeId victim = peer_.node();
+  const Bytes genuine = peer_.hello();
+  // In another's topic, in a gateway's topic, under another's name or key, altered, replayed by
+  // another instance.
+  hear(TopicClass::hello, victim, forger.hello());
+  hear(TopicClass::gate, victim, genuine);
+  const auto changed = [&](auto change) {
+    Envelope envelope = decode_envelope(genuine).value();
+    change(std::get<Hello>(envelope.message), envelope);
+    hear(TopicClass::hello, victim, encode_envelope(envelope));
+  };
+  changed([&](Hello& hello, Envelope&) { hello.public_key = forger.key().public_key(); });
+  changed([&](Hello& hello, Envelope&) { hello.node = forger.node(); });
+  changed([](Hello& hello, Envelope&) { hello.state = NodeState::down; });
+  changed([](Hello& hello, Envelope&) { hello.heads.push_back({Epoch{5}, kSamplesTrack, 9}); });
+  changed([](Hello&, Envelope& envelope) { envelope.nonce.value += 1; });
+  changed([&](Hello& hello, Envelope&) {
+    hello.signature = forger.key().sign(hello_statement(hello)).value();
+  });
+  EXPECT_EQ(replica_->stats().refused.at("bad_signature"), 8u);
+  EXPECT_EQ(refusals(), 8u);
+  EXPECT_EQ(state(peer_), std::nullopt);
+  EXPECT_EQ(state(forger), std::nullopt);
+  EXPECT_EQ(status(peer_.log()).head, 0u);
+
+  hear(TopicClass::hello, victim, genuine);
+  EXPECT_EQ(state(peer_), PeerState::up);
+  // Nor does a forged will take anybody down.
+  changed([](Hello& hello, Envelope&) { hello.state = NodeState::down; });
+  EXPECT_EQ(state(peer_), PeerState::up);
+}
+
+TEST_F(PresenceTest, AWillOfAFormerInstanceIsIgnored) {
+  start_linked();
+  peer_.nonce = Nonce{1};
+  const Bytes former_will = peer_.hello(NodeState::down);
+  peer_.nonce = Nonce{2};
+  greet(peer_, Role::agent);
+  EXPECT_EQ(notices(), (std::vector{Notice::Kind::peer_up}));
+  hear(TopicClass::hello, peer_.node(), former_will);
+  EXPECT_EQ(state(peer_), PeerState::up);
+  hear(TopicClass::hello, peer_.node(), peer_.hello(NodeState::down));
+  EXPECT_EQ(state(peer_), PeerState::down);
+  EXPECT_EQ(notices(), (std::vector{Notice::Kind::peer_down}));
+}
+
+TEST_F(PresenceTest, AnswersItsOwnWillWithAHello) {
+  start_linked();
+  hear(TopicClass::gate, replica_->self(), replica_->will());
+  const auto hellos = sent<Hello>();
+  ASSERT_EQ(hellos.size(), 1u);
+  EXPECT_EQ(hellos[0].state, NodeState::up);
+  // That of a former instance was replaced by ours already.
+  const Bytes former = replica_->will();
+  start_linked();
+  hear(TopicClass::gate, replica_->self(), former);
+  EXPECT_TRUE(sent<Hello>().empty());
+}
+
+TEST_F(PresenceTest, AnAnnouncementThatComesLateTellsNothingNew) {
+  start_linked();
+  const Bytes early = peer_.hello(NodeState::up, {{Epoch{5}, kSamplesTrack, 3}});
+  greet(peer_, Role::agent, {{Epoch{5}, kSamplesTrack, 7}});
+  hear(TopicClass::hello, peer_.node(), early);
+  EXPECT_EQ(status(peer_.log()).head, 7u);
+}
+
+TEST_F(PresenceTest, WhoIsSilentIsStaleUntilHeardAgain) {
+  start_linked();
+  greet(peer_, Role::agent);
+  hear_live(peer_, {peer_.open()});
+  serve();
+  pass(10min);
+  EXPECT_EQ(state(peer_), PeerState::up);
+  pass(2min);
+  EXPECT_EQ(state(peer_), PeerState::stale);
+  hear(TopicClass::gossip, {}, peer_.wrap(Vector{peer_.node(), {}}));
+  EXPECT_EQ(state(peer_), PeerState::up);
+  EXPECT_EQ(known(peer_.node())->last_seen, now_.utc);
+}
+
+TEST_F(PresenceTest, EverybodyIsDownWhileTheLinkIs) {
+  start_linked();
+  greet(peer_, Role::agent);
+  ASSERT_TRUE(step(LinkDown{}).ok());
+  EXPECT_EQ(state(peer_), PeerState::down);
+  ASSERT_TRUE(step(LinkUp{}).ok());
+  EXPECT_EQ(state(peer_), PeerState::down);
+  greet(peer_, Role::agent);
+  EXPECT_EQ(state(peer_), PeerState::up);
+}
+
+TEST_F(PresenceTest, LagCountsFromWhenAHeadWasFirstHeardOf) {
+  start_linked();
+  greet(peer_, Role::agent, {{Epoch{5}, kControlTrack, 1}, {Epoch{5}, kSamplesTrack, 4}});
+  const Instant heard = now_.mono;
+  pass(10s);
+  greet(peer_, Role::agent, {{Epoch{5}, kControlTrack, 1}, {Epoch{5}, kSamplesTrack, 9}});
+  EXPECT_EQ(status(peer_.log()).behind_since, heard);
+  EXPECT_EQ(status(peer_.log()).missing_entries, 9u);
+  hear_live(peer_, {peer_.open()});
+  hear_live(peer_, {peer_.samples(4)});
+  serve();
+  EXPECT_EQ(status(peer_.log()).behind_since, heard + 10s);
+  EXPECT_EQ(status(peer_.log()).complete, 4u);
+  hear_live(peer_, {peer_.samples(5)});
+  serve();
+  EXPECT_EQ(status(peer_.log()).behind_since, std::nullopt);
+  EXPECT_EQ(status(peer_.log()).complete, 9u);
+}
+
+TEST_F(PresenceTest, ForeignNonsenseIsCountedAndNobodysError) {
+  start_linked();
+  greet(peer_, Role::agent);
+  Bytes other_version = peer_.hello();
+  other_version[1] = 9;
+  Bytes truncated = peer_.hello();
+  truncated.resize(truncated.size() / 2);
+  hear(TopicClass::hello, peer_.node(), other_version);
+  hear(TopicClass::hello, peer_.node(), truncated);
+  hear(TopicClass::gossip, {}, Bytes(100, 0xff));
+  hear(TopicClass::inbox, replica_->self(), Bytes(kMessageBytesMax + 1));
+  hear(TopicClass::hello, peer_.node(), {});  // a retained message that was cleared is none
+  EXPECT_EQ(refusals(), 4u);
+  EXPECT_EQ(replica_->stats().refused.at("unsupported"), 1u);
+  EXPECT_EQ(state(peer_), PeerState::up);
+}
+
+// Believes everybody, so that thousands of nodes cost nothing.
+class Credulous final : public Verifier {
+  Result<void> verify(ByteView, ByteView, const Signature&) override { return {}; }
+};
+
+TEST_F(PresenceTest, TheTableOfPeersIsBounded) {
+  constexpr std::size_t kPeers = 16'384;  // as replication.md has it
+  verifier_ = std::make_unique<Credulous>();
+  start_linked();
+  greet(peer_, Role::agent);
+  for (std::size_t i = 0; i < kPeers + 1000; ++i) {
+    Hello hello;
+    const std::string key = "key " + std::to_string(i);
+    hello.public_key.assign(key.begin(), key.end());
+    hello.node = node_id_of(hello.public_key);
+    hello.nonce = Nonce{i + 1};
+    hello.counter = 1;
+    const NodeId node = hello.node;
+    hear(TopicClass::hello, node, encode_envelope({hello.nonce, 1, std::move(hello)}));
+    outputs_.clear();
+  }
+  const std::size_t known_nodes = replica_->status(now_).size();
+  EXPECT_LE(known_nodes, kPeers + 1);  // and itself
+  EXPECT_EQ(state(peer_), PeerState::up);
+}
+
+}  // namespace
+}  // namespace dunlin::replication

@@ -1,0 +1,305 @@
+#include "common/runtime/node.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "common/storage/query.h"
+#include "tests/support/eventually.h"
+#include "tests/support/peer.h"
+#include "tests/support/temp_dir.h"
+
+namespace dunlin::runtime {
+namespace {
+
+using namespace std::chrono_literals;
+using replication::Role;
+using test::eventually;
+
+// The test's end of a transport: keeps what was published, delivers what the test says. While it
+// is held, publish() stands still, and with it the node's loop.
+class Wire final : public Transport {
+ public:
+  struct Published {
+    std::string topic;
+    Bytes payload;
+    PublishOptions how;
+  };
+
+  Result<void> start(TransportEvents& events, std::vector<Subscription>, Will will) override {
+    const std::lock_guard lock(mutex_);
+    events_ = &events;
+    will_ = std::move(will);
+    return {};
+  }
+  Result<void> publish(const std::string& topic, ByteView payload, PublishOptions how) override {
+    std::unique_lock lock(mutex_);
+    published_.push_back({topic, Bytes(payload.begin(), payload.end()), how});
+    wake_.notify_all();
+    wake_.wait(lock, [this] { return !held_; });
+    return {};
+  }
+  void stop(bool) override {}
+
+  TransportEvents& events() { return *events_; }
+  const Will& will() const { return will_; }
+  void deliver(const std::string& topic, const Bytes& payload) {
+    events_->on_message("dunlin/v1/fleet/" + topic, payload, false);
+  }
+  std::vector<Published> published() const {
+    const std::lock_guard lock(mutex_);
+    return published_;
+  }
+  bool published_to(const std::string& topic) const {
+    for (const Published& each : published()) {
+      if (each.topic == "dunlin/v1/fleet/" + topic) return true;
+    }
+    return false;
+  }
+  void hold() {
+    const std::lock_guard lock(mutex_);
+    held_ = true;
+  }
+  void release() {
+    const std::lock_guard lock(mutex_);
+    held_ = false;
+    wake_.notify_all();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  TransportEvents* events_ = nullptr;
+  Will will_;
+  std::vector<Published> published_;
+  bool held_ = false;
+};
+
+const StreamSchema kNumbers{"numbers",
+                            {{"n", FieldType::int64, "", 0}, {"text", FieldType::text, "", 0}}};
+
+Rows numbers(std::int64_t first, std::int64_t last) {
+  Rows rows(2);
+  for (std::int64_t n = first; n <= last; ++n) {
+    rows.begin_row(test::SegmentMaker::kStart + n);
+    rows.add_integer(n), rows.add_text(std::string(80, 'x'));
+  }
+  return rows;
+}
+
+class NodeTest : public testing::Test {
+ protected:
+  NodeTest() {
+    options_.fleet = "fleet";
+    options_.cells = {"cell"};
+    options_.replica.origin.tracks[0].flush_interval = 1h;
+    options_.disk.store = {.path = path_, .fresh_epoch = Epoch{7}};
+  }
+  void TearDown() override {
+    if (wire_ != nullptr) wire_->release();
+  }
+
+  void start() {
+    auto store = storage::LogStore::open(options_.disk.store, key_->node(), *verifier_, nullptr);
+    ASSERT_TRUE(store.ok()) << store.error().message();
+    auto wire = std::make_unique<Wire>();
+    wire_ = wire.get();
+    auto node = Node::start(options_, *std::move(store), std::move(wire), *key_, *verifier_);
+    ASSERT_TRUE(node.ok()) << node.error().message();
+    node_ = *std::move(node);
+    ASSERT_TRUE(eventually([&] { return integer("SELECT count(*) FROM nodes") > 0; }));
+  }
+  void start_gateway() {
+    options_.replica.role = Role::gateway;
+    options_.replica.origin.pushes = false;
+    start();
+  }
+  Result<void> append(std::int64_t first, std::int64_t last, std::stop_token stop = {}) {
+    return node_->append(kNumbers, numbers(first, last), false, std::move(stop));
+  }
+  std::vector<std::int64_t> stored() const {
+    std::vector<std::int64_t> found;
+    auto reader = storage::Reader::open(path_);
+    if (!reader.ok()) return found;
+    const auto table = reader->query("SELECT n FROM stream_numbers ORDER BY seq, row");
+    if (!table.ok()) return found;
+    for (const auto& row : table->rows) found.push_back(std::get<std::int64_t>(row[0]));
+    return found;
+  }
+  std::int64_t integer(const std::string& sql) const {
+    auto db = storage::Connection::open(path_, SQLITE_OPEN_READWRITE);
+    const Result<std::int64_t> value = db.ok() ? db->query_integer(sql) : db.error();
+    return value.ok() ? *value : -1;
+  }
+  static std::vector<std::int64_t> one_to(std::int64_t last) {
+    std::vector<std::int64_t> all;
+    for (std::int64_t n = 1; n <= last; ++n) all.push_back(n);
+    return all;
+  }
+  // Nobody else writes to the database while it lives: commits wait.
+  struct SlowDisk {
+    explicit SlowDisk(const std::string& path)
+        : db(storage::Connection::open(path, SQLITE_OPEN_READWRITE).value()) {
+      EXPECT_TRUE(db.execute("BEGIN IMMEDIATE").ok());
+    }
+    ~SlowDisk() { EXPECT_TRUE(db.execute("ROLLBACK").ok()); }
+    storage::Connection db;
+  };
+
+  test::TempDir folder_;
+  std::string path_ = folder_.file("log.db");
+  std::unique_ptr<security::NodeKey> key_ = security::NodeKey::generate().value();
+  std::unique_ptr<Verifier> verifier_ = security::make_mbedtls_verifier();
+  NodeOptions options_;
+  Wire* wire_ = nullptr;  // the node's
+  std::unique_ptr<Node> node_;
+};
+
+TEST_F(NodeTest, WhatIsFlushedIsOnTheDisk) {
+  start();
+  EXPECT_TRUE(node_->flush(20s).ok());  // nothing yet
+  ASSERT_TRUE(append(1, 10).ok());
+  ASSERT_TRUE(append(11, 20).ok());
+  ASSERT_TRUE(node_->flush(20s).ok());
+  EXPECT_EQ(stored(), one_to(20));
+  EXPECT_EQ(node_->report().stats.readings_appended, 20u);
+}
+
+TEST_F(NodeTest, StopFlushesAndThenNothingIsTaken) {
+  start();
+  ASSERT_TRUE(append(1, 30).ok());
+  node_->stop();
+  EXPECT_EQ(stored(), one_to(30));
+  EXPECT_EQ(append(31, 40).error().code, Errc::closed);
+  EXPECT_TRUE(node_->flush(20s).ok());  // of what was appended nothing is missing
+  EXPECT_TRUE(node_->report().nodes.empty());
+  node_->on_replicated([](const auto&, Duration) {});
+  node_->stop();
+  EXPECT_EQ(stored(), one_to(30));
+}
+
+TEST_F(NodeTest, FlushSaysWhenTheDiskIsTooSlow) {
+  start();
+  {
+    const SlowDisk slow(path_);
+    ASSERT_TRUE(append(1, 10).ok());
+    const Result<void> flushed = node_->flush(10ms);
+    ASSERT_FALSE(flushed.ok());
+    EXPECT_EQ(flushed.error().code, Errc::timeout);
+  }
+  EXPECT_TRUE(node_->flush(20s).ok());
+  EXPECT_EQ(stored(), one_to(10));
+}
+
+TEST_F(NodeTest, AppendsThatWaitForRoomKeepTheirOrder) {
+  options_.replica.origin.unwritten_bytes_max = 2000;
+  options_.replica.origin.tracks[0].flush_readings = 10;
+  start();
+  std::stop_source stopped;
+  stopped.request_stop();  // who is stopped while waiting leaves what it appended in its place
+  int waiting = 0;
+  {
+    const SlowDisk slow(path_);
+    for (std::int64_t n = 0; n < 6; ++n) {
+      const Result<void> taken = append(n * 10 + 1, n * 10 + 10, stopped.get_token());
+      if (taken.ok()) continue;
+      EXPECT_EQ(taken.error().code, Errc::closed);
+      waiting += 1;
+    }
+  }
+  EXPECT_GT(waiting, 1);
+  ASSERT_TRUE(node_->flush(20s).ok());
+  EXPECT_EQ(stored(), one_to(60));
+}
+
+TEST_F(NodeTest, AMailboxThatIsFullDropsMessagesAndCountsThem) {
+  options_.mailbox_bytes_max = 1000;
+  start();
+  wire_->hold();
+  wire_->events().on_connected();
+  ASSERT_TRUE(eventually([&] { return !wire_->published().empty(); }));  // its loop stands still
+  const Bytes noise(300, 0xff);
+  for (int i = 0; i < 5; ++i) wire_->deliver("cell/gossip", noise);
+  for (int i = 0; i < 5; ++i) {
+    wire_->events().on_message("dunlin/v1/another/cell/gossip", noise, false);
+  }
+  wire_->release();
+  EXPECT_EQ(node_->report().messages_dropped, 3u);
+  wire_->deliver("cell/gossip", noise);  // there is room again
+  const NodeReport report = node_->report();
+  EXPECT_EQ(report.messages_dropped, 3u);
+  std::uint64_t refused = 0;
+  for (const auto& [reason, count] : report.stats.refused) refused += count;
+  EXPECT_EQ(refused, 3u);
+}
+
+TEST_F(NodeTest, IsPresentInEveryCell) {
+  options_.cells = {"north", "south"};
+  start_gateway();
+  wire_->events().on_connected();
+  const std::string gate = "/gate/" + key_->node().to_string();
+  for (const char* cell : {"north", "south"}) {
+    EXPECT_TRUE(eventually([&] { return wire_->published_to(cell + gate); })) << cell;
+  }
+  for (const Wire::Published& each : wire_->published()) {
+    EXPECT_TRUE(each.how.retain) << each.topic;
+    EXPECT_EQ(each.how.qos, 1) << each.topic;
+  }
+  EXPECT_EQ(wire_->will().topic, "dunlin/v1/fleet/north" + gate);
+  EXPECT_TRUE(node_->connected());
+  wire_->events().on_disconnected({Errc::io, "gone"});
+  EXPECT_FALSE(node_->report().connected);
+}
+
+// A node that moved has left a will in its former cell; it is answered where its Hello counts.
+TEST_F(NodeTest, AnswersInTheCellWhereAPeerIs) {
+  options_.cells = {"north", "south"};
+  start_gateway();
+  wire_->events().on_connected();
+  test::Peer peer;
+  const std::string id = peer.node().to_string();
+  peer.nonce = Nonce{1};
+  const Bytes will = peer.hello(replication::NodeState::down);
+  peer.nonce = Nonce{2};
+  const Bytes here = peer.hello();
+  test::Peer forger;
+  wire_->deliver("south/hello/" + id, will);
+  wire_->deliver("north/hello/" + id, here);
+  wire_->deliver("south/hello/" + id, will);
+  wire_->deliver("south/hello/" + id, forger.hello());
+  wire_->deliver("north/live/" + id, peer.segments({peer.open()}));
+  EXPECT_TRUE(eventually([&] { return wire_->published_to("north/inbox/" + id); }));
+  EXPECT_FALSE(wire_->published_to("south/inbox/" + id));
+  EXPECT_EQ(node_->report().cells.at(peer.node()), "north");
+}
+
+TEST_F(NodeTest, AReplacedCallbackIsNeverCalledAgain) {
+  start_gateway();
+  wire_->events().on_connected();
+  test::Peer peer;
+  const std::string live = "cell/live/" + peer.node().to_string();
+  std::atomic<int> first = 0;
+  std::atomic<bool> held = true, left = false;
+  node_->on_replicated([&](const replication::Replicated& replicated, Duration) {
+    EXPECT_EQ(replicated.log, peer.log(kControlTrack));
+    first += 1;
+    eventually([&] { return !held; });
+    left = true;
+  });
+  wire_->deliver(live, peer.segments({peer.open()}));
+  ASSERT_TRUE(eventually([&] { return first == 1; }));
+  std::atomic<std::uint64_t> readings = 0;
+  std::thread replacing([&] {
+    node_->on_replicated(
+        [&](const replication::Replicated& r, Duration) { readings += r.readings; });
+    EXPECT_TRUE(left);  // it waited for the former one
+  });
+  held = false;
+  replacing.join();
+  wire_->deliver(live, peer.segments({peer.samples(4)}));
+  EXPECT_TRUE(eventually([&] { return readings == 4; }));
+  EXPECT_EQ(first, 1);
+}
+
+}  // namespace
+}  // namespace dunlin::runtime
