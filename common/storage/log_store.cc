@@ -423,6 +423,11 @@ Result<std::vector<OldSegment>> LogStore::first_arrived(std::uint64_t bytes_min)
   return found;
 }
 
+const LogState* LogStore::state(const LogId& log) const {
+  const auto row = rows_.find(log);
+  return row == rows_.end() ? nullptr : &row->second.state;
+}
+
 std::vector<LogId> LogStore::logs() const {
   std::vector<LogId> logs;
   for (const auto& [log, row] : rows_) {

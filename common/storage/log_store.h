@@ -80,6 +80,8 @@ class LogStore {
 
   // The segments that arrived first, of any data track, up to `bytes_min` bytes in sum.
   Result<std::vector<OldSegment>> first_arrived(std::uint64_t bytes_min);
+  // What is committed of a log; null for an unknown one. Valid until the next commit.
+  const LogState* state(const LogId& log) const;
   // Every log with segments.
   std::vector<LogId> logs() const;
 

@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 
+#include "common/codec/log_state_codec.h"
 #include "common/codec/segment_codec.h"
 #include "common/log/chain.h"
 
@@ -85,7 +86,8 @@ class Salvager {
         DUNLIN_TRY(take(bytes, control));
       }
     }
-    return flush();
+    DUNLIN_TRY(flush());
+    return take_states(db);
   }
 
  private:
@@ -157,6 +159,44 @@ class Salvager {
     }
     batch_.clear();
     return {};
+  }
+
+  // What was released by rule, and what gateways hold, stands in the states alone. A state counts
+  // when it says of the salvaged entries what they say themselves.
+  Result<void> take_states(Connection& db) {
+    Result<Statement> rows = db.prepare("SELECT node, epoch, track, state FROM logs");
+    if (!rows.ok()) return {};
+    std::vector<Release> releases;
+    std::vector<Acked> acks;
+    for (Result<bool> row = rows->step(); row.ok() && *row; row = rows->step()) {
+      LogId log;
+      const ByteView node = rows->blob(0);
+      if (node.size() != log.node.bytes.size()) continue;
+      std::copy(node.begin(), node.end(), log.node.bytes.begin());
+      log.epoch.value = static_cast<std::uint64_t>(rows->integer(1));
+      log.track.value = static_cast<std::uint64_t>(rows->integer(2));
+      const Result<LogState> state = decode_log_state(log, rows->blob(3));
+      if (!state.ok() || !agrees(*state, fresh_.state(log))) continue;
+      for (const Interval& interval : state->released().intervals()) {
+        if (interval.last <= state->head()) releases.push_back({log, interval, {}, {}});
+      }
+      if (!state->acked().empty()) acks.push_back({log, state->acked()});
+    }
+    DUNLIN_TRY(fresh_.commit({}, releases, acks));
+    return {};
+  }
+
+  static bool agrees(const LogState& state, const LogState* salvaged) {
+    if (salvaged == nullptr) return true;
+    const IntervalSet held = state.held();
+    return std::all_of(salvaged->runs().begin(), salvaged->runs().end(),
+                       [&](const LogState::Run& run) {
+                         const Hash* before = state.hash_before(run.first);
+                         const Hash* after = state.hash_after(run.last);
+                         return held.contains({run.first, run.last}) &&
+                                (before == nullptr || *before == run.before) &&
+                                (after == nullptr || *after == run.after);
+                       });
   }
 
   LogStore& fresh_;

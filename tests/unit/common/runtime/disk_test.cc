@@ -291,7 +291,7 @@ TEST_F(DiskTest, TellsWhatIsUsedAndWhatIsOwn) {
   ASSERT_TRUE(finished(write({own, other.samples(4)})).ok());
   EXPECT_TRUE(eventually([&] { return !replies_.of<StorageUsed>().back().own.empty(); }));
   const StorageUsed used = replies_.of<StorageUsed>().back();
-  EXPECT_EQ(used.own, (std::map<Track, std::uint64_t>{{kSamplesTrack, own.bytes->size()}}));
+  EXPECT_EQ(used.own, (std::map<LogId, std::uint64_t>{{own.info.log, own.bytes->size()}}));
   EXPECT_GT(used.bytes, own.bytes->size());
   EXPECT_GT(used.disk_free, 0u);
   EXPECT_EQ(disk_->state().database_bytes, used.bytes);

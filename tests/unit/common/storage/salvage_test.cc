@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "common/base/random.h"
+#include "common/codec/log_state_codec.h"
 #include "tests/unit/common/storage/fleet_fixture.h"
 
 namespace dunlin::storage {
@@ -104,6 +105,43 @@ TEST_F(SalvageTest, PagesInTheMiddleHideNoOthers) {
   ASSERT_TRUE(store.ok());
   EXPECT_FALSE(again);
   EXPECT_EQ(held_in(*store), held);
+}
+
+TEST_F(SalvageTest, WhatWasReleasedAndAckedIsKnown) {
+  const auto old = store_->oldest(origin_.log(), 100'000);
+  ASSERT_TRUE(old.ok());
+  std::vector<Release> releases;
+  for (const OldSegment& segment : *old) releases.push_back(segment.release);
+  IntervalSet durable;
+  durable.insert({1, 1200});
+  ASSERT_TRUE(store_->commit({}, releases, std::vector<Acked>{{origin_.log(), durable}}).ok());
+  const IntervalSet released = store_->state(origin_.log())->released();
+  ASSERT_GE(released.count(), 100u);
+  close();
+  overwrite(pages() / 2, 2, '\x5a');
+  EXPECT_GE(salvaged(), 1700u - released.count());
+  std::optional<LogStore::Salvage> none;
+  auto store = open(&none);
+  ASSERT_TRUE(store.ok());
+  EXPECT_EQ(store->state(origin_.log())->released(), released);
+  EXPECT_EQ(store->state(origin_.log())->acked(), durable);
+}
+
+// A state that is not of these entries says nothing: a false release would hide a gap.
+TEST_F(SalvageTest, AStateThatDisagreesIsNotBelieved) {
+  LogState other(origin_.log());
+  other.release({1, 700}, {}, {});
+  SegmentInfo info;
+  info.first = 701, info.last = kEntries, info.before = Hash{1}, info.after = Hash{2};
+  other.admit(info);
+  tamper("UPDATE logs SET state = x'" + to_hex(encode_log_state(other)) + "' WHERE track = 1");
+  close();
+  overwrite(pages() / 2, 2, '\x5a');
+  EXPECT_GE(salvaged(), 1900u);
+  std::optional<LogStore::Salvage> none;
+  auto store = open(&none);
+  ASSERT_TRUE(store.ok());
+  EXPECT_TRUE(store->state(origin_.log())->released().empty());
 }
 
 TEST_F(SalvageTest, TheNewestPagesHideNoOthers) {
