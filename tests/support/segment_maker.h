@@ -59,33 +59,30 @@ class SegmentMaker {
   void set_start(std::int64_t utc_us) { start_ = utc_us; }
 
  private:
-  struct Chain {
-    explicit Chain(LogId id) : log(id), hash(chain_start(id)) {}
+  struct Made {
+    explicit Made(LogId id) : log(id), hash(chain_start(id)) {}
     LogId log;
     Seq last = 0;
     Hash hash;
   };
 
-  SegmentRecord make(Chain& chain, std::vector<std::vector<Op>> entries) {
-    const Hash before = chain.hash;
-    std::vector<ChainedEntry> chained;
+  SegmentRecord make(Made& made, std::vector<std::vector<Op>> entries) {
+    const Hash before = made.hash;
+    Chain chain;
     for (std::vector<Op>& ops : entries) {
-      chain.last += 1;
-      Result<ChainedEntry> entry = chain_entry(
-          {chain.last, Hlc::of(1'767'225'600'000 + chain.last, 0), std::move(ops)}, chain.hash);
-      DUNLIN_CHECK(entry.ok());
-      chain.hash = entry->after;
-      chained.push_back(*std::move(entry));
+      made.last += 1;
+      const Hlc hlc = Hlc::of(1'767'225'600'000 + made.last, 0);
+      made.hash = chain.add({made.last, hlc, std::move(ops)}, made.hash).value().after;
     }
-    const Seq needs = chain.log.track == kControlTrack ? 0 : control_.last;
-    auto built = build_segments(chain.log, before, needs, chained, *key_);
+    const Seq needs = made.log.track == kControlTrack ? 0 : control_.last;
+    auto built = build_segments(made.log, before, needs, chain, *key_);
     DUNLIN_CHECK(built.ok() && built->size() == 1);
     return std::move(built->front());
   }
 
   std::shared_ptr<security::NodeKey> key_;
-  Chain control_;
-  Chain samples_;
+  Made control_;
+  Made samples_;
   std::int64_t start_ = kStart;
   Random noise_{7};
 };

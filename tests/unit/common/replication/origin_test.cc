@@ -22,7 +22,7 @@ class OriginTest : public ReplicaTest {
   }
   void report_space(std::uint64_t bytes, std::uint64_t of_samples) {
     StorageUsed used{bytes, 1ULL << 40, {}};
-    used.own[kSamplesTrack] = of_samples;
+    used.own[own()] = of_samples;
     ASSERT_TRUE(step(std::move(used)).ok());
   }
   std::vector<LostRange> declared(const std::vector<Write>& writes) const {

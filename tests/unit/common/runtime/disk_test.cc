@@ -293,10 +293,10 @@ TEST_F(DiskTest, TellsWhatIsUsedAndWhatIsOwn) {
   start({.look_bytes = 1});
   test::SegmentMaker other(Epoch{9});
   const SegmentRecord own = maker_.samples(4);
-  ASSERT_TRUE(finished(write({own, other.samples(4)})).ok());
+  ASSERT_TRUE(finished(write({own, other.samples(4, 1000)})).ok());
   EXPECT_TRUE(eventually([&] { return !replies_.of<StorageUsed>().back().own.empty(); }));
   const StorageUsed used = replies_.of<StorageUsed>().back();
-  EXPECT_EQ(used.own, (std::map<Track, std::uint64_t>{{kSamplesTrack, own.bytes->size()}}));
+  EXPECT_EQ(used.own, (std::map<LogId, std::uint64_t>{{own.info.log, own.bytes->size()}}));
   EXPECT_GT(used.bytes, own.bytes->size());
   EXPECT_GT(used.disk_free, 0u);
   EXPECT_EQ(disk_->state().database_bytes, used.bytes);
@@ -306,7 +306,8 @@ TEST_F(DiskTest, RetiresByAgeWhatIsOlder) {
   start({.retain_age = {{kSamplesTrack, std::chrono::hours(1)}}, .look_bytes = 1});
   const SegmentRecord old = maker_.samples(4);
   maker_.set_start(
-      std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())
+      std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch() -
+                                           std::chrono::minutes(30))
           .count());
   ASSERT_TRUE(finished(write({maker_.open(), old, maker_.samples(4)})).ok());
   EXPECT_TRUE(eventually([&] { return !replies_.of<Retire>().empty(); }));
