@@ -228,18 +228,23 @@ TEST_F(DiskTest, StoresNothingBelowItsFreeSpaceButLetsGo) {
 
 TEST_F(DiskTest, OpensTheFileAnewAfterAnIoError) {
   start();
-  ASSERT_TRUE(finished(write({maker_.open()})).ok());
+  const SegmentRecord first = maker_.samples(2);
+  ASSERT_TRUE(finished(write({first})).ok());
   const SegmentRecord next = maker_.samples(2);
+  // What it knew of the file is not to be believed any more.
+  tamper("DELETE FROM segments; DELETE FROM logs");
   tamper("CREATE TRIGGER trouble BEFORE INSERT ON segments BEGIN SELECT RAISE(ABORT, 'no'); END");
   const auto failed = finished(write({next}));
   ASSERT_FALSE(failed.ok());
   EXPECT_EQ(failed.error().code, Errc::io);
   EXPECT_TRUE(eventually([&] { return !disk_->state().writable; }));
   tamper("DROP TRIGGER trouble");
-  EXPECT_TRUE(finished(write({next})).ok());
+  const auto outcomes = finished(write({next, first}));
+  ASSERT_TRUE(outcomes.ok());
+  for (const WriteOutcome& each : *outcomes) EXPECT_EQ(each.kind, WriteOutcome::Kind::stored);
   EXPECT_TRUE(disk_->state().writable);
   disk_.reset();
-  EXPECT_EQ(stored_entries(), 3u);
+  EXPECT_EQ(stored_entries(), 4u);
 }
 
 TEST_F(DiskTest, AnswersWhileTheFileCannotBeOpened) {
@@ -288,7 +293,7 @@ TEST_F(DiskTest, TellsWhatIsUsedAndWhatIsOwn) {
   start({.look_bytes = 1});
   test::SegmentMaker other(Epoch{9});
   const SegmentRecord own = maker_.samples(4);
-  ASSERT_TRUE(finished(write({own, other.samples(4)})).ok());
+  ASSERT_TRUE(finished(write({own, other.samples(4, 1000)})).ok());
   EXPECT_TRUE(eventually([&] { return !replies_.of<StorageUsed>().back().own.empty(); }));
   const StorageUsed used = replies_.of<StorageUsed>().back();
   EXPECT_EQ(used.own, (std::map<LogId, std::uint64_t>{{own.info.log, own.bytes->size()}}));
@@ -301,7 +306,8 @@ TEST_F(DiskTest, RetiresByAgeWhatIsOlder) {
   start({.retain_age = {{kSamplesTrack, std::chrono::hours(1)}}, .look_bytes = 1});
   const SegmentRecord old = maker_.samples(4);
   maker_.set_start(
-      std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())
+      std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch() -
+                                           std::chrono::minutes(30))
           .count());
   ASSERT_TRUE(finished(write({maker_.open(), old, maker_.samples(4)})).ok());
   EXPECT_TRUE(eventually([&] { return !replies_.of<Retire>().empty(); }));
