@@ -252,6 +252,39 @@ TEST_F(OriginTest, RefuseNewKeepsWhatItHas) {
   EXPECT_TRUE(append().ok());
 }
 
+TEST_F(OriginTest, ATrackThatRefusesLeavesTheOthersAlone) {
+  ReplicaOptions options = agent_options();
+  TrackPolicy small = options.origin.tracks[0];
+  small.name = "small";
+  small.track = track_of(small.name);
+  small.bytes_max = 10'000;
+  small.overflow = Overflow::refuse_new;
+  options.origin.tracks.push_back(small);
+  options.origin.stream_tracks["alarms"] = "small";
+  start_linked(std::move(options));
+  StreamSchema alarms = kNoise;
+  alarms.name = "alarms";
+  const auto alarm = [&] {
+    Append append{alarms, Rows(2), false, next_ticket()};
+    append.rows.begin_row(now_.utc);
+    append.rows.add_integer(1), append.rows.add_text("fire");
+    return step(std::move(append));
+  };
+  ASSERT_TRUE(alarm().ok());
+  ASSERT_TRUE(step(Flush{}).ok());
+  serve();
+  StorageUsed used{20'000, 1ULL << 40, {}};
+  used.own[own(small.track)] = 10'001;
+  ASSERT_TRUE(step(used).ok());
+  serve();
+  EXPECT_EQ(alarm().error().code, Errc::storage_full);
+  EXPECT_TRUE(append().ok());
+  used.own[own(small.track)] = 9'000;
+  ASSERT_TRUE(step(used).ok());
+  serve();
+  EXPECT_TRUE(alarm().ok());
+}
+
 // Whatever the wall clock does, and over a restart.
 TEST_F(OriginTest, TheHybridClockOnlyGrows) {
   start_linked();

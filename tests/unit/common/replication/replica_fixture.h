@@ -159,9 +159,10 @@ class ReplicaTest : public testing::Test {
   LogId own(Track track = kSamplesTrack) const {
     return {replica_->self(), replica_->epoch(), track};
   }
+  Ticket next_ticket() { return ++last_ticket_; }
   // Appends `rows` readings of noise.
   Result<void> append(std::size_t rows = 1, std::size_t noise_bytes = 8) {
-    Append append{kNoise, Rows(2), false, ++last_ticket_};
+    Append append{kNoise, Rows(2), false, next_ticket()};
     for (std::size_t i = 0; i < rows; ++i) {
       append.rows.begin_row(now_.utc);
       append.rows.add_integer(static_cast<std::int64_t>(++last_number_));

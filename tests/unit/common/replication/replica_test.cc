@@ -184,25 +184,48 @@ class Credulous final : public Verifier {
   Result<void> verify(ByteView, ByteView, const Signature&) override { return {}; }
 };
 
-TEST_F(PresenceTest, TheTableOfPeersIsBounded) {
-  constexpr std::size_t kPeers = 16'384;  // as replication.md has it
-  verifier_ = std::make_unique<Credulous>();
-  start_linked();
-  greet(peer_, Role::agent);
-  for (std::size_t i = 0; i < kPeers + 1000; ++i) {
+class PeerTableTest : public PresenceTest {
+ protected:
+  static constexpr std::size_t kPeers = 16'384;  // as replication.md has it
+
+  PeerTableTest() { verifier_ = std::make_unique<Credulous>(); }
+  NodeId greet_number(std::size_t number, NodeState state) {
     Hello hello;
-    const std::string key = "key " + std::to_string(i);
+    const std::string key = "key " + std::to_string(number);
     hello.public_key.assign(key.begin(), key.end());
-    hello.node = node_id_of(hello.public_key);
-    hello.nonce = Nonce{i + 1};
+    const NodeId node = hello.node = node_id_of(hello.public_key);
+    hello.state = state;
+    hello.nonce = Nonce{number + 1};
     hello.counter = 1;
-    const NodeId node = hello.node;
     hear(TopicClass::hello, node, encode_envelope({hello.nonce, 1, std::move(hello)}));
     outputs_.clear();
+    return node;
   }
-  const std::size_t known_nodes = replica_->status(now_).size();
-  EXPECT_LE(known_nodes, kPeers + 1);  // and itself
+};
+
+TEST_F(PeerTableTest, IsBounded) {
+  start_linked();
+  greet(peer_, Role::agent);
+  for (std::size_t i = 0; i < kPeers + 1000; ++i) greet_number(i, NodeState::up);
+  EXPECT_EQ(replica_->status(now_).size(), kPeers + 1);  // and itself
+  EXPECT_EQ(replica_->stats().refused.at("too_large"), 1001u);
   EXPECT_EQ(state(peer_), PeerState::up);
+}
+
+TEST_F(PeerTableTest, ForgetsWhoWasAwayLongest) {
+  start_linked();
+  greet(peer_, Role::agent);
+  const NodeId first = greet_number(0, NodeState::down);
+  pass(1s);
+  const NodeId second = greet_number(1, NodeState::down);
+  for (std::size_t i = 2; i < kPeers - 1; ++i) greet_number(i, NodeState::up);
+  EXPECT_TRUE(known(first) && known(second));
+  const NodeId last = greet_number(kPeers, NodeState::up);
+  EXPECT_TRUE(known(last));
+  EXPECT_FALSE(known(first));
+  EXPECT_TRUE(known(second));
+  EXPECT_EQ(state(peer_), PeerState::up);
+  EXPECT_EQ(refusals(), 0u);
 }
 
 }  // namespace
