@@ -19,7 +19,7 @@ namespace {
 
 // Above this size the whole-file check costs more than a start may; the vectors and the newest
 // segments are read at every start anyway.
-constexpr std::uintmax_t kFullCheckBytesMax = 256 * 1024 * 1024;
+constexpr std::int64_t kFullCheckBytesMax = 256 * 1024 * 1024;
 
 Result<void> configure(Connection& db, const LogStore::Options& options) {
   DUNLIN_TRY(db.execute("PRAGMA locking_mode = NORMAL"));
@@ -58,9 +58,10 @@ Result<void> migrate(Connection& db, const std::string& path) {
   return transaction.commit();
 }
 
-Result<void> check(Connection& db, const std::string& path) {
-  std::error_code ignored;
-  if (std::filesystem::file_size(path, ignored) > kFullCheckBytesMax) return {};
+Result<void> check(Connection& db) {
+  DUNLIN_ASSIGN(const std::int64_t pages, db.query_integer("PRAGMA page_count"));
+  DUNLIN_ASSIGN(const std::int64_t page_size, db.query_integer("PRAGMA page_size"));
+  if (pages > kFullCheckBytesMax / page_size) return {};
   DUNLIN_ASSIGN(const std::string verdict, db.query_text("PRAGMA quick_check(1)"));
   if (verdict != "ok") return {Errc::corrupt, verdict};
   return {};
@@ -141,7 +142,7 @@ Result<LogStore> LogStore::open_file(const Options& options, const NodeId& node)
   sqlite3_db_config(db.raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   DUNLIN_TRY(configure(db, options));
   DUNLIN_TRY(migrate(db, options.path));
-  DUNLIN_TRY(check(db, options.path));
+  DUNLIN_TRY(check(db));
   LogStore store(std::move(db), options.path);
   DUNLIN_TRY(store.prepare());
   DUNLIN_TRY(store.create_identity(node, options.fresh_epoch));
