@@ -9,6 +9,7 @@ namespace dunlin::simulation {
 namespace {
 
 constexpr std::uint64_t kSector = 512;
+constexpr std::uint64_t kGoodReads = 2000;
 
 // Every disk there is, by the prefix of its paths.
 std::map<std::string, SimDisk*>& disks() {
@@ -74,7 +75,7 @@ std::shared_ptr<SimFile> SimDisk::create(const std::string& path) {
 bool SimDisk::remove(const std::string& path) {
   if (!changes(faults_.write_fails)) return false;
   const auto it = files_.find(path);
-  if (it->second->named) removed_.push_back({path, it->second->medium});
+  if (it->second->named && !it->second->doubtful) removed_.push_back({path, it->second->medium});
   files_.erase(it);
   return true;
 }
@@ -89,8 +90,10 @@ bool SimDisk::changes(double fails) {
 
 bool SimDisk::read(const SimFile& file) {
   if (file.dead) return false;
+  if (good_reads_ > 0) return good_reads_ -= 1, true;
   if (faults_.read_fails == 0 || random_.unit() >= faults_.read_fails) return true;
   counters_.faults += 1;
+  good_reads_ = kGoodReads;
   return false;
 }
 
@@ -116,10 +119,11 @@ bool SimDisk::sync(SimFile& file) {
   if (file.dead) return false;
   if (!changes(faults_.sync_fails)) {
     const bool power = !operations_left_ || *operations_left_ > 0;
-    if (power) survive(file);  // and the kernel believes that all is well
+    if (power) survive(file), file.doubtful = true;  // and the kernel believes that all is well
     return false;
   }
   counters_.syncs += 1;
+  if (!file.pending.empty()) file.doubtful = false;
   for (const SimFile::Change& change : file.pending) {
     if (change.bytes.empty()) file.medium.resize(change.offset);
     apply(file.medium, change.offset, change.bytes);
@@ -168,6 +172,7 @@ void SimDisk::replace_all() {
     next->medium = file->medium;
     next->pending = file->pending;
     next->named = file->named;
+    next->doubtful = file->doubtful;
     file->dead = true;
     file = std::move(next);
   }
@@ -178,7 +183,13 @@ void SimDisk::kill() {
   replace_all();
 }
 
+bool SimDisk::in_doubt() const {
+  return std::any_of(files_.begin(), files_.end(),
+                     [](const auto& item) { return item.second->doubtful; });
+}
+
 void SimDisk::cut_power() {
+  if (in_doubt()) return kill();
   std::erase_if(files_, [&](auto& item) {
     SimFile& file = *item.second;
     if (!file.named && random_.below(2) == 0) return file.dead = true;

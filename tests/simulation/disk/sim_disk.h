@@ -29,6 +29,7 @@ struct SimFile {
   Bytes medium;                 // what survives a power failure for certain
   std::vector<Change> pending;  // turns `medium` into `content`
   bool named = false;           // its directory entry is on the medium
+  bool doubtful = false;        // a sync failed, and nothing new was synced since
   bool dead = false;
 
   // Locks of SQLite, among the handles of one process.
@@ -53,11 +54,13 @@ struct SimFile {
 //
 // Power failures lose or tear what was not synced, in sectors of 512 bytes: all of it, all but a
 // beginning, or a random part. A sync that fails leaves what it should have synced in doubt for
-// good: a later sync that succeeds does not bring it to the medium, as on Linux.
+// good: a later sync that succeeds does not bring it to the medium, as on Linux. A power failure
+// before something new was synced after that is spared, since SQLite cannot survive it: what it
+// reads from its WAL may go to the database while an older WAL is on the medium.
 class SimDisk {
  public:
   struct Faults {
-    double read_fails = 0;
+    double read_fails = 0;   // for once: the reads after it succeed
     double write_fails = 0;  // of truncations, too
     double sync_fails = 0;
     std::uint64_t bytes_max = ~std::uint64_t{0};  // of all files; what would exceed it is refused
@@ -112,6 +115,7 @@ class SimDisk {
     std::string path;
     Bytes medium;
   };
+  bool in_doubt() const;
   bool changes(double fails);  // counts an operation that changes the disk; false: it fails
   void survive(SimFile& file);
   void replace_all();
@@ -123,6 +127,7 @@ class SimDisk {
   std::map<std::string, std::shared_ptr<SimFile>> files_;  // by path
   std::vector<Removed> removed_;                           // gone, but not yet for the medium
   std::optional<std::uint64_t> operations_left_;
+  std::uint64_t good_reads_ = 0;
 };
 
 }  // namespace dunlin::simulation
