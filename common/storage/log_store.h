@@ -107,6 +107,7 @@ class LogStore {
   LogStore(Connection db, std::string path) : db_(std::move(db)), path_(std::move(path)) {}
   static Result<LogStore> open_file(const Options& options, const NodeId& node);
   Result<void> prepare();
+  Result<void> settle_wal();
   Result<void> create_identity(const NodeId& node, Epoch fresh_epoch);
   Result<void> load_rows();
   Result<void> load_own_control(const LogRow& row, Contents& contents);

@@ -19,7 +19,8 @@ namespace {
 
 // Above this size the whole-file check costs more than a start may; the vectors and the newest
 // segments are read at every start anyway.
-constexpr std::uintmax_t kFullCheckBytesMax = 256 * 1024 * 1024;
+constexpr std::int64_t kFullCheckBytesMax = 256 * 1024 * 1024;
+constexpr int kChecksMax = 3;
 
 Result<void> configure(Connection& db, const LogStore::Options& options) {
   DUNLIN_TRY(db.execute("PRAGMA locking_mode = NORMAL"));
@@ -58,12 +59,17 @@ Result<void> migrate(Connection& db, const std::string& path) {
   return transaction.commit();
 }
 
-Result<void> check(Connection& db, const std::string& path) {
-  std::error_code ignored;
-  if (std::filesystem::file_size(path, ignored) > kFullCheckBytesMax) return {};
-  DUNLIN_ASSIGN(const std::string verdict, db.query_text("PRAGMA quick_check(1)"));
-  if (verdict != "ok") return {Errc::corrupt, verdict};
-  return {};
+// Reads that fail for once look like damage, too: only what is found again is believed.
+Result<void> check(Connection& db) {
+  DUNLIN_ASSIGN(const std::int64_t pages, db.query_integer("PRAGMA page_count"));
+  DUNLIN_ASSIGN(const std::int64_t page_size, db.query_integer("PRAGMA page_size"));
+  if (pages > kFullCheckBytesMax / page_size) return {};
+  std::string verdict;
+  for (int n = 0; n < kChecksMax; ++n) {
+    DUNLIN_ASSIGN(verdict, db.query_text("PRAGMA quick_check(1)"));
+    if (verdict == "ok") return {};
+  }
+  return {Errc::corrupt, verdict};
 }
 
 std::string utc_stamp() {
@@ -134,6 +140,15 @@ Result<void> LogStore::create_identity(const NodeId& node, Epoch fresh_epoch) {
   return insert.bind(1, static_cast<std::int64_t>(epoch_.value)).run();
 }
 
+// After a failed fsync the WAL may read back what is not on the disk, and what is committed behind
+// that goes with it when the power fails. So nothing is built on an old WAL: it moves into the
+// database, whose pages are written and synced anew. A full disk is no reason not to start.
+Result<void> LogStore::settle_wal() {
+  const Result<std::int64_t> busy = db_.query_integer("PRAGMA wal_checkpoint(TRUNCATE)");
+  if (!busy.ok() && busy.error().code != Errc::storage_full) return busy.error();
+  return {};
+}
+
 Result<LogStore> LogStore::open_file(const Options& options, const NodeId& node) {
   DUNLIN_ASSIGN(Connection db,
                 Connection::open(options.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE));
@@ -141,12 +156,13 @@ Result<LogStore> LogStore::open_file(const Options& options, const NodeId& node)
   sqlite3_db_config(db.raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   DUNLIN_TRY(configure(db, options));
   DUNLIN_TRY(migrate(db, options.path));
-  DUNLIN_TRY(check(db, options.path));
+  DUNLIN_TRY(check(db));
   LogStore store(std::move(db), options.path);
   DUNLIN_TRY(store.prepare());
   DUNLIN_TRY(store.create_identity(node, options.fresh_epoch));
   DUNLIN_TRY(store.load_rows());
   DUNLIN_TRY(store.load());
+  DUNLIN_TRY(store.settle_wal());
   sqlite3_db_config(store.db_.raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
   return store;
 }

@@ -9,7 +9,7 @@ namespace dunlin::simulation {
 
 namespace {
 
-using Contents = storage::LogStore::Contents;
+using Contents = SimStore::Contents;
 
 class Reader {
  public:
@@ -17,7 +17,7 @@ class Reader {
       : appended_(appended), out_(out) {}
 
   // Track 0 of an epoch comes first, so that streams are known when their readings come.
-  void read(storage::LogStore& store, const LogState& state) {
+  void read(SimStore& store, const LogState& state) {
     log_ = state.id();
     out_.logs[log_].state = state;
     if (state.head() == 0) return;
@@ -153,59 +153,101 @@ Holdings read_holdings(SimNode& node, const std::map<std::uint64_t, Reading>& ap
 }
 
 bool converged(Cluster& cluster) {
-  const Result<Contents> merged = cluster.gateway().contents();
-  if (!merged.ok() || !cluster.gateway().disk_idle()) return false;
-  std::map<LogId, const LogState*> there;
-  for (const LogState& state : merged->logs) there[state.id()] = &state;
-  for (std::size_t i = 1; i < cluster.size(); ++i) {
+  std::vector<std::map<LogId, LogState>> there(cluster.gateways());
+  for (std::size_t g = 0; g < cluster.gateways(); ++g) {
+    const Result<Contents> merged = cluster.node(g).contents();
+    if (!merged.ok() || !cluster.node(g).disk_idle()) return false;
+    for (const LogState& state : merged->logs) there[g][state.id()] = state;
+  }
+  for (std::size_t i = cluster.first_agent(); i < cluster.size(); ++i) {
     SimNode& agent = cluster.node(i);
     const Result<Contents> contents = agent.contents();
     if (!contents.ok() || !agent.disk_idle()) return false;
     for (const LogState& state : contents->logs) {
       if (!is_current(state.id(), agent, contents->epoch) || state.head() == 0) continue;
-      const auto match = there.find(state.id());
-      if (match == there.end() || match->second->head() != state.head() ||
-          !match->second->missing().empty() || match->second->lost() != state.lost()) {
-        return false;
+      for (const auto& logs : there) {
+        const auto match = logs.find(state.id());
+        if (match == logs.end() || match->second.head() != state.head() ||
+            !match->second.missing().empty() || match->second.lost() != state.lost()) {
+          return false;
+        }
       }
     }
   }
   return true;
 }
 
-Problems check_convergence(Cluster& cluster, Expectations expected) {
-  Problems problems = cluster.problems();
-  std::map<std::uint64_t, Reading> appended;
-  for (std::size_t i = 1; i < cluster.size(); ++i) {
-    appended.insert(cluster.node(i).ledger().readings().begin(),
-                    cluster.node(i).ledger().readings().end());
-  }
-  const Holdings gateway = read_holdings(cluster.gateway(), appended);
-  problems.insert(problems.end(), gateway.problems.begin(), gateway.problems.end());
-  for (std::size_t i = 1; i < cluster.size(); ++i) {
-    SimNode& agent = cluster.node(i);
-    const Holdings own = read_holdings(agent, appended);
-    problems.insert(problems.end(), own.problems.begin(), own.problems.end());
-    compare_logs(agent, own, gateway, problems);
+namespace {
 
-    std::uint64_t absent = 0;
-    for (const std::uint64_t id : agent.ledger().promised())
-      absent += gateway.readings.contains(id) ? 0U : 1U;
-    const std::uint64_t lost = lost_readings(gateway, agent.id());
-    const bool counted = expected.losses && (absent == lost || (expected.crashes && absent < lost));
-    if (absent > 0 && !counted) {
-      problems.push_back(agent.client_id() + ": " + std::to_string(absent) +
-                         " durable readings are not at the gateway, " + std::to_string(lost) +
-                         " declared lost");
-    } else if (absent == 0 && lost > 0 && !(expected.losses && expected.crashes)) {
-      problems.push_back(agent.client_id() + ": readings declared lost that are not");
+// Every reading that was promised is at the gateway, or told to be lost.
+void check_promises(SimNode& agent, const Holdings& gateway, Expectations expected,
+                    Problems& problems) {
+  std::uint64_t absent = 0;
+  for (const std::uint64_t id : agent.ledger().promised())
+    absent += gateway.readings.contains(id) ? 0U : 1U;
+  const std::uint64_t lost = lost_readings(gateway, agent.id());
+  const bool counted = expected.losses && (absent == lost || (expected.crashes && absent < lost));
+  if (absent > 0 && !counted) {
+    problems.push_back(agent.client_id() + ": " + std::to_string(absent) +
+                       " durable readings are not at the gateway, " + std::to_string(lost) +
+                       " declared lost");
+  } else if (absent == 0 && lost > 0 && !(expected.losses && expected.crashes)) {
+    problems.push_back(agent.client_id() + ": readings declared lost that are not");
+  }
+}
+
+void check_bounds(Cluster& cluster, Problems& problems) {
+  for (std::size_t g = 0; g < cluster.gateways(); ++g) {
+    SimNode& gateway = cluster.node(g);
+    const replication::ReceiverOptions& bounds = gateway.options().replica.receiver;
+    if (gateway.writing_bytes_peak() >
+        bounds.writing_bytes_max + bounds.waiting_bytes_max + kMessageBytesMax) {
+      problems.push_back(gateway.client_id() + " had too much to write at a time");
     }
   }
-  const replication::ReceiverOptions& bounds = cluster.gateway().options().replica.receiver;
-  if (cluster.gateway().writing_bytes_peak() >
-      bounds.writing_bytes_max + bounds.waiting_bytes_max + kMessageBytesMax) {
-    problems.push_back("the gateway had too much to write at a time");
+}
+
+void check_forks(Cluster& cluster, Expectations expected, Problems& problems) {
+  for (const LogId& log : cluster.audit().forked()) {
+    if (!expected.forks) problems.push_back(log.to_string() + " was written twice");
   }
+  if (!expected.forks || cluster.audit().forked().empty()) return;
+  std::uint64_t known = 0;
+  for (std::size_t g = 0; g < cluster.gateways(); ++g) {
+    const Result<std::uint64_t> count = cluster.node(g).store()->fork_count();
+    if (count.ok()) known += *count;
+  }
+  if (known == 0) problems.push_back("no gateway knows of the fork");
+}
+
+}  // namespace
+
+Problems check_convergence(Cluster& cluster, Expectations expected) {
+  Problems problems = cluster.problems();
+  const auto add = [&](const Problems& more) {
+    problems.insert(problems.end(), more.begin(), more.end());
+  };
+  std::map<std::uint64_t, Reading> appended;
+  for (std::size_t i = cluster.first_agent(); i < cluster.size(); ++i) {
+    const auto& readings = cluster.node(i).ledger().readings();
+    appended.insert(readings.begin(), readings.end());
+  }
+  std::vector<Holdings> gateways;
+  for (std::size_t g = 0; g < cluster.gateways(); ++g) {
+    gateways.push_back(read_holdings(cluster.node(g), appended));
+    add(gateways.back().problems);
+  }
+  for (std::size_t i = cluster.first_agent(); i < cluster.size(); ++i) {
+    SimNode& agent = cluster.node(i);
+    const Holdings own = read_holdings(agent, appended);
+    add(own.problems);
+    for (const Holdings& gateway : gateways) {
+      compare_logs(agent, own, gateway, problems);
+      check_promises(agent, gateway, expected, problems);
+    }
+  }
+  check_bounds(cluster, problems);
+  check_forks(cluster, expected, problems);
   if (problems.size() > 12) problems.resize(12);
   return problems;
 }

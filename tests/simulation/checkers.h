@@ -28,17 +28,18 @@ struct Holdings {
 };
 Holdings read_holdings(SimNode& node, const std::map<std::uint64_t, Reading>& appended);
 
-// Whether the gateway holds, or knows to be lost, all of every agent's present epoch.
+// Whether every gateway holds, or knows to be lost, all of every agent's present epoch.
 bool converged(Cluster& cluster);
 
 struct Expectations {
   bool losses = false;  // agents may have declared some readings lost
   bool crashes = true;  // so that readings that were never reported durable may exist
+  bool forks = false;   // somebody wrote twice under one number; it must be known
   Duration settles_within = std::chrono::minutes(20);
 };
-// To be asked after converged(): every promised reading is at the gateway exactly once and as it
-// was appended, or declared lost and counted; nothing else is there; states agree; bounds were
-// kept.
+// To be asked after converged(): every promised reading is at every gateway exactly once and as it
+// was appended, or declared lost and counted; nothing else is there; states agree; bounds and
+// message budgets were kept; forks are known where they are.
 Problems check_convergence(Cluster& cluster, Expectations expected);
 
 }  // namespace dunlin::simulation

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/simulation/audit.h"
 #include "tests/simulation/sim_node.h"
 
 namespace dunlin::simulation {
@@ -15,6 +16,7 @@ namespace dunlin::simulation {
 struct ClusterOptions {
   std::uint64_t seed = 1;
   std::size_t agents = 4;
+  std::size_t gateways = 1;
   Faults link{.loss = 0,
               .duplicate = 0,
               .delay_min = std::chrono::milliseconds(1),
@@ -22,26 +24,35 @@ struct ClusterOptions {
   DiskModel agent_disk;
   DiskModel gateway_disk;
   replication::OriginOptions origin;      // of agents
-  replication::ReceiverOptions receiver;  // of the gateway
+  replication::ReceiverOptions receiver;  // of gateways
+  bool light = false;                     // light stores and keys, for large fleets and long runs
+  bool clocks = false;                    // clocks that drift and jump, or start in 1970
   bool space_reports = false;
-  double crash_after_ack = 0;  // chance that the gateway dies with a Vector just sent
+  double crash_after_ack = 0;  // chance that a gateway dies with a Vector just sent
+  std::function<void(const std::string& line)> trace = {};
 };
 
-// Some agents and one gateway around a memory bus, in virtual time, from one seed. Checks while it
-// runs that nothing is acknowledged before it is committed, that messages and queues keep their
-// bounds and that nobody spins; what is wrong is gathered in problems().
+// Some agents and gateways around a memory bus, in virtual time, from one seed. An Audit watches
+// while it runs, and that queues keep their bounds and nobody spins; what is wrong is gathered in
+// problems().
 class Cluster final : private SimObserver {
  public:
   explicit Cluster(ClusterOptions options);
   ~Cluster() override;
 
-  static constexpr std::size_t kGateway = 0;  // agents are 1 and up
+  static constexpr std::size_t kGateway = 0;  // the first; other gateways follow, then agents
   std::size_t size() const { return nodes_.size(); }
+  std::size_t gateways() const { return options_.gateways; }
+  std::size_t first_agent() const { return options_.gateways; }
   SimNode& node(std::size_t index) { return *nodes_[index]; }
   SimNode& gateway() { return node(kGateway); }
+  const ClusterOptions& options() const { return options_; }
   MemoryBus& bus() { return *bus_; }
   Random& random() { return random_; }
+  Audit& audit() { return audit_; }
   Instant now() const { return now_; }
+  // Hours that nodes were simulated for, up or not.
+  double node_hours() const;
 
   void at(Instant when, std::function<void()> task);
   void after(Duration delay, std::function<void()> task) { at(now_ + delay, std::move(task)); }
@@ -49,21 +60,25 @@ class Cluster final : private SimObserver {
   // Runs until it holds, looking once a virtual second; false when `limit` passes first.
   bool run_until(const std::function<bool()>& holds, Duration limit);
 
+  // A node whose disk refuses tries again every second.
   void start(std::size_t index);
-  void crash(std::size_t index);
+  void crash(std::size_t index, SimNode::Death death = SimNode::Death::process);
   void reflash(std::size_t index);
-  void crash_for(std::size_t index, Duration away);
+  void restore(std::size_t index, const std::any& backup);
+  void crash_for(std::size_t index, Duration away, SimNode::Death = SimNode::Death::process);
   // The link loses everything for a while, then breaks as a keep-alive that ran out.
   void partition_for(std::size_t index, Duration length);
   void stop_broker_for(Duration length);
 
   // Random appends of every agent, about every `mean`, for `length` from now.
   void append_randomly(Duration mean, std::size_t rows_max, Duration length);
-  // Random crashes, partitions, broken links and broker restarts for `length` from now.
+  // Random crashes, power failures, partitions, broken links and broker restarts for `length` from
+  // now.
   struct Chaos {
     Duration mean{std::chrono::seconds(4)};
+    Duration away_max{std::chrono::seconds(10)};
     bool crash_agents = true;
-    bool crash_gateway = true;
+    bool crash_gateways = true;
     bool reflash = false;
   };
   void cause_chaos(Chaos chaos, Duration length);
@@ -73,13 +88,13 @@ class Cluster final : private SimObserver {
   void inject(const std::string& topic, ByteView payload);
   using Watch = std::function<void(std::size_t node, const replication::Output&)>;
   void watch(Watch watch) { watch_ = std::move(watch); }
+  void trace(const std::string& line);
 
-  // Every entry that the gateway ever acknowledged.
-  const std::map<LogId, IntervalSet>& acknowledged() const { return acknowledged_; }
-  void forget_acknowledged() { acknowledged_.clear(); }
   // Messages sent by node and name.
-  std::uint64_t sent(std::size_t node, const std::string& name) const;
-  Hash transcript() const { return transcript_; }
+  std::uint64_t sent(std::size_t node, const std::string& name) const {
+    return audit_.sent_messages(node, name);
+  }
+  std::uint64_t transcript() const { return transcript_; }  // a hash
   const std::vector<std::string>& problems() const { return problems_; }
   void on_problem(std::string what) override;
 
@@ -93,31 +108,34 @@ class Cluster final : private SimObserver {
     }
   };
 
+  void make_node(std::size_t index);
+  Audit::Party party(std::size_t index);
   void on_output(std::size_t node, const replication::Output& output) override;
-  void on_committed(std::size_t node) override;
-  void check_claims(const replication::Vector& vector);
-  void check_acknowledged();
-  void refresh_committed();
+  void on_committed(std::size_t node, const replication::Write& write,
+                    std::span<const WriteOutcome> outcomes) override;
+  void on_opened(std::size_t node, const SimStore::Contents& contents) override;
+  void on_touched(std::size_t node) override { touched_.push_back(node); }
   void next_append(std::size_t index, Duration mean, std::size_t rows_max, Instant end);
   void next_mishap(Chaos chaos, Instant end);
-  std::optional<Instant> next_event() const;
+  void cause_mishap(const Chaos& chaos);
+  void refresh_wakes();
+  std::optional<Instant> next_event();
   void run_events(Instant at);
 
   ClusterOptions options_;
   Random random_;
-  std::string folder_;
   std::shared_ptr<MemoryBus> bus_;
+  Audit audit_;
   std::vector<std::unique_ptr<SimNode>> nodes_;
   std::unique_ptr<MemoryTransport> intruder_;
   Instant now_{};
   std::uint64_t tasks_made_ = 0;
   std::priority_queue<Task, std::vector<Task>, std::greater<>> tasks_;
+  std::set<std::pair<Instant, std::size_t>> wakes_;  // of nodes
+  std::vector<std::optional<Instant>> wake_of_;
+  std::vector<std::size_t> touched_;
   Watch watch_;
-
-  std::map<LogId, IntervalSet> committed_;  // at the gateway: held, lost or released
-  std::map<LogId, IntervalSet> acknowledged_;
-  std::map<std::pair<std::size_t, std::string>, std::uint64_t> sent_;
-  Hash transcript_{};
+  std::uint64_t transcript_ = 0;
   std::vector<std::string> problems_;
 };
 

@@ -2,6 +2,7 @@
 
 #include "common/base/check.h"
 #include "common/base/sha256.h"
+#include "common/security/keys.h"
 
 namespace dunlin::simulation {
 
@@ -23,9 +24,49 @@ std::string base64(ByteView bytes) {
   return out;
 }
 
+Signature keyed_hash(ByteView public_key, ByteView message) {
+  const Hash hash = sha256({as_bytes("light signature"), public_key, message});
+  Signature signature;
+  std::copy(hash.begin(), hash.end(), signature.begin());
+  std::copy(hash.begin(), hash.end(), signature.begin() + hash.size());
+  return signature;
+}
+
+class LightKey final : public Signer {
+ public:
+  explicit LightKey(std::uint64_t number) {
+    const std::string text = "light key " + std::to_string(number);
+    public_key_.assign(text.begin(), text.end());
+    node_ = node_id_of(public_key_);
+  }
+  const NodeId& node() const override { return node_; }
+  const Bytes& public_key() const override { return public_key_; }
+  Result<Signature> sign(ByteView message) override { return keyed_hash(public_key_, message); }
+
+ private:
+  Bytes public_key_;
+  NodeId node_;
+};
+
+class LightVerifier final : public Verifier {
+ public:
+  Result<void> verify(ByteView public_key, ByteView message, const Signature& signature) override {
+    if (keyed_hash(public_key, message) == signature) return {};
+    return {Errc::bad_signature, "not what its key makes"};
+  }
+};
+
 }  // namespace
 
-std::unique_ptr<security::NodeKey> fixed_key(std::uint64_t number) {
+std::unique_ptr<Signer> light_key(std::uint64_t number) {
+  return std::make_unique<LightKey>(number);
+}
+
+std::unique_ptr<Verifier> make_light_verifier() {
+  return std::make_unique<LightVerifier>();
+}
+
+std::unique_ptr<Signer> fixed_key(std::uint64_t number) {
   // RFC 5915: ECPrivateKey without the public key, on prime256v1.
   const Hash secret = sha256(as_bytes("simulated key " + std::to_string(number)));
   Bytes der{0x30, 0x31, 0x02, 0x01, 0x01, 0x04, 0x20};

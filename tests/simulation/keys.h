@@ -2,11 +2,17 @@
 
 #include <memory>
 
-#include "common/security/keys.h"
+#include "common/log/signer.h"
 
 namespace dunlin::simulation {
 
-// The key of simulated node `number`: always the same, so that runs repeat. It protects nothing.
-std::unique_ptr<security::NodeKey> fixed_key(std::uint64_t number);
+// Keys of simulated nodes. Always the same for one number, so that runs repeat; they protect
+// nothing.
+
+std::unique_ptr<Signer> fixed_key(std::uint64_t number);  // ECDSA, as in production
+
+// Stand-ins for large fleets: a signature is a keyed hash, and the key is known to everybody.
+std::unique_ptr<Signer> light_key(std::uint64_t number);
+std::unique_ptr<Verifier> make_light_verifier();
 
 }  // namespace dunlin::simulation

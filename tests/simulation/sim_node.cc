@@ -1,10 +1,10 @@
 #include "tests/simulation/sim_node.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "common/base/check.h"
 #include "common/runtime/topics.h"
+#include "common/security/keys.h"
 
 namespace dunlin::simulation {
 
@@ -18,6 +18,7 @@ constexpr Duration kSpaceEvery = std::chrono::seconds(1);
 constexpr int kDeadlinesAtOnceMax = 200;
 constexpr std::size_t kOutputsMax = 400;  // of one step
 constexpr std::uint64_t kAmpleSpace = 1ULL << 40;
+constexpr std::uint64_t kOperationsOfACommit = 40;  // about, on the disk
 
 }  // namespace
 
@@ -27,11 +28,14 @@ SimNode::SimNode(SimNodeOptions options, std::size_t index, std::shared_ptr<Memo
       index_(index),
       bus_(std::move(bus)),
       observer_(observer),
-      key_(fixed_key(options_.key)),
-      verifier_(security::make_openssl_verifier()),
+      key_(options_.light ? light_key(options_.key) : fixed_key(options_.key)),
+      verifier_(options_.light ? make_light_verifier() : security::make_openssl_verifier()),
       random_(options_.seed),
-      sensors_(random_.next(), (index + 1) * 10'000'000) {
+      sensors_(random_.next(), (index + 1) * 10'000'000),
+      medium_(options_.light ? make_memory_medium(random_.next())
+                             : make_disk_medium(random_.next())) {
   options_.replica.origin.name = options_.name;
+  medium_->set_faults(options_.disk.faults);
 }
 
 SimNode::~SimNode() {
@@ -39,27 +43,40 @@ SimNode::~SimNode() {
 }
 
 Moment SimNode::moment() const {
-  const UtcMicros since_boot = (now_ - booted_).count();
-  if (!options_.knows_time) return {now_, since_boot, false};
-  return {now_, kSimulationStart + now_.time_since_epoch().count(), true};
+  const ClockModel& clock = options_.clock;
+  const Duration since_boot = now_ - booted_;
+  const bool told = clock.synchronises_after && *clock.synchronises_after <= since_boot;
+  if (!clock.battery && !told) return {now_, since_boot.count(), false};
+  const auto drift = since_boot.count() / 1'000'000 * clock.drift_ppm;
+  return {now_, kSimulationStart + (now_.time_since_epoch() + clock.offset).count() + drift, true};
 }
 
-void SimNode::open_store() {
+void SimNode::set_disk(DiskModel disk) {
+  options_.disk = disk;
+  medium_->set_faults(disk.faults);
+}
+
+// ---- life and death ----
+
+Result<void> SimNode::open_store() {
   store_.reset();
-  Result<storage::LogStore> store = storage::LogStore::open(
-      {.path = options_.folder + "/" + options_.name + ".db", .fresh_epoch = Epoch{random_.next()}},
-      id(), *verifier_, nullptr);
-  if (!store.ok())
-    return observer_.on_problem(options_.name + " cannot open: " + store.error().message());
+  Result<std::unique_ptr<SimStore>> store = medium_->open(id(), Epoch{random_.next()}, *verifier_);
+  if (!store.ok()) {
+    if (store.error().code == Errc::corrupt)
+      observer_.on_problem(options_.name +
+                           " finds its database damaged: " + store.error().message());
+    return store.error();
+  }
   store_ = *std::move(store);
+  return {};
 }
 
-void SimNode::start(Instant now) {
+bool SimNode::start(Instant now) {
   now_ = booted_ = now;
-  open_store();
-  if (!store_) return;
-  Result<storage::LogStore::Contents> contents = store_->load();
-  DUNLIN_CHECK(contents.ok());
+  if (!open_store().ok()) return false;
+  Result<SimStore::Contents> contents = store_->load();
+  if (!contents.ok()) return store_.reset(), false;
+  observer_.on_opened(index_, *contents);
   ReplicaStart start{contents->epoch,
                      std::move(contents->logs),
                      {},
@@ -74,6 +91,7 @@ void SimNode::start(Instant now) {
   DUNLIN_CHECK(started.ok());
   space_at_ = now + kSpaceEvery;
   committed_readings_ = ledger_.promised().size();
+  counted_.clear();
   carry_out();
 
   TransportOptions link{.client_id = options_.name};
@@ -86,43 +104,66 @@ void SimNode::start(Instant now) {
   const Result<void> connected =
       transport_->start(*this, runtime::subscriptions(kFleet, {"cell"}, role, id()), will);
   DUNLIN_CHECK(connected.ok());
+  return true;
 }
 
-void SimNode::crash() {
+void SimNode::crash(Death death) {
   if (!up()) return;
   bus_->kill(options_.name);
   transport_.reset();
   replica_.reset();
-  // A commit may have been done before anybody could be told; whole writes only, in their order.
-  for (std::uint64_t n = random_.below(job_.size() + 1); n > 0; --n) {
-    if (const auto* write = std::get_if<Write>(&job_.front())) {
-      (void)store_->commit(write->segments, write->releases, write->acks);
-    }
-    job_.pop_front();
+  std::vector<Write> under_way;
+  for (Request& request : job_) {
+    if (auto* write = std::get_if<Write>(&request)) under_way.push_back(std::move(*write));
   }
+  if (store_ && !under_way.empty()) {
+    if (death == Death::power) {
+      medium_->cut_power_before(random_.below(kOperationsOfACommit));
+    } else {
+      under_way.resize(random_.below(under_way.size() + 1));
+    }
+    // It may have been stored before anybody could be told.
+    if (!under_way.empty()) (void)store_batch(under_way);
+  }
+  death == Death::power ? medium_->cut_power() : medium_->kill();
+  store_.reset();
   job_.clear();
   requests_.clear();
   writing_bytes_ = 0;
-  store_.reset();
   ledger_.crashed();
+  observer_.on_touched(index_);
 }
 
 void SimNode::reflash() {
   crash();
-  for (const char* suffix : {"", "-wal", "-shm"}) {
-    std::filesystem::remove(options_.folder + "/" + options_.name + ".db" + suffix);
-  }
+  store_.reset();
+  medium_->wipe();
   ledger_.reflashed();
 }
 
-Result<storage::LogStore::Contents> SimNode::contents() {
-  if (!store_) open_store();
-  if (!store_) return {Errc::io, "cannot open"};
+std::any SimNode::backup() {
+  DUNLIN_CHECK(!up());
+  store_.reset();
+  return medium_->backup();
+}
+
+void SimNode::restore(const std::any& backup) {
+  crash();
+  store_.reset();
+  medium_->restore(backup);
+  ledger_.reflashed();
+}
+
+Result<SimStore::Contents> SimNode::contents() {
+  if (!store_) DUNLIN_TRY(open_store());
   return store_->load();
 }
 
+// ---- what goes in ----
+
 Result<void> SimNode::append(std::size_t rows_max) {
-  return append(sensors_.next(rows_max, moment().utc, !options_.knows_time));
+  const Moment at = moment();
+  return append(sensors_.next(rows_max, at.utc, !at.synchronised));
 }
 
 Result<void> SimNode::append(Sensors::Batch batch) {
@@ -156,6 +197,8 @@ void SimNode::on_message(std::string_view topic, ByteView payload, bool) {
   step(Received{parsed->topic, parsed->node, Bytes(payload.begin(), payload.end())});
 }
 
+// ---- what comes out ----
+
 std::size_t SimNode::foreign_bytes(const Write& write) const {
   std::size_t bytes = 0;
   for (const SegmentRecord& segment : write.segments) {
@@ -188,6 +231,7 @@ void SimNode::carry_out() {
     }
   }
   if (job_.empty()) begin_job();
+  observer_.on_touched(index_);
 }
 
 void SimNode::send(const Send& send) {
@@ -220,21 +264,25 @@ void SimNode::finish_job() {
       continue;
     }
     finish_batch();
-    if (const auto* read = std::get_if<Read>(&request)) {
-      const bool fails = random_.unit() < options_.disk.read_fails;
-      step(ReadFinished{read->token,
-                        fails ? Result<std::vector<StoredSegment>>(Errc::io, "simulated")
-                              : store_->read(read->log, read->interval, read->bytes_max)});
-    } else {
-      const auto& list = std::get<ListOldest>(request);
-      step(OldestListed{list.token, store_->oldest(list.log, list.bytes_min)});
-    }
+    if (const auto* read = std::get_if<Read>(&request)) answer(*read);
+    if (const auto* list = std::get_if<ListOldest>(&request)) answer(*list);
   }
   finish_batch();
   if (up() && job_.empty()) begin_job();
 }
 
-void SimNode::commit(std::vector<Write> batch) {
+void SimNode::answer(const Read& read) {
+  const bool fails = !store_ || random_.unit() < options_.disk.read_fails;
+  step(ReadFinished{read.token, fails ? Result<std::vector<StoredSegment>>(Errc::io, "simulated")
+                                      : store_->read(read.log, read.interval, read.bytes_max)});
+}
+
+void SimNode::answer(const ListOldest& list) {
+  step(OldestListed{list.token, store_ ? store_->oldest(list.log, list.bytes_min)
+                                       : Result<std::vector<OldSegment>>(Errc::io, "simulated")});
+}
+
+Result<std::vector<WriteOutcome>> SimNode::store_batch(const std::vector<Write>& batch) {
   std::vector<SegmentRecord> segments;
   std::vector<Release> releases;
   std::vector<Acked> acks;
@@ -243,43 +291,70 @@ void SimNode::commit(std::vector<Write> batch) {
     releases.insert(releases.end(), write.releases.begin(), write.releases.end());
     acks.insert(acks.end(), write.acks.begin(), write.acks.end());
   }
+  return store_->commit(segments, releases, acks);
+}
+
+// As runtime::Disk does it.
+void SimNode::commit(std::vector<Write> batch) {
   const double luck = random_.unit();
+  const DiskModel& disk = options_.disk;
   Result<std::vector<WriteOutcome>> outcomes{Errc::storage_full, "simulated"};
-  if (luck >= options_.disk.write_fails) outcomes = store_->commit(segments, releases, acks);
-  if (luck >= options_.disk.write_fails && !outcomes.ok()) {
-    observer_.on_problem(options_.name + " cannot commit: " + outcomes.error().message());
+  if (luck >= disk.write_fails) {
+    if (!store_) reopen();
+    outcomes = store_ ? store_batch(batch) : Error{Errc::io, "the database cannot be opened"};
+    if (luck < disk.write_fails + disk.write_unsure) outcomes = Error{Errc::io, "simulated"};
   }
-  for (std::size_t i = 0; outcomes.ok() && i < segments.size(); ++i) {
-    const bool fresh = (*outcomes)[i].kind == WriteOutcome::Kind::stored;
-    if (fresh && segments[i].info.log.node == id())
-      committed_readings_ += segments[i].info.readings;
+  const bool all_store = std::all_of(batch.begin(), batch.end(),
+                                     [](const Write& write) { return !write.segments.empty(); });
+  if (!outcomes.ok() && batch.size() > 1 &&
+      (outcomes.error().code != Errc::storage_full || !all_store)) {
+    for (Write& write : batch) {
+      if (up()) commit({std::move(write)});
+    }
+    return;
   }
-  if (luck >= options_.disk.write_fails &&
-      luck < options_.disk.write_fails + options_.disk.write_unsure) {
-    outcomes = Error{Errc::io, "simulated"};
-    open_store();  // as runtime::Disk does after an I/O error
-  }
-  observer_.on_committed(index_);
-  std::size_t next = 0;
+  std::span<const WriteOutcome> rest;
+  if (outcomes.ok()) rest = *outcomes;
   for (const Write& write : batch) {
+    if (!up()) return;
     writing_bytes_ -= foreign_bytes(write);
     if (!outcomes.ok()) {
       step(WriteFinished{write.token, outcomes.error()});
       continue;
     }
-    const auto begin = outcomes->begin() + static_cast<std::ptrdiff_t>(next);
-    next += write.segments.size();
-    step(WriteFinished{
-        write.token,
-        std::vector<WriteOutcome>(begin, outcomes->begin() + static_cast<std::ptrdiff_t>(next))});
+    const auto mine = rest.first(write.segments.size());
+    rest = rest.subspan(write.segments.size());
+    for (std::size_t i = 0; i < mine.size(); ++i) {
+      const SegmentInfo& info = write.segments[i].info;
+      // A commit that was reported as failed and went through is a duplicate the next time.
+      const bool fork = mine[i].kind == WriteOutcome::Kind::fork;
+      if (fork || info.log.node != id() || counted_[info.log].contains(info.interval())) continue;
+      counted_[info.log].insert(info.interval());
+      committed_readings_ += info.readings;
+    }
+    observer_.on_committed(index_, write, mine);
+    step(WriteFinished{write.token, std::vector<WriteOutcome>(mine.begin(), mine.end())});
   }
+  const bool doubtful = !outcomes.ok() && outcomes.error().code != Errc::storage_full &&
+                        outcomes.error().code != Errc::backpressure;
+  if (doubtful && up()) reopen();
+}
+
+void SimNode::reopen() {
+  if (!open_store().ok()) return;
+  const Result<SimStore::Contents> contents = store_->load();
+  if (!contents.ok()) return store_.reset();
+  observer_.on_opened(index_, *contents);
 }
 
 void SimNode::report_space() {
   space_at_ = now_ + kSpaceEvery;
+  observer_.on_touched(index_);
+  if (!store_) return;
   const Result<std::uint64_t> bytes = store_->used_bytes();
-  DUNLIN_CHECK(bytes.ok());
-  StorageUsed used{*bytes, kAmpleSpace, {}};
+  if (!bytes.ok()) return;
+  const std::uint64_t room = std::min(options_.disk.faults.bytes_max, kAmpleSpace);
+  StorageUsed used{*bytes, room - std::min(room, *bytes), {}};
   for (const LogId& log : store_->logs()) {
     if (log.node == id() && log.track != kControlTrack) used.own[log] = store_->log_bytes(log);
   }
@@ -295,11 +370,14 @@ void SimNode::run(Instant now) {
   if (up() && options_.reports_space && space_at_ <= now_) report_space();
   for (int n = 0; up(); ++n) {
     const std::optional<Instant> due = replica_->next_deadline();
-    if (!due || *due > now_) return;
-    if (n == kDeadlinesAtOnceMax)
-      return observer_.on_problem(options_.name + " spins on its deadlines");
+    if (!due || *due > now_) break;
+    if (n == kDeadlinesAtOnceMax) {
+      observer_.on_problem(options_.name + " spins on its deadlines");
+      break;
+    }
     step(DeadlinePassed{});
   }
+  observer_.on_touched(index_);
 }
 
 std::optional<Instant> SimNode::next_deadline() const {

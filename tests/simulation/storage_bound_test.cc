@@ -124,6 +124,7 @@ TEST(StorageBound, LossesInManyPieces) {
                        .head = kEntries,
                        .missing = {}});
   for (Seq seq = 1; seq <= kEntries; seq += 2) held.logs.front().missing.insert({seq, seq});
+  cluster.audit().claimed(Cluster::kGateway, held.logs.front());
   agent.step(replication::Received{replication::TopicClass::inbox, agent.id(),
                                    replication::encode_envelope({Nonce{1}, 1, held})});
   replication::StorageUsed used{.bytes = 64 * 1024 * 1024,

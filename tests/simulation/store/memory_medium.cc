@@ -1,0 +1,337 @@
+#include <algorithm>
+
+#include "common/codec/segment_codec.h"
+#include "common/log/limits.h"
+#include "tests/simulation/store/sim_store.h"
+
+namespace dunlin::simulation {
+
+namespace {
+
+constexpr std::size_t kOldestMax = 4096;
+constexpr std::size_t kForksPerLog = 16;
+
+struct Segment {
+  std::shared_ptr<const Bytes> bytes;
+  std::uint64_t arrived = 0;
+  std::uint64_t readings = 0;
+  UtcMicros time_min = 0;
+  UtcMicros time_max = -1;
+  Hash before{};
+};
+
+struct Log {
+  LogState state;
+  std::map<std::pair<Seq, Seq>, Segment> segments;  // by first and last
+  std::uint64_t bytes = 0;
+  std::map<std::pair<Seq, Hash>, int> forks;
+};
+
+// Everything that a database would hold.
+struct Database {
+  Epoch epoch;
+  std::map<LogId, Log> logs;
+  std::map<NodeId, storage::LogStore::KnownNode> nodes;
+  std::uint64_t arrivals = 0;
+};
+
+Seq covered(const Lost& lost) {
+  Seq sum = 0;
+  for (const LostRange& range : lost.ranges) sum += range.last - range.first + 1;
+  return sum;
+}
+
+// Of each log the declaration that says most counts.
+void add_lost(std::vector<Lost>& known, const Lost& lost) {
+  const auto same = std::find_if(known.begin(), known.end(), [&](const Lost& other) {
+    return other.epoch == lost.epoch && other.track == lost.track;
+  });
+  if (same == known.end()) return known.push_back(lost);
+  if (covered(lost) >= covered(*same)) *same = lost;
+}
+
+class MemoryStore final : public SimStore {
+ public:
+  MemoryStore(std::shared_ptr<Database> data, NodeId node) : data_(std::move(data)), node_(node) {}
+
+  Result<Contents> load() override;
+  Result<std::vector<WriteOutcome>> commit(std::span<const SegmentRecord> segments,
+                                           std::span<const Release> releases,
+                                           std::span<const Acked> acks) override;
+  Result<std::vector<StoredSegment>> read(const LogId& id, Interval wanted,
+                                          std::uint64_t bytes_max) override;
+  Result<std::vector<OldSegment>> oldest(const LogId& id, std::uint64_t bytes_min) override {
+    return collect_oldest(id, bytes_min, std::nullopt);
+  }
+  Result<std::vector<OldSegment>> older_than(const LogId& id, UtcMicros before) override {
+    return collect_oldest(id, ~std::uint64_t{0}, before);
+  }
+  Result<std::vector<OldSegment>> first_arrived(std::uint64_t bytes_min) override;
+  std::vector<LogId> logs() const override {
+    std::vector<LogId> out;
+    for (const auto& [id, log] : data_->logs) {
+      if (!log.segments.empty()) out.push_back(id);
+    }
+    return out;
+  }
+  std::uint64_t log_bytes(const LogId& id) const override {
+    const auto it = data_->logs.find(id);
+    return it == data_->logs.end() ? 0 : it->second.bytes;
+  }
+  Result<std::uint64_t> used_bytes() override {
+    std::uint64_t total = 0;
+    for (const auto& [id, log] : data_->logs) total += log.bytes;
+    return total;
+  }
+  Result<std::uint64_t> fork_count() override {
+    std::uint64_t total = 0;
+    for (const auto& [id, log] : data_->logs) total += log.forks.size();
+    return total;
+  }
+
+ private:
+  Log& log(const LogId& id) {
+    return data_->logs.try_emplace(id, Log{LogState(id), {}, 0, {}}).first->second;
+  }
+  Result<WriteOutcome> store_segment(const SegmentRecord& record);
+  Result<std::optional<Seq>> first_difference(const Log& log, const SegmentRecord& record) const;
+  void apply_control(const SegmentRecord& record);
+  Result<void> load_own(const Log& log, Contents& contents) const;
+  std::vector<OldSegment> collect_oldest(const LogId& id, std::uint64_t bytes_min,
+                                         std::optional<UtcMicros> before) const;
+
+  std::shared_ptr<Database> data_;
+  NodeId node_;
+};
+
+// ---- what the replica starts from ----
+
+Result<SimStore::Contents> MemoryStore::load() {
+  Contents contents{.epoch = data_->epoch,
+                    .logs = {},
+                    .nodes = {},
+                    .own_streams = {},
+                    .own_lost = {},
+                    .own_hlc = {}};
+  for (const auto& [id, known] : data_->nodes) contents.nodes.push_back(known);
+  for (const auto& [id, log] : data_->logs) {
+    contents.logs.push_back(log.state);
+    if (id.node == node_) DUNLIN_TRY(load_own(log, contents));
+  }
+  return contents;
+}
+
+Result<void> MemoryStore::load_own(const Log& log, Contents& contents) const {
+  const LogId& id = log.state.id();
+  const bool current = id.epoch == data_->epoch;
+  for (const auto& [interval, segment] : log.segments) {
+    const bool newest = current && interval.second == log.state.head();
+    if (id.track != kControlTrack && !newest) continue;
+    DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*segment.bytes));
+    DUNLIN_ASSIGN(const DecodedSegment decoded, decode_segment(header));
+    if (newest) contents.own_hlc = std::max(contents.own_hlc, decoded.info.hlc_last);
+    for (const Entry& entry : decoded.entries) {
+      for (const Op& op : entry.ops) {
+        if (const auto* define = std::get_if<Define>(&op); define && current)
+          contents.own_streams.push_back(*define);
+        if (const auto* lost = std::get_if<Lost>(&op)) add_lost(contents.own_lost, *lost);
+      }
+    }
+  }
+  return {};
+}
+
+// ---- commits ----
+
+Result<std::vector<WriteOutcome>> MemoryStore::commit(std::span<const SegmentRecord> segments,
+                                                      std::span<const Release> releases,
+                                                      std::span<const Acked> acks) {
+  std::vector<WriteOutcome> outcomes;
+  for (const SegmentRecord& record : segments) {
+    DUNLIN_ASSIGN(const WriteOutcome outcome, store_segment(record));
+    outcomes.push_back(outcome);
+  }
+  for (const Release& release : releases) {
+    Log& from = log(release.log);
+    std::erase_if(from.segments, [&](const auto& item) {
+      const auto& [first, last] = item.first;
+      const bool goes = first >= release.interval.first && last <= release.interval.last;
+      if (goes) from.bytes -= item.second.bytes->size();
+      return goes;
+    });
+    from.state.release(release.interval, release.before, release.after);
+  }
+  for (const Acked& ack : acks) log(ack.log).state.acknowledge(ack.acked);
+  return outcomes;
+}
+
+Result<WriteOutcome> MemoryStore::store_segment(const SegmentRecord& record) {
+  const SegmentInfo& info = record.info;
+  Log& to = log(info.log);
+  const LogState::Fit fit = to.state.fit(info);
+  std::optional<Seq> difference;
+  if (fit == LogState::Fit::fork) {
+    const Hash* left = to.state.hash_after(info.first - 1);
+    difference = left != nullptr && *left != info.before ? info.first - 1 : info.last;
+  } else if (fit != LogState::Fit::fresh) {
+    DUNLIN_ASSIGN(difference, first_difference(to, record));
+  }
+  if (difference) {
+    const bool room = to.forks.size() < kForksPerLog;
+    const bool known = !room || !to.forks.emplace(std::pair(*difference, info.after), 0).second;
+    return WriteOutcome{WriteOutcome::Kind::fork, *difference, known};
+  }
+  if (fit == LogState::Fit::covered) return WriteOutcome{WriteOutcome::Kind::duplicate};
+  to.segments[{info.first, info.last}] = {record.bytes,  ++data_->arrivals, info.readings,
+                                          info.time_min, info.time_max,     info.before};
+  to.bytes += record.bytes->size();
+  to.state.admit(info);
+  apply_control(record);
+  return WriteOutcome{};
+}
+
+Result<std::optional<Seq>> MemoryStore::first_difference(const Log& log,
+                                                         const SegmentRecord& record) const {
+  const SegmentInfo& info = record.info;
+  DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*record.bytes));
+  DUNLIN_ASSIGN(const std::vector<Hash> hashes, entry_hashes(header));
+  std::optional<Seq> difference;
+  for (const auto& [interval, segment] : log.segments) {
+    const Seq from = std::max(info.first, interval.first);
+    const Seq to = std::min(info.last, interval.second);
+    if (from > to) continue;
+    DUNLIN_ASSIGN(const SegmentHeader other, parse_segment(*segment.bytes));
+    DUNLIN_ASSIGN(const std::vector<Hash> others, entry_hashes(other));
+    for (Seq seq = from; seq <= to; ++seq) {
+      if (hashes[seq - info.first] == others[seq - interval.first]) continue;
+      difference = std::min(difference.value_or(seq), seq);
+      break;
+    }
+  }
+  return difference;
+}
+
+void MemoryStore::apply_control(const SegmentRecord& record) {
+  const LogId& id = record.info.log;
+  for (const Entry& entry : record.control) {
+    for (const Op& op : entry.ops) {
+      if (const auto* open = std::get_if<Open>(&op)) {
+        const auto known = data_->nodes.find(id.node);
+        const Bytes& key =
+            known == data_->nodes.end() ? open->public_key : known->second.public_key;
+        data_->nodes[id.node] = {id.node, Bytes(key), open->name};
+      } else if (const auto* lost = std::get_if<Lost>(&op)) {
+        log({id.node, lost->epoch, lost->track}).state.declare_lost(lost->ranges);
+      }
+    }
+  }
+}
+
+// ---- reads ----
+
+Result<std::vector<StoredSegment>> MemoryStore::read(const LogId& id, Interval wanted,
+                                                     std::uint64_t bytes_max) {
+  std::vector<StoredSegment> found;
+  const auto it = data_->logs.find(id);
+  if (it == data_->logs.end()) return found;
+  const auto& segments = it->second.segments;
+  const Seq earliest = wanted.first > kSegmentEntriesMax ? wanted.first - kSegmentEntriesMax : 1;
+  std::uint64_t total = 0;
+  auto next = segments.upper_bound({wanted.last, ~Seq{0}});
+  while (next != segments.begin()) {
+    --next;
+    const auto& [first, last] = next->first;
+    if (first < earliest) break;
+    if (last < wanted.first) continue;
+    total += next->second.bytes->size();
+    if (!found.empty() && total > bytes_max) break;
+    found.push_back({{first, last}, *next->second.bytes});
+  }
+  return found;
+}
+
+std::vector<OldSegment> MemoryStore::collect_oldest(const LogId& id, std::uint64_t bytes_min,
+                                                    std::optional<UtcMicros> before) const {
+  std::vector<OldSegment> found;
+  const auto it = data_->logs.find(id);
+  if (it == data_->logs.end()) return found;
+  std::uint64_t total = 0;
+  for (const auto& [at, segment] : it->second.segments) {
+    const Interval interval{at.first, at.second};
+    if (!found.empty() && found.back().release.interval.last + 1 == interval.first)
+      found.back().release.after = segment.before;
+    const bool young =
+        before && (segment.time_max < segment.time_min || segment.time_max >= *before);
+    if (young || total >= bytes_min || found.size() == kOldestMax) break;
+    OldSegment item{{id, interval, segment.before, {}}, segment.readings, segment.bytes->size()};
+    if (const Hash* after = it->second.state.hash_after(interval.last)) item.release.after = *after;
+    total += item.bytes;
+    found.push_back(std::move(item));
+  }
+  std::erase_if(found, [](const OldSegment& old) { return old.release.after == Hash{}; });
+  return found;
+}
+
+Result<std::vector<OldSegment>> MemoryStore::first_arrived(std::uint64_t bytes_min) {
+  std::map<std::uint64_t, std::pair<LogId, std::uint64_t>> arrivals;
+  for (const auto& [id, log] : data_->logs) {
+    if (id.track == kControlTrack) continue;
+    for (const auto& [at, segment] : log.segments)
+      arrivals[segment.arrived] = {id, segment.bytes->size()};
+  }
+  std::map<LogId, std::uint64_t> shares;
+  std::uint64_t total = 0;
+  for (const auto& [order, arrival] : arrivals) {
+    if (total >= bytes_min) break;
+    shares[arrival.first] += arrival.second;
+    total += arrival.second;
+  }
+  std::vector<OldSegment> found;
+  for (const auto& [id, share] : shares) {
+    std::vector<OldSegment> old = collect_oldest(id, share, std::nullopt);
+    std::move(old.begin(), old.end(), std::back_inserter(found));
+  }
+  return found;
+}
+
+// ---- the medium: what is committed survives everything ----
+
+class MemoryMedium final : public Medium {
+ public:
+  explicit MemoryMedium(std::uint64_t seed) : random_(seed) {}
+
+  Result<std::unique_ptr<SimStore>> open(const NodeId& node, Epoch fresh_epoch,
+                                         Verifier&) override {
+    if (!data_) data_ = std::make_shared<Database>(Database{fresh_epoch, {}, {}, 0});
+    return std::unique_ptr<SimStore>(std::make_unique<MemoryStore>(data_, node));
+  }
+  void kill() override {}
+  void cut_power() override { leave_stale(); }
+  // Whether a commit under way came through is anybody's guess.
+  void cut_power_before(std::uint64_t) override {
+    if (random_.below(2) == 0) leave_stale();
+  }
+  void set_faults(const SimDisk::Faults&) override {}
+  std::any backup() const override { return data_ ? Database(*data_) : Database{}; }
+  void restore(const std::any& backup) override {
+    data_ = std::make_shared<Database>(std::any_cast<const Database&>(backup));
+  }
+  void wipe() override { data_.reset(); }
+  std::uint64_t bytes_written() const override { return 0; }
+
+ private:
+  // Whoever has it open goes on with a copy that nobody sees.
+  void leave_stale() {
+    if (data_ && data_.use_count() > 1) data_ = std::make_shared<Database>(*data_);
+  }
+  std::shared_ptr<Database> data_;
+  Random random_;
+};
+
+}  // namespace
+
+std::unique_ptr<Medium> make_memory_medium(std::uint64_t seed) {
+  return std::make_unique<MemoryMedium>(seed);
+}
+
+}  // namespace dunlin::simulation
