@@ -45,10 +45,10 @@ class Sampler::Sink final : public InputSink {
     return result;
   }
 
-  void report(const std::string& where, const Error& error) override {
+  void report(const std::string& where, const Error& error, std::uint64_t times) override {
     {
       const std::lock_guard lock(sampler_.mutex_);
-      sampler_.counts_.errors[type_] += 1;
+      sampler_.counts_.errors[type_] += times;
     }
     if (const auto repeated = sampler_.reports_.pass("input " + type_, runtime::Node::now().mono)) {
       log::warn("input_malformed", {{"input", type_},
@@ -85,7 +85,7 @@ void Sampler::run(const std::string& type, Input& input, std::stop_token stop) {
     log::warn(
         "input_failed",
         {{"input", type}, {"error", result.error().message()}, {"again_in_seconds", wait.count()}});
-    sink.report(type, result.error());
+    sink.report(type, result.error(), 1);
     if (!wait_for(stop, wait)) return;
     wait = std::min<std::chrono::seconds>(wait * 2, kRestartMax);
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -32,8 +33,9 @@ class InputSink {
   // the disk bound refuses new readings, `closed` when the agent stops.
   virtual Result<void> append(const StreamSchema& schema, Rows rows, bool since_boot) = 0;
 
-  // Counts and logs one malformed line, row or file; `where` is the position ("data.csv:17").
-  virtual void report(const std::string& where, const Error& error) = 0;
+  // Counts `times` and logs one malformed line, row or file; `where` is the position
+  // ("data.csv:17").
+  virtual void report(const std::string& where, const Error& error, std::uint64_t times = 1) = 0;
 };
 
 // One sensor driver. Runs on a thread of its own.

@@ -6,6 +6,7 @@
 #include "agent/inputs/host.h"
 #include "agent/inputs/input.h"
 #include "agent/inputs/line_socket.h"
+#include "agent/inputs/line_udp.h"
 #include "agent/inputs/model.h"
 #include "agent/inputs/mqtt.h"
 #include "agent/inputs/stdin.h"
@@ -15,12 +16,19 @@ namespace dunlin::agent {
 
 namespace {
 
+// The same lines by two roads.
+Result<std::unique_ptr<Input>> make_line_protocol_input(config::Table& table) {
+  if (!table.has("listen")) return make_line_socket_input(table);
+  if (table.has("socket")) table.mistake("listen", "an input has `socket` or `listen`, not both");
+  return make_line_udp_input(table);
+}
+
 struct Registry {
   std::mutex mutex;
   std::map<std::string, InputFactory> factories = {
       {"csv", make_csv_input},
       {"host", make_host_input},
-      {"line_protocol", make_line_socket_input},
+      {"line_protocol", make_line_protocol_input},
       {"model", make_model_input},
       {"mqtt", make_mqtt_input},
       {"stdin", make_stdin_input},

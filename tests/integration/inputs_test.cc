@@ -7,6 +7,7 @@
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"
 #include "tests/support/publisher.h"
+#include "tests/support/udp_port.h"
 
 namespace dunlin {
 namespace {
@@ -117,6 +118,25 @@ TEST(Inputs, LineProtocolPassesOverBadLines) {
   EXPECT_EQ(csv(a, "SELECT t, u FROM stream_air WHERE time = 1767225604000000"),
             "t,u\r\n4.5,1\r\n");
   EXPECT_EQ(fleet.converge(), "");
+}
+
+TEST(Inputs, DatagramsOfLineProtocolPassOverBadLines) {
+  DUNLIN_FLEET(fleet);
+  fleet.add_gateway();
+  const test::UdpPort port;
+  Member& a = fleet.add_agent("a", {.more = "[[input]]\ntype = \"line_protocol\"\nlisten = \"" +
+                                            port.url() + "\"\nprecision = \"s\"\n"});
+  DUNLIN_ASSERT_OK(fleet.start());
+  // The program says that it started before its inputs have.
+  ASSERT_TRUE(test::eventually([&] { return port.listened_at(); }));
+  ASSERT_TRUE(port.send("air t=1.5 1767225600\nair t= 1767225601\nair t=2.5 1767225602"));
+  ASSERT_TRUE(port.send("air t=3.5 1767225603\n"));
+  ASSERT_TRUE(test::eventually([&] { return a.readings() == 3; })) << a.log();
+  EXPECT_EQ(errors(a, "line_protocol"), 1);
+  EXPECT_TRUE(first_mistake(a, "line_protocol").ends_with(":2"));
+  EXPECT_EQ(fleet.converge(), "");
+  EXPECT_EQ(csv(fleet.gateway(), "SELECT t FROM stream_air ORDER BY time"),
+            "t\r\n1.5\r\n2.5\r\n3.5\r\n");
 }
 
 TEST(Inputs, MqttSensorsAreReadingsAtOnce) {

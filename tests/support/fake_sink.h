@@ -25,6 +25,7 @@ class FakeSink final : public agent::InputSink {
   struct Report {
     std::string where;
     Error error;
+    std::uint64_t times = 1;
   };
 
   agent::Stamp now() override {
@@ -42,9 +43,9 @@ class FakeSink final : public agent::InputSink {
     batches_.push_back({schema, std::move(rows), since_boot});
     return {};
   }
-  void report(const std::string& where, const Error& error) override {
+  void report(const std::string& where, const Error& error, std::uint64_t times) override {
     const std::lock_guard lock(mutex_);
-    reports_.push_back({where, error});
+    reports_.push_back({where, error, times});
   }
 
   void set_now(agent::Stamp stamp) {
