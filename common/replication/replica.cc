@@ -357,7 +357,8 @@ std::vector<NodeStatus> Replica::status(const Moment& now) const {
     status.complete = status.missing.empty() ? status.head : *status.missing.first() - 1;
     IntervalSet lost = log.state.lost();
     lost.erase(log.state.held());
-    lost.erase(log.state.released());
+    // Own entries are released as they are lost; what a gateway holds is not.
+    lost.erase(id.node == self() ? log.state.acked() : log.state.released());
     status.lost_entries = lost.count();
     status.lost_readings = status.lost_entries > 0 ? log.state.lost_readings() : 0;
     if (!status.missing.empty()) status.behind_since = log.times.of(status.complete + 1);

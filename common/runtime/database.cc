@@ -171,6 +171,8 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   for (const TrackOptions& track : options.tracks) {
     if (track.age_max.count() > 0)
       node.disk.retain_age[replication::track_of(track.name)] = track.age_max;
+    if (gateway && track.bytes_max > 0)
+      node.disk.retain_track_bytes[replication::track_of(track.name)] = track.bytes_max;
   }
 
   std::unique_ptr<Transport> transport;

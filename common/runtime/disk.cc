@@ -17,6 +17,7 @@ using replication::Write;
 using std::chrono::steady_clock;
 
 constexpr auto kLookEvery = std::chrono::seconds(1);
+constexpr std::uint64_t kRetireShare = 32;  // of a bound goes at a time
 
 std::uint64_t free_bytes(const std::string& path) {
   struct statvfs info {};
@@ -202,9 +203,16 @@ std::vector<OldSegment> Disk::due_for_retirement() {
         add(store_->older_than(id, utc_now() - age->second.count()));
     }
   }
+  for (const auto& [track, bound] : options_.retain_track_bytes) {
+    std::uint64_t held = 0;
+    for (const LogId& id : store_->logs()) held += id.track == track ? store_->log_bytes(id) : 0;
+    if (due.empty() && held > bound)
+      add(store_->first_arrived(std::max(held - bound, bound / kRetireShare), track));
+  }
   const std::uint64_t used = state_.database_bytes;
   if (due.empty() && options_.retain_bytes > 0 && used > options_.retain_bytes) {
-    add(store_->first_arrived(std::max(used - options_.retain_bytes, options_.retain_bytes / 32)));
+    add(store_->first_arrived(
+        std::max(used - options_.retain_bytes, options_.retain_bytes / kRetireShare)));
   }
   return due;
 }

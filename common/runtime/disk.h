@@ -21,8 +21,9 @@ struct DiskOptions {
   Epoch epoch;
   // A gateway stops storing, and so acknowledging, below this much free space; 0 = never.
   std::uint64_t refuse_below_free = 0;
-  std::uint64_t retain_bytes = 0;         // of the whole database; 0 = no retention by size
-  std::map<Track, Duration> retain_age;   // by track; absent = for ever
+  std::uint64_t retain_bytes = 0;        // of the whole database; 0 = no retention by size
+  std::map<Track, Duration> retain_age;  // by track; absent = for ever
+  std::map<Track, std::uint64_t> retain_track_bytes;  // of stored segments; absent = unbounded
   std::uint64_t look_bytes = 512 * 1024;  // space is looked after when this much was written
 };
 

@@ -85,10 +85,10 @@ Result<void> LogStore::prepare() {
   DUNLIN_TRY(prepare_into(select_oldest_,
                           "SELECT first, last, readings, time_min, time_max, body FROM segments"
                           " WHERE log = ?1 ORDER BY first"));
-  DUNLIN_TRY(
-      prepare_into(select_first_arrived_,
-                   "SELECT s.log, s.first, s.last, length(s.body) FROM segments s JOIN logs l"
-                   " ON l.id = s.log WHERE l.track <> 0 ORDER BY s.id"));
+  DUNLIN_TRY(prepare_into(
+      select_first_arrived_,
+      "SELECT s.log, s.first, s.last, length(s.body) FROM segments s JOIN logs l"
+      " ON l.id = s.log WHERE l.track <> 0 AND (?1 < 0 OR l.track = ?1) ORDER BY s.id"));
   return prepare_into(
       delete_range_,
       "DELETE FROM segments WHERE log = ?1 AND first BETWEEN ?2 AND ?3 AND last <= ?3"
@@ -401,10 +401,12 @@ Result<std::vector<OldSegment>> LogStore::collect_oldest(const LogRow& row, std:
   return found;
 }
 
-Result<std::vector<OldSegment>> LogStore::first_arrived(std::uint64_t bytes_min) {
+Result<std::vector<OldSegment>> LogStore::first_arrived(std::uint64_t bytes_min,
+                                                        std::optional<Track> track) {
   // How much of each log that is; then the oldest of each log by that much, since what leaves a log
   // leaves it from the front.
   std::map<std::int64_t, std::uint64_t> shares;
+  select_first_arrived_.bind(1, track ? stored(track->value) : -1);
   std::uint64_t total = 0;
   while (total < bytes_min) {
     DUNLIN_ASSIGN(const bool more, select_first_arrived_.step());

@@ -78,8 +78,10 @@ class LogStore {
   // The same, for segments whose newest reading is older than `before`.
   Result<std::vector<OldSegment>> older_than(const LogId& log, UtcMicros before);
 
-  // The segments that arrived first, of any data track, up to `bytes_min` bytes in sum.
-  Result<std::vector<OldSegment>> first_arrived(std::uint64_t bytes_min);
+  // The segments that arrived first, of `track` or of any data track, until they have `bytes_min`
+  // bytes in sum.
+  Result<std::vector<OldSegment>> first_arrived(std::uint64_t bytes_min,
+                                                std::optional<Track> track = std::nullopt);
   // What is committed of a log; null for an unknown one. Valid until the next commit.
   const LogState* state(const LogId& log) const;
   // Every log with segments.

@@ -223,6 +223,7 @@ TEST_F(OriginTest, DropOldestDeclaresWhatIsLost) {
     EXPECT_EQ(stored(own()).held().first(), gone + 1);
   }
   EXPECT_EQ(replica_->stats().lost_entries.at("drop_oldest"), gone - 2);
+  EXPECT_EQ(status(own()).lost_entries, gone - 2);
   EXPECT_EQ(take<Notice>().size(), 2u);
 }
 

@@ -275,6 +275,7 @@ TEST_F(ReceiverTest, LostIsNotMissing) {
   meet();
   (void)peer_.samples(4);
   hear_live(peer_, {peer_.samples(2)});
+  serve();
   EXPECT_EQ(status(peer_.log()).missing, set_of(1, 4));
   Lost lost;
   lost.epoch = peer_.log().epoch;

@@ -329,5 +329,14 @@ TEST_F(DiskTest, RetiresByBytesWhatArrivedFirst) {
   EXPECT_EQ(replies_.of<Retire>().front().segments.front().release.log, other.log());
 }
 
+TEST_F(DiskTest, RetiresByBytesOfATrack) {
+  start({.retain_track_bytes = {{kSamplesTrack, 100'000}}, .look_bytes = 1});
+  ASSERT_TRUE(finished(write({maker_.samples(10, 3000)})).ok());
+  EXPECT_TRUE(replies_.of<Retire>().empty());
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(finished(write({maker_.samples(10, 3000)})).ok());
+  EXPECT_TRUE(eventually([&] { return !replies_.of<Retire>().empty(); }));
+  EXPECT_EQ(replies_.of<Retire>().front().segments.front().release.log, maker_.log());
+}
+
 }  // namespace
 }  // namespace dunlin::runtime
