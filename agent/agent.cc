@@ -45,7 +45,7 @@ int run(const runtime::NodeConfig& config, std::vector<ConfiguredInput>& inputs,
   }
   runtime::announce(**database, config, http ? http->port() : 0);
   for (ConfiguredInput& input : inputs) sampler.start(input.type, std::move(input.input));
-  runtime::wait_until(stop);
+  runtime::wait_until(stop, (*database)->node());
   http.reset();
   sampler.stop();
   (*database)->close();

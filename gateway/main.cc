@@ -21,7 +21,7 @@ int run(const runtime::NodeConfig& config, std::stop_token stop) {
                                                 config.log_format});
   if (!http.ok()) return runtime::fail_to_start(http.error());
   runtime::announce(**database, config, (*http)->port());
-  runtime::wait_until(stop);
+  runtime::wait_until(stop, (*database)->node());
   http->reset();
   (*database)->close();
   return 0;

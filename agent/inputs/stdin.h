@@ -11,9 +11,8 @@ namespace dunlin::agent {
 // the end of the input. One [[input]] of this type per agent.
 //
 //   format     "json" (default) or "line_protocol"
-//   json:           stream ("stdin") and the keys of json_reader.h, `time` being "time" by default.
-//   A
-//                   line is a flat object, or {"stream":"x","time":...,"fields":{...}}
+//   json:           stream ("stdin") and the keys of json_reader.h, `time` being "time" by
+//                   default. A line is a flat object, or {"stream":"x","time":...,"fields":{...}}
 //   line_protocol:  precision, see line_intake.h
 //
 // Lines are bounded to 64 KiB; the rest of a longer one is discarded and reported.

@@ -152,6 +152,8 @@ http::Response ready(NodeView& node) {
 Result<storage::Value> parameter_of(const json& value) {
   if (value.is_null()) return storage::Value{};
   if (value.is_boolean()) return storage::Value{std::int64_t{value.get<bool>()}};
+  if (value.is_number_unsigned() && value.get<std::uint64_t>() >= std::uint64_t{1} << 63)
+    return {Errc::invalid_argument, "an integer beyond 64 bits with a sign"};
   if (value.is_number_integer()) return storage::Value{value.get<std::int64_t>()};
   if (value.is_number()) return storage::Value{value.get<double>()};
   if (value.is_string()) return storage::Value{value.get<std::string>()};
@@ -175,7 +177,10 @@ class SqlEndpoint {
       if (!parameter.ok()) return http::problem(parameter.error());
       parameters.push_back(*std::move(parameter));
     }
-    const std::lock_guard lock(mutex_);
+    // One query at a time, and one that waits: the other threads are for the probes.
+    const std::unique_lock lock(mutex_, kWaitForQuery);
+    if (!lock.owns_lock())
+      return http::problem(503, "busy", "Busy", "another query is running; try again");
     if (!reader_) {
       Result<storage::Reader> opened = storage::Reader::open(path_);
       if (!opened.ok()) return http::problem(opened.error());
@@ -187,8 +192,9 @@ class SqlEndpoint {
   }
 
  private:
+  static constexpr auto kWaitForQuery = std::chrono::seconds(1);
   std::string path_;
-  std::mutex mutex_;
+  std::timed_mutex mutex_;
   std::optional<storage::Reader> reader_;
 };
 

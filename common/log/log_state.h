@@ -64,7 +64,8 @@ class LogState {
   void admit(const SegmentInfo& segment);
   // Entries [first, last] leave the disk by rule; `before` is hash(first - 1), `after` hash(last).
   void release(Interval interval, const Hash& before, const Hash& after);
-  void acknowledge(const IntervalSet& durable) { acked_.insert(durable); }
+  // What gateways hold by their latest word.
+  void acknowledge(IntervalSet durable) { acked_ = std::move(durable); }
   // The origin's cumulative declaration. Declarations may come in any order, and twice.
   void declare_lost(const std::vector<LostRange>& ranges);
 

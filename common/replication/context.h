@@ -38,16 +38,20 @@ struct Context {
   // only the part before them is told, never a gap left out.
   std::vector<Vector::Item> vector_of(const NodeId& origin) {
     constexpr std::size_t kGapsMax = 256;
+    std::size_t room = 8 * kGapsMax;  // for gaps, in the whole message
     std::vector<Vector::Item> items;
     const auto [begin, end] = table.of(origin);
     for (auto it = begin; it != end && items.size() < kVectorLogsMax; ++it) {
       const LogState& state = it->second.state;
       if (state.head() == 0) continue;
       Vector::Item item{it->first, state.head(), 1, state.missing()};
-      if (item.missing.intervals().size() > kGapsMax) {
-        item.head = item.missing.intervals()[kGapsMax].first - 1;
+      const std::size_t gaps_max = std::min(kGapsMax, room);
+      if (item.missing.intervals().size() > gaps_max) {
+        item.head = item.missing.intervals()[gaps_max].first - 1;
         item.missing.erase({item.head + 1, state.head()});
       }
+      if (item.head == 0) continue;
+      room -= item.missing.intervals().size();
       const Seq floor = state.runs().empty() ? state.head() + 1 : state.runs().front().first;
       item.floor = std::min(floor, item.head + 1);
       items.push_back(std::move(item));

@@ -120,6 +120,7 @@ Result<void> Origin::take(const Moment& now, const Append& append) {
   if (track.trimming) return {Errc::backpressure, "room is being made on the disk"};
   if (unwritten_bytes_ > options_.unwritten_bytes_max) {
     if (write_failed_) return {Errc::storage_full, "readings cannot be written to the disk"};
+    flush(now);  // several tracks may hold it all, each below its own bounds
     return {Errc::backpressure, "too many readings wait for the disk"};
   }
   auto known = streams_.find(append.schema.name);
@@ -161,6 +162,7 @@ Result<void> Origin::take(const Moment& now, const Append& append) {
       cut_pending(now, track), samples = nullptr;
     }
   }
+  if (rows.empty()) report_durable();
   c_.stats.readings_appended += rows.size();
   if (track.pending_readings > 0 && !track.flush_at)
     track.flush_at = now.mono + track.policy.flush_interval;
@@ -444,13 +446,23 @@ void Origin::push_bytes(const Moment& now, const LogId& log,
 
 void Origin::on_acknowledged(const Moment& now, const Vector::Item& item) {
   LogRecord& log = c_.table.log(item.log);
+  if (item.log.epoch == c_.epoch && item.head > log.state.head()) {
+    // It may be of another branch than what was appended here since: nothing of it counts.
+    return c_.notice(Notice::Kind::fork, c_.self(),
+                     "a gateway holds more of " + item.log.to_string() +
+                         " than this database: it was restored from an older copy");
+  }
+  // What gateways said last counts: one that lost its database takes back what it said before.
   IntervalSet durable;
   const Seq head = std::min(item.head, log.state.head());
   if (head > 0) durable.insert({1, head});
   durable.erase(item.missing);
-  const std::uint64_t before = log.state.acked().count();
-  log.state.acknowledge(durable);
-  if (log.state.acked().count() == before) return;
+  IntervalSet acked = log.state.acked();
+  acked.erase(item.missing);
+  acked.erase({head + 1, kSeqMax});
+  acked.insert(durable);
+  if (acked == log.state.acked()) return;
+  log.state.acknowledge(std::move(acked));
   stuck_.erase(item.log);
   acks_dirty_ = true;
   std::erase_if(pushed_, [&](const Pushed& p) {
@@ -477,9 +489,11 @@ bool Origin::behind() const {
 std::vector<Hello::Head> Origin::own_heads() const {
   std::vector<Hello::Head> heads;
   const auto [begin, end] = c_.table.of(c_.self());
-  for (auto it = begin; it != end && heads.size() < kHelloLogsMax; ++it) {
-    if (it->second.state.head() > 0) {
-      heads.push_back({it->first.epoch, it->first.track, it->second.state.head()});
+  for (const bool present : {true, false}) {  // there is room for so many
+    for (auto it = begin; it != end && heads.size() < kHelloLogsMax; ++it) {
+      const Seq head = it->second.state.head();
+      if (head > 0 && (it->first.epoch == c_.epoch) == present)
+        heads.push_back({it->first.epoch, it->first.track, head});
     }
   }
   return heads;

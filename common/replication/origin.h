@@ -38,7 +38,7 @@ struct OriginOptions {
   std::uint64_t storage_bytes_max = 0;               // 0 = unbounded
   std::uint64_t disk_free_min = 0;
   std::size_t unwritten_bytes_max = 64 * 1024;  // canonical bytes not yet on the disk
-  std::size_t window_bytes = 256 * 1024;         // pushed and not yet acknowledged
+  std::size_t window_bytes = 256 * 1024;        // pushed and not yet acknowledged
 };
 
 // This node's own logs: readings become entries, entries become signed segments, segments become

@@ -324,13 +324,20 @@ void Receiver::open_session(const Moment& now, const NodeId& peer, Peer& state) 
   state.fetch_at.reset();
   Fetch fetch{
       .requester = c_.self(), .request = 0, .credit = 2 * options_.chunk_bytes, .wants = {}};
+  // One Fetch has room for so many logs: the next one begins behind, so that what is gone for good
+  // does not keep the others waiting.
   const auto [begin, end] = c_.table.of(peer);
-  for (auto it = begin; it != end && fetch.wants.size() < kFetchLogsMax; ++it) {
+  auto it = std::find_if(begin, end, [&](const auto& log) { return log.first > state.asked_last; });
+  for (auto left = std::distance(begin, end); left > 0; --left, ++it) {
+    if (it == end) it = begin;
+    if (fetch.wants.size() == kFetchLogsMax) break;
     LogRecord& log = it->second;
     if (log.claimed > log.state.head() && log.claimed_at + kClaimLifetime < now.mono)
       log.claimed = 0;
     const IntervalSet wanted = log.wanted();
-    if (!wanted.empty()) fetch.wants.push_back({it->first, newest(wanted, kWantIntervalsMax)});
+    if (wanted.empty()) continue;
+    fetch.wants.push_back({it->first, newest(wanted, kWantIntervalsMax)});
+    state.asked_last = it->first;
   }
   // A segment waits for a track 0 that nobody has told us of yet.
   for (const Waiting& waiting : waiting_) {

@@ -60,6 +60,7 @@ class Receiver {
   struct Peer {                       // one that is up
     std::optional<Instant> fetch_at;  // when to look for gaps
     Duration backoff{};
+    LogId asked_last;  // where the wants of the last Fetch ended
   };
 
   // Verifies one segment and adds it to `batch`, or says why not.

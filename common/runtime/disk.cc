@@ -124,15 +124,25 @@ Result<std::vector<WriteOutcome>> Disk::commit(const std::vector<Write>& batch) 
     releases.insert(releases.end(), write.releases.begin(), write.releases.end());
     acks.insert(acks.end(), write.acks.begin(), write.acks.end());
   }
-  if (options_.refuse_below_free > 0 && !segments.empty() &&
-      free_bytes(store_->path()) < options_.refuse_below_free) {
+  if (options_.refuse_below_free > 0 && !segments.empty() && room() < options_.refuse_below_free) {
     return {Errc::storage_full, "less free space than storage.min_free_bytes"};
   }
   return store_->commit(segments, releases, acks);
 }
 
+// Pages of the database that hold nothing are as good as free space, and all that letting go of
+// segments brings back.
+std::uint64_t Disk::room() {
+  const Result<std::uint64_t> spare = store_->spare_bytes();
+  return free_bytes(store_->path()) + (spare.ok() ? *spare : 0);
+}
+
 void Disk::write(std::vector<Write> batch) {
   Result<std::vector<WriteOutcome>> outcomes = commit(batch);
+  // Nothing is tried again on a handle whose fsync failed.
+  const bool damaged = !outcomes.ok() && (outcomes.error().code == Errc::io ||
+                                          outcomes.error().code == Errc::corrupt);
+  if (damaged) reopen_after(outcomes.error());
   const auto stores = [](const Write& item) { return !item.segments.empty(); };
   const auto storing = std::count_if(batch.begin(), batch.end(), stores);
   const bool all_store = static_cast<std::size_t>(storing) == batch.size();
@@ -146,6 +156,9 @@ void Disk::write(std::vector<Write> batch) {
   if (!outcomes.ok() || storing > 0) {
     const std::lock_guard lock(mutex_);
     state_.writable = outcomes.ok();
+    // What was refused for want of room may be taken as soon as there is some.
+    last_write_ok_ = outcomes.ok() || (outcomes.error().code == Errc::storage_full &&
+                                       options_.refuse_below_free > 0);
   }
   std::size_t next = 0;
   for (const Write& item : batch) {
@@ -159,16 +172,13 @@ void Disk::write(std::vector<Write> batch) {
     reply_(replication::WriteFinished{item.token, std::vector<WriteOutcome>(begin, end)});
     for (const SegmentRecord& segment : item.segments) written_since_look_ += segment.bytes->size();
   }
-  if (!outcomes.ok() && outcomes.error().code != Errc::storage_full &&
-      outcomes.error().code != Errc::backpressure) {
-    reopen_after(outcomes.error());
-  }
 }
 
 // After a failed fsync nobody knows what the page cache holds: the handle is given up, and what the
 // file really says is read anew.
 void Disk::reopen_after(const Error& error) {
   store_.reset();
+  if (error.code == Errc::corrupt) storage::LogStore::suspect(options_.store.path);
   Result<storage::LogStore> store =
       storage::LogStore::open(options_.store, options_.node, verifier_, nullptr);
   if (!store.ok() && store.error().code == Errc::corrupt) {
@@ -224,13 +234,13 @@ void Disk::look_after_space(bool force) {
   looked_at_ = now;
   written_since_look_ = 0;
   const Result<std::uint64_t> bytes = store_->used_bytes();
-  const std::uint64_t free = free_bytes(store_->path());
+  const std::uint64_t free = room();
   {
     const std::lock_guard lock(mutex_);
     if (bytes.ok()) state_.database_bytes = *bytes;
     state_.disk_free = free;
     // Nobody may write for long: what the next write would find is said before.
-    if (options_.refuse_below_free > 0) state_.writable = free >= options_.refuse_below_free;
+    state_.writable = last_write_ok_ && free >= options_.refuse_below_free;
   }
   if (!bytes.ok()) return;
   replication::StorageUsed used{*bytes, free, {}};

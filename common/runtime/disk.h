@@ -48,6 +48,7 @@ class Disk {
   void handle(std::deque<Request> requests);
   void write(std::vector<replication::Write> batch);
   Result<std::vector<WriteOutcome>> commit(const std::vector<replication::Write>& batch);
+  std::uint64_t room();  // for more segments
   void reopen_after(const Error& error);
   void look_after_space(bool force);
   std::vector<OldSegment> due_for_retirement();
@@ -56,6 +57,7 @@ class Disk {
   std::optional<storage::LogStore> store_;
   Verifier& verifier_;
   Reply reply_;
+  bool last_write_ok_ = true;
   std::uint64_t written_since_look_ = 0;
   std::chrono::steady_clock::time_point looked_at_{};
 

@@ -92,7 +92,10 @@ Node::~Node() {
 
 void Node::stop() {
   const std::lock_guard one_at_a_time(stop_mutex_);
-  if (!thread_.joinable()) return;
+  if (!thread_.joinable()) {
+    if (disk_ != nullptr) disk_->stop();
+    return;
+  }
   {
     const std::lock_guard lock(mutex_);
     closing_ = true;  // what is appended from here on is refused, so nothing taken is left behind
@@ -266,10 +269,11 @@ void Node::run() {
 }
 
 void Node::step(const Moment& now, Input input) {
+  const bool frees = !std::holds_alternative<Received>(input);  // messages make no room
   const Result<void> result = replica_.step(now, std::move(input));
   if (!result.ok()) log::error("step_failed", {{"error", result.error().message()}});
   carry_out(now);
-  retry_parked(now);
+  if (frees) retry_parked(now);
 }
 
 // Appends are taken in the order in which they came; who finds no room waits for what happens next.

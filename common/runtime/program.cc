@@ -97,7 +97,7 @@ Result<storage::Table> query(const std::string& database, const std::string& sql
 
 }  // namespace
 
-void wait_until(std::stop_token stop) {
+void wait_until(std::stop_token stop, NodeView& node) {
   const ServiceManager manager = ServiceManager::from_environment();
   const std::optional<Duration> interval = ServiceManager::watchdog_interval();
   std::mutex mutex;
@@ -106,7 +106,9 @@ void wait_until(std::stop_token stop) {
   while (!stop.stop_requested()) {
     const Duration wait = interval ? *interval / 2 : Duration(std::chrono::hours(1));
     wake.wait_for(lock, stop, wait, [] { return false; });
-    if (interval) (void)manager.watchdog();
+    if (!interval) continue;
+    (void)node.report();  // only a loop that runs is alive
+    (void)manager.watchdog();
   }
   (void)manager.stopping();
 }

@@ -6,6 +6,7 @@
 
 #include "common/config/table.h"
 #include "common/runtime/node_config.h"
+#include "common/runtime/node_view.h"
 
 namespace dunlin::runtime {
 
@@ -20,8 +21,8 @@ struct Program {
   std::function<Run(config::Table& root)> configure;
 };
 
-// Waits for a stop request, and pets the service manager's watchdog meanwhile.
-void wait_until(std::stop_token stop);
+// Waits for a stop request, and pets the service manager's watchdog while the node's loop answers.
+void wait_until(std::stop_token stop, NodeView& node);
 
 // Logs why the program cannot start; returns its exit code.
 int fail_to_start(const Error& error);

@@ -369,32 +369,42 @@ Result<std::vector<OldSegment>> LogStore::older_than(const LogId& log, UtcMicros
 Result<std::vector<OldSegment>> LogStore::collect_oldest(const LogRow& row, std::uint64_t bytes_min,
                                                          std::optional<UtcMicros> before) {
   constexpr std::size_t kOldestMax = 4096;
+  constexpr std::size_t kYoungMax = 16;  // stand in the way: those of a clock that was ahead, say
   std::vector<OldSegment> found;
+  std::size_t due =
+      0;  // of `found`; behind them are segments without times, as old as what follows
+  std::size_t young = 0;
   std::uint64_t total = 0;
   select_oldest_.bind(1, row.id);
   while (true) {
     DUNLIN_ASSIGN(const bool more, select_oldest_.step());
     if (!more) break;
     const Interval interval{loaded(select_oldest_.integer(0)), loaded(select_oldest_.integer(1))};
-    const bool young = before && (select_oldest_.integer(4) < select_oldest_.integer(3) ||
-                                  select_oldest_.integer(4) >= *before);
+    const bool timed = select_oldest_.integer(4) >= select_oldest_.integer(3);
+    const bool keep =
+        before && ((timed && select_oldest_.integer(4) >= *before) ||
+                   (row.state.id().node == node_ && !row.state.acked().contains(interval)));
     const Result<SegmentHeader> header = parse_segment(select_oldest_.blob(5));
     if (!header.ok()) return select_oldest_.reset(), as_corrupt(header.error());
     // The hash after a segment stands in its successor's header, or at the end of its run.
     if (!found.empty() && found.back().release.interval.last + 1 == interval.first) {
       found.back().release.after = header->before;
     }
-    if (young || total >= bytes_min || found.size() == kOldestMax) {
+    young += keep ? 1 : 0;
+    if (young > kYoungMax || total >= bytes_min || found.size() == kOldestMax) {
       select_oldest_.reset();
       break;
     }
+    if (keep) continue;
     OldSegment item{{row.state.id(), interval, header->before, {}},
                     loaded(select_oldest_.integer(2)),
                     select_oldest_.blob(5).size()};
     if (const Hash* after = row.state.hash_after(interval.last)) item.release.after = *after;
     total += item.bytes;
     found.push_back(std::move(item));
+    if (!before || timed) due = found.size();
   }
+  found.resize(due);
   // Where segments overlap a run's hash may be unknown inside; such a segment waits for its
   // neighbour.
   std::erase_if(found, [](const OldSegment& old) { return old.release.after == Hash{}; });
@@ -468,6 +478,12 @@ Result<std::uint64_t> LogStore::used_bytes() {
   DUNLIN_ASSIGN(const std::int64_t free_pages, db_.query_integer("PRAGMA freelist_count"));
   DUNLIN_ASSIGN(const std::int64_t page_size, db_.query_integer("PRAGMA page_size"));
   return loaded((pages - free_pages) * page_size);
+}
+
+Result<std::uint64_t> LogStore::spare_bytes() {
+  DUNLIN_ASSIGN(const std::int64_t free_pages, db_.query_integer("PRAGMA freelist_count"));
+  DUNLIN_ASSIGN(const std::int64_t page_size, db_.query_integer("PRAGMA page_size"));
+  return loaded(free_pages * page_size);
 }
 
 Result<std::uint64_t> LogStore::fork_count() {

@@ -56,6 +56,8 @@ class LogStore {
   // as it is and `corrupt` returned. `unsupported` when a newer version wrote it.
   static Result<LogStore> open(const Options& options, const NodeId& node, Verifier& verifier,
                                std::optional<Salvage>* salvage);
+  // Has the next opening look at the whole file, whatever its size ("<path>.suspect" says so).
+  static void suspect(const std::string& path);
 
   Result<Contents> load();
 
@@ -75,7 +77,8 @@ class LogStore {
   // The oldest stored segments of a log, until they have `bytes_min` bytes in sum; at least one, at
   // most 4096.
   Result<std::vector<OldSegment>> oldest(const LogId& log, std::uint64_t bytes_min);
-  // The same, for segments whose newest reading is older than `before`.
+  // The segments whose newest reading is older than `before`, of own logs those that are acked.
+  // Segments without times are as old as what follows them.
   Result<std::vector<OldSegment>> older_than(const LogId& log, UtcMicros before);
 
   // The segments that arrived first, of `track` or of any data track, until they have `bytes_min`
@@ -92,6 +95,8 @@ class LogStore {
 
   // Bytes of the database that hold something.
   Result<std::uint64_t> used_bytes();
+  // Bytes of its file that hold nothing: they are used before the file grows.
+  Result<std::uint64_t> spare_bytes();
   Result<std::uint64_t> fork_count();
   // Bytes of the stored segments of a log; 0 for an unknown one.
   std::uint64_t log_bytes(const LogId& log) const;

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <ctime>
 #include <filesystem>
+#include <fstream>
 
 #include "common/storage/log_store.h"
 #include "common/storage/salvage.h"
@@ -21,6 +22,7 @@ namespace {
 // segments are read at every start anyway.
 constexpr std::int64_t kFullCheckBytesMax = 256 * 1024 * 1024;
 constexpr int kChecksMax = 3;
+constexpr const char* kSuspect = ".suspect";
 
 Result<void> configure(Connection& db, const LogStore::Options& options) {
   DUNLIN_TRY(db.execute("PRAGMA locking_mode = NORMAL"));
@@ -60,10 +62,10 @@ Result<void> migrate(Connection& db, const std::string& path) {
 }
 
 // Reads that fail for once look like damage, too: only what is found again is believed.
-Result<void> check(Connection& db) {
+Result<void> check(Connection& db, bool whole) {
   DUNLIN_ASSIGN(const std::int64_t pages, db.query_integer("PRAGMA page_count"));
   DUNLIN_ASSIGN(const std::int64_t page_size, db.query_integer("PRAGMA page_size"));
-  if (pages > kFullCheckBytesMax / page_size) return {};
+  if (!whole && pages > kFullCheckBytesMax / page_size) return {};
   std::string verdict;
   for (int n = 0; n < kChecksMax; ++n) {
     DUNLIN_ASSIGN(verdict, db.query_text("PRAGMA quick_check(1)"));
@@ -146,6 +148,7 @@ Result<void> LogStore::create_identity(const NodeId& node, Epoch fresh_epoch) {
 Result<void> LogStore::settle_wal() {
   const Result<std::int64_t> busy = db_.query_integer("PRAGMA wal_checkpoint(TRUNCATE)");
   if (!busy.ok() && busy.error().code != Errc::storage_full) return busy.error();
+  if (busy.ok() && *busy != 0) return {Errc::backpressure, "a reader holds the WAL"};
   return {};
 }
 
@@ -156,7 +159,9 @@ Result<LogStore> LogStore::open_file(const Options& options, const NodeId& node)
   sqlite3_db_config(db.raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   DUNLIN_TRY(configure(db, options));
   DUNLIN_TRY(migrate(db, options.path));
-  DUNLIN_TRY(check(db));
+  const std::string suspected = options.path + kSuspect;
+  std::error_code ignored;
+  DUNLIN_TRY(check(db, std::filesystem::exists(suspected, ignored)));
   LogStore store(std::move(db), options.path);
   DUNLIN_TRY(store.prepare());
   DUNLIN_TRY(store.create_identity(node, options.fresh_epoch));
@@ -165,6 +170,10 @@ Result<LogStore> LogStore::open_file(const Options& options, const NodeId& node)
   DUNLIN_TRY(store.settle_wal());
   sqlite3_db_config(store.db_.raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
   return store;
+}
+
+void LogStore::suspect(const std::string& path) {
+  std::ofstream(path + kSuspect) << "a read or write found damage\n";
 }
 
 // What is salvaged grows in a file beside, and takes the damaged one's place when it is complete: a
@@ -196,6 +205,7 @@ Result<LogStore> LogStore::open(const Options& options, const NodeId& node, Veri
     DUNLIN_ASSIGN(report.set_aside, swap_in_salvaged(options.path));
     store = open_file(options, node);
   }
+  if (store.ok()) std::filesystem::remove(options.path + kSuspect, ignored);
   if (salvage != nullptr && !report.set_aside.empty()) *salvage = report;
   return store;
 }

@@ -35,7 +35,7 @@ class Copy {
   Copy(const Copy&) = delete;
   Copy& operator=(const Copy&) = delete;
 
-  Result<Connection> open(const std::string& damaged, const std::string& fresh) {
+  Result<void> make(const std::string& damaged, const std::string& fresh) {
     {
       DUNLIN_ASSIGN(Connection db, Connection::open(fresh, SQLITE_OPEN_READWRITE));
       DUNLIN_TRY(db.query_integer("PRAGMA wal_checkpoint(TRUNCATE)"));
@@ -47,12 +47,13 @@ class Copy {
     std::copy_n("\0\0\0\0", 4, page.begin() + 92);
     std::error_code error;
     std::filesystem::copy_file(damaged, path_, error);
-    if (error) return Error{Errc::io, "cannot copy " + damaged + ": " + error.message()};
+    if (error) return {Errc::io, "cannot copy " + damaged + ": " + error.message()};
     std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
     file.write(page.data(), page.size());
-    if (!file.flush()) return Error{Errc::io, "cannot write " + path_};
-    return open_damaged(path_, SQLITE_OPEN_READWRITE);
+    if (!file.flush()) return {Errc::io, "cannot write " + path_};
+    return {};
   }
+  const std::string& path() const { return path_; }
 
  private:
   void remove() {
@@ -212,7 +213,10 @@ Result<void> salvage(const std::string& path, LogStore& fresh, Verifier& verifie
                      LogStore::Salvage& report) {
   Copy copy(fresh.path() + "-source");
   Result<Connection> db = open_damaged(path, SQLITE_OPEN_READONLY);
-  if (!db.ok()) db = copy.open(path, fresh.path());
+  if (!db.ok()) {
+    DUNLIN_TRY(copy.make(path, fresh.path()));
+    db = open_damaged(copy.path(), SQLITE_OPEN_READWRITE);
+  }
   if (!db.ok()) return {};
   Result<void> done = Salvager(fresh, verifier, report).run(*db);
   if (done.ok() || done.error().code != Errc::storage_full) return done;

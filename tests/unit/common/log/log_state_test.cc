@@ -229,11 +229,11 @@ TEST(LogState, DeclarationsComeInAnyOrder) {
   EXPECT_EQ(back.lost_readings(), 12U);
 }
 
-TEST(LogState, AcknowledgementsAdd) {
+TEST(LogState, TheLatestAcknowledgementCounts) {
   LogState state;
   state.acknowledge(set_of({{1, 3}}));
   state.acknowledge(set_of({{4, 4}, {7, 8}}));
-  EXPECT_EQ(state.acked(), set_of({{1, 4}, {7, 8}}));
+  EXPECT_EQ(state.acked(), set_of({{4, 4}, {7, 8}}));
 }
 
 }  // namespace

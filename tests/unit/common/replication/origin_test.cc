@@ -160,10 +160,6 @@ TEST_F(OriginTest, WhatIsAcknowledgedIsKeptWithTheNextWrite) {
   acknowledge(gateway_, own(), 6, set_of(3, 4));
   store_entry();
   EXPECT_EQ(stored(own()).acked().intervals(), (std::vector<Interval>{{1, 2}, {5, 6}}));
-  // More than there is here cannot be meant.
-  acknowledge(gateway_, own(), 1000);
-  store_entry();
-  EXPECT_EQ(stored(own()).acked().last(), 7u);
 }
 
 TEST_F(OriginTest, WhatAGatewayHoldsGoesWithoutWords) {
@@ -312,6 +308,67 @@ TEST_F(OriginTest, TheHybridClockOnlyGrows) {
   now_.utc = 0;
   start(agent_options());
   next();
+}
+
+// Each track is below its own bounds, but together they hold all the room there is.
+TEST_F(OriginTest, SeveralTracksDoNotStallEachOther) {
+  ReplicaOptions options = agent_options();
+  options.origin.tracks = {{.name = "samples"}, {.name = "slow", .track = track_of("slow")}};
+  options.origin.stream_tracks["other"] = "slow";
+  for (TrackPolicy& track : options.origin.tracks) track.flush_interval = 1h;
+  start(options);
+  serve();
+  bool waited = false;
+  for (int n = 0; n < 100; ++n) {
+    const StreamSchema schema{n % 2 == 0 ? "air" : "other", {{"note", FieldType::text, "", 0}}};
+    Append append{schema, Rows(1), false, next_ticket()};
+    append.rows.begin_row(now_.utc);
+    append.rows.add_text(std::string(2000, 'x'));
+    Result<void> taken = step(append);
+    if (!taken.ok()) {
+      ASSERT_EQ(taken.error().code, Errc::backpressure);
+      waited = true;
+      pass(10ms);
+      serve();
+      taken = step(append);
+    }
+    ASSERT_TRUE(taken.ok()) << n;
+  }
+  EXPECT_TRUE(waited);
+}
+
+TEST_F(OriginTest, NoReadingsAreDurableAtOnce) {
+  start_linked();
+  (void)take<Durable>();
+  ASSERT_TRUE(append(0).ok());
+  const auto durable = take<Durable>();
+  ASSERT_EQ(durable.size(), 1u);
+  EXPECT_EQ(durable[0].ticket + 1, next_ticket());
+}
+
+// A gateway that lost its database takes back what it said.
+TEST_F(OriginTest, WhatAGatewayLostIsNotAckedAnyMore) {
+  start_linked();
+  store_entry();
+  store_entry();
+  acknowledge(gateway_, own(), 3);
+  store_entry();
+  EXPECT_EQ(stored(own()).acked(), set_of(1, 3));
+  acknowledge(gateway_, own(), 4, set_of(1, 2));
+  store_entry();
+  EXPECT_EQ(stored(own()).acked(), set_of(3, 4));
+}
+
+// This database is an older copy, and what was appended to it since may differ.
+TEST_F(OriginTest, NothingIsAckedByWhoHoldsMore) {
+  start_linked();
+  store_entry();
+  acknowledge(gateway_, own(), 9);
+  store_entry();
+  EXPECT_EQ(stored(own()).acked(), set_of(1, 1));
+  const auto notices = take<Notice>();
+  ASSERT_FALSE(notices.empty());
+  EXPECT_EQ(notices.back().kind, Notice::Kind::fork);
 }
 
 }  // namespace

@@ -193,6 +193,52 @@ TEST_F(LogStoreTest, ReleasesTheOldestAndKeepsTheChainWhole) {
   EXPECT_EQ(store.first_arrived(1)->front().release.interval, (Interval{11, 20}));
 }
 
+// Readings of a clock that was not set, or ahead, do not keep what follows them.
+TEST_F(LogStoreTest, WhatHasNoTimeIsAsOldAsWhatFollows) {
+  LogStore store = open();
+  constexpr std::int64_t kHour = 3'600'000'000;
+  Chain entries;
+  Hash hash = chain_start(log());
+  const auto add = [&](std::optional<std::uint64_t> boot, std::int64_t time) {
+    Samples samples{.stream = 1, .boot = boot, .base = time, .rows = Rows(1)};
+    samples.rows.begin_row(time);
+    samples.rows.add_integer(1);
+    const Seq seq = entries.entries.size() + 1;
+    hash = entries.add({seq, Hlc::of(seq, 0), {samples}}, hash).value().after;
+  };
+  add(1, 5);                       // since boot
+  add({}, kStart + 1000 * kHour);  // a clock that was ahead
+  add({}, kStart);                 // old
+  add(2, 5);                       // since boot
+  add({}, kStart + 3 * kHour);     // young
+  add(3, 5);                       // since boot: nothing behind it is old
+  std::vector<SegmentRecord> segments;
+  for (Seq seq = 1; seq <= 6; ++seq) segments.push_back(segment(entries, seq, seq));
+  ASSERT_TRUE(store.commit(segments, {}, {}).ok());
+  const auto old = store.older_than(log(), kStart + kHour);
+  ASSERT_TRUE(old.ok());
+  std::vector<Seq> gone;
+  for (const OldSegment& each : *old) {
+    gone.push_back(each.release.interval.first);
+    EXPECT_EQ(each.release.after, entries.links[gone.back() - 1].after);
+  }
+  EXPECT_EQ(gone, (std::vector<Seq>{1, 3}));
+  EXPECT_EQ(store.older_than(log(), kStart + 4 * kHour)->size(), 4U);
+}
+
+TEST_F(LogStoreTest, PagesThatAreFreeAreSpare) {
+  LogStore store = open();
+  const auto entries = chain(400, 0, 1, 200);
+  ASSERT_TRUE(
+      store.commit(std::vector{segment(entries, 1, 200), segment(entries, 201, 400)}, {}, {}).ok());
+  const std::uint64_t used = store.used_bytes().value();
+  const std::uint64_t spare = store.spare_bytes().value();
+  const auto old = store.oldest(log(), 1).value();
+  ASSERT_TRUE(store.commit({}, std::vector{old[0].release}, {}).ok());
+  EXPECT_GE(store.spare_bytes().value(), spare + old[0].bytes - 4096);
+  EXPECT_EQ(store.used_bytes().value() + store.spare_bytes().value(), used + spare);
+}
+
 TEST_F(LogStoreTest, AcksAreRemembered) {
   {
     LogStore store = open();
