@@ -522,7 +522,7 @@ void Origin::look_after_room() {
   }
   if (used_.disk_free < options_.disk_free_min)
     excess = std::max(excess, options_.disk_free_min - used_.disk_free);
-  if (disk_full_) excess = std::max<std::uint64_t>(excess, 2 * kWriteBytes);
+  if (disk_full_ && !relief_) excess = std::max<std::uint64_t>(excess, 2 * kWriteBytes);
 
   OwnTrack* giver = nullptr;  // the track with most on the disk gives for all, if it may
   std::uint64_t most = 0;

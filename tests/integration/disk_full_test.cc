@@ -41,6 +41,13 @@ class SmallDisk {
     while (file.write(zeros.data(), static_cast<std::streamsize>(zeros.size())).flush()) {
     }
   }
+  // Leaves that many bytes free.
+  void fill_up_to(std::uintmax_t left) const {
+    std::ofstream file(path_ + "/ballast", std::ios::binary);
+    const std::string zeros(4096, '\0');
+    while (std::filesystem::space(path_).available > left + zeros.size())
+      file.write(zeros.data(), static_cast<std::streamsize>(zeros.size())).flush();
+  }
   void empty() const { std::filesystem::remove(path_ + "/ballast"); }
 
   std::string refused;
@@ -177,6 +184,30 @@ TEST(AgentDiskFull, RefusesReadingsAndGoesOnWhenThereIsRoom) {
   }));
   EXPECT_EQ(fleet.converge(), "");
   EXPECT_EQ(gateway.sql_integer("SELECT count(*) - count(DISTINCT n) FROM stream_numbers"), 0);
+}
+
+// What the log gives shows inside its file, not in the file system: it must not give it all.
+TEST(AgentDiskFull, AShortageOfFreeSpaceTakesWhatIsShortAndNoMore) {
+  DUNLIN_FLEET(fleet);
+  const std::string mount = fleet.folder().file("small");
+  DUNLIN_SMALL_DISK(disk, mount, 24 << 20);
+  Member& a = fleet.add_agent(
+      "a", {.storage_keys = "min_free_bytes = \"8MiB\"\n", .data_dir = mount + "/data"});
+  fleet.broker().stop();
+  DUNLIN_ASSERT_OK(fleet.start());
+  ASSERT_TRUE(a.say(numbers(1, 60'000)));
+  ASSERT_TRUE(test::eventually([&] { return a.readings() == 60'000; }));
+  disk.fill_up_to((8 << 20) - 100'000);
+  const auto lost = [&] { return a.metric("dunlin_lost_entries_total{policy=\"drop_oldest\"}"); };
+  ASSERT_TRUE(test::eventually([&] { return lost() > 0; }));
+  std::int64_t said = 60'000;
+  for (int round = 0; round < 6; ++round) {  // each takes a flush interval
+    said += 10;
+    ASSERT_TRUE(a.say(numbers(said - 9, said)));
+    ASSERT_TRUE(test::eventually(
+        [&] { return a.sql_integer("SELECT max(n) FROM stream_numbers") == said; }));
+  }
+  EXPECT_GT(a.readings(), 40'000);
 }
 
 TEST(AgentBound, DropOldestSaysWhatIsLost) {
