@@ -50,8 +50,8 @@ Plan draw_light(std::uint64_t seed) {
   ClusterOptions& options = plan.options;
   options = random_options(seed);
   options.light = true;
-  options.agents = 4 + random.below(60);
-  plan.length = hours(12 + random.below(60));
+  options.agents = 4 + random.below(40);
+  plan.length = hours(6 + random.below(30));
   plan.append_mean = seconds(60 + random.below(600));
   plan.rows_max = 1 + random.below(10);
   for (replication::TrackPolicy& policy : options.origin.tracks)

@@ -19,7 +19,7 @@ TEST(Scenarios, Written) {
 }
 
 TEST(Scenarios, Random) {
-  for_seeds(12, [](std::uint64_t seed) {
+  for_seeds(10, [](std::uint64_t seed) {
     EXPECT_THAT(run_random({.seed = seed}).problems, testing::IsEmpty())
         << "dunlin-sim run --seed " << seed;
   });
