@@ -207,20 +207,22 @@ void check_bounds(Cluster& cluster, Problems& problems) {
   }
 }
 
-void check_forks(Cluster& cluster, Expectations expected, Problems& problems) {
+}  // namespace
+
+Problems check_forks(Cluster& cluster, bool expected) {
+  Problems problems;
   for (const LogId& log : cluster.audit().forked()) {
-    if (!expected.forks) problems.push_back(log.to_string() + " was written twice");
+    if (!expected) problems.push_back(log.to_string() + " was written twice");
   }
-  if (!expected.forks || cluster.audit().forked().empty()) return;
+  if (!expected || cluster.audit().forked().empty()) return problems;
   std::uint64_t known = 0;
   for (std::size_t g = 0; g < cluster.gateways(); ++g) {
     const Result<std::uint64_t> count = cluster.node(g).store()->fork_count();
     if (count.ok()) known += *count;
   }
   if (known == 0) problems.push_back("no gateway knows of the fork");
+  return problems;
 }
-
-}  // namespace
 
 Problems check_convergence(Cluster& cluster, Expectations expected) {
   Problems problems = cluster.problems();
@@ -247,8 +249,31 @@ Problems check_convergence(Cluster& cluster, Expectations expected) {
     }
   }
   check_bounds(cluster, problems);
-  check_forks(cluster, expected, problems);
+  add(check_forks(cluster, expected.forks));
   if (problems.size() > 12) problems.resize(12);
+  return problems;
+}
+
+Problems check_budgets(Cluster& cluster) {
+  constexpr double kPerEntry = 8;    // its push, what repeats it, a Fetch
+  constexpr double kPerHour = 150;   // one Vector in 30 s while something is not acknowledged
+  constexpr double kPerMishap = 30;  // greetings, probes and what was missed
+  const double hours = cluster.node_hours() / static_cast<double>(cluster.size());
+  const double fixed = kPerMishap * (2 + static_cast<double>(cluster.mishaps())) + kPerHour * hours;
+  Problems problems;
+  const auto check = [&](std::size_t index, double budget) {
+    const std::uint64_t sent = cluster.audit().sent_messages(index);
+    if (static_cast<double>(sent) <= budget) return;
+    problems.push_back(cluster.node(index).client_id() + " sent " + std::to_string(sent) +
+                       " messages, with a budget of " + std::to_string(budget));
+  };
+  double all = 0;
+  for (std::size_t i = cluster.first_agent(); i < cluster.size(); ++i) {
+    const auto entries = static_cast<double>(cluster.audit().committed_entries(i));
+    all += fixed + kPerEntry * entries;
+    check(i, fixed + kPerEntry * entries);
+  }
+  for (std::size_t g = 0; g < cluster.gateways(); ++g) check(g, all);
   return problems;
 }
 

@@ -42,4 +42,10 @@ struct Expectations {
 // message budgets were kept; forks are known where they are.
 Problems check_convergence(Cluster& cluster, Expectations expected);
 
+// Logs that were written twice: none, or, where they are to be expected, known to a gateway.
+Problems check_forks(Cluster& cluster, bool expected);
+// Whether everybody kept to the messages that entries, hours and mishaps account for. Not for runs
+// with an intruder, who is answered.
+Problems check_budgets(Cluster& cluster);
+
 }  // namespace dunlin::simulation

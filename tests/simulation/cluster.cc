@@ -55,7 +55,7 @@ void Cluster::make_node(std::size_t index) {
     node.replica.origin = options_.origin;
     node.disk = options_.agent_disk;
     node.clock.battery = random_.below(4) != 0;
-    node.reports_space = options_.space_reports;
+    node.space_every = options_.space_every;
   }
   if (options_.clocks) {
     node.clock.drift_ppm = static_cast<std::int64_t>(random_.below(401)) - 200;
@@ -227,6 +227,7 @@ void Cluster::next_mishap(Chaos chaos, Instant end) {
 }
 
 void Cluster::cause_mishap(const Chaos& chaos) {
+  mishaps_ += 1;
   const std::size_t agent = first_agent() + random_.below(options_.agents);
   const std::size_t gateway = random_.below(options_.gateways);
   const std::size_t any = random_.below(nodes_.size());

@@ -27,8 +27,8 @@ struct ClusterOptions {
   replication::ReceiverOptions receiver;  // of gateways
   bool light = false;                     // light stores and keys, for large fleets and long runs
   bool clocks = false;                    // clocks that drift and jump, or start in 1970
-  bool space_reports = false;
-  double crash_after_ack = 0;  // chance that a gateway dies with a Vector just sent
+  Duration space_every{0};                // agents look after their space this often; 0 = never
+  double crash_after_ack = 0;             // chance that a gateway dies with a Vector just sent
   std::function<void(const std::string& line)> trace = {};
 };
 
@@ -95,6 +95,7 @@ class Cluster final : private SimObserver {
     return audit_.sent_messages(node, name);
   }
   std::uint64_t transcript() const { return transcript_; }  // a hash
+  std::uint64_t mishaps() const { return mishaps_; }        // caused by chaos
   const std::vector<std::string>& problems() const { return problems_; }
   void on_problem(std::string what) override;
 
@@ -136,6 +137,7 @@ class Cluster final : private SimObserver {
   std::vector<std::size_t> touched_;
   Watch watch_;
   std::uint64_t transcript_ = 0;
+  std::uint64_t mishaps_ = 0;
   std::vector<std::string> problems_;
 };
 

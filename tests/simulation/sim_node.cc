@@ -14,7 +14,6 @@ using namespace replication;
 
 constexpr UtcMicros kSimulationStart = 1'750'000'000'000'000;
 constexpr std::string_view kFleet = "sim";
-constexpr Duration kSpaceEvery = std::chrono::seconds(1);
 constexpr int kDeadlinesAtOnceMax = 200;
 constexpr std::size_t kOutputsMax = 400;  // of one step
 constexpr std::uint64_t kAmpleSpace = 1ULL << 40;
@@ -89,7 +88,7 @@ bool SimNode::start(Instant now) {
   replica_ = std::make_unique<Replica>(options_.replica, Nonce{random_.next()}, *key_, *verifier_);
   const Result<void> started = replica_->start(moment(), std::move(start));
   DUNLIN_CHECK(started.ok());
-  space_at_ = now + kSpaceEvery;
+  space_at_ = now + options_.space_every;
   committed_readings_ = ledger_.promised().size();
   counted_.clear();
   carry_out();
@@ -348,7 +347,7 @@ void SimNode::reopen() {
 }
 
 void SimNode::report_space() {
-  space_at_ = now_ + kSpaceEvery;
+  space_at_ = now_ + options_.space_every;
   observer_.on_touched(index_);
   if (!store_) return;
   const Result<std::uint64_t> bytes = store_->used_bytes();
@@ -367,7 +366,7 @@ void SimNode::run(Instant now) {
   if (!up()) return;
   now_ = std::max(now_, now);
   if (!job_.empty() && job_done_ <= now_) finish_job();
-  if (up() && options_.reports_space && space_at_ <= now_) report_space();
+  if (up() && options_.space_every > Duration{} && space_at_ <= now_) report_space();
   for (int n = 0; up(); ++n) {
     const std::optional<Instant> due = replica_->next_deadline();
     if (!due || *due > now_) break;
@@ -385,7 +384,7 @@ std::optional<Instant> SimNode::next_deadline() const {
   std::optional<Instant> next = replica_->next_deadline();
   const auto sooner = [&](Instant at) { next = std::min(next.value_or(at), at); };
   if (!job_.empty()) sooner(job_done_);
-  if (options_.reports_space) sooner(space_at_);
+  if (options_.space_every > Duration{}) sooner(space_at_);
   return next;
 }
 

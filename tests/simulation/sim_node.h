@@ -41,8 +41,8 @@ struct SimNodeOptions {
   DiskModel disk;
   ClockModel clock;
   std::uint64_t seed = 0;
-  bool light = false;          // a light store and light keys
-  bool reports_space = false;  // StorageUsed every second
+  bool light = false;       // a light store and light keys
+  Duration space_every{0};  // StorageUsed this often; 0 = never
 };
 
 // What a node tells its cluster.

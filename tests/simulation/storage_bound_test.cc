@@ -19,7 +19,7 @@ constexpr std::uint64_t kBound = 160 * 1024;
 ClusterOptions bounded_options(std::uint64_t seed, Overflow overflow) {
   ClusterOptions options = random_options(seed);
   options.agents = 2;
-  options.space_reports = true;
+  options.space_every = seconds(1);
   options.origin.storage_bytes_max = kBound;
   for (replication::TrackPolicy& policy : options.origin.tracks) {
     policy.flush_readings = 400;

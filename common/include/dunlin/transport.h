@@ -61,6 +61,7 @@ class Transport {
   struct Subscription {
     std::string filter;
     int qos = 0;
+    bool operator==(const Subscription&) const = default;
   };
   virtual Result<void> start(TransportEvents& events, std::vector<Subscription> subscriptions,
                              Will will) = 0;

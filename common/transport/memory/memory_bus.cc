@@ -145,6 +145,7 @@ Result<void> MemoryBus::attach(const std::string& client_id, TransportEvents& ev
   TransportEvents* const evicted = std::exchange(client.events, nullptr);
   end_session(client, true);
   client.events = &events;
+  if (client.subscriptions != subscriptions) routes_.clear();
   client.subscriptions = std::move(subscriptions);
   client.will = std::move(will);
   push_connect(client_id, client);
@@ -277,11 +278,19 @@ void MemoryBus::route(const std::shared_ptr<const Message>& message) {
       retained_[message->topic] = message;
     }
   }
-  for (const auto& [client_id, client] : clients_) {
-    if (!client.connected) continue;
-    if (wants(client.subscriptions, message->topic))
+  for (const std::string& client_id : readers_of(message->topic)) {
+    const Client& client = clients_.find(client_id)->second;
+    if (client.connected)
       send({now_, 0, Kind::down, client_id, client.session, message, false, 0}, client);
   }
+}
+
+const std::vector<std::string>& MemoryBus::readers_of(const std::string& topic) {
+  const auto [route, fresh] = routes_.try_emplace(topic);
+  for (auto it = clients_.begin(); fresh && it != clients_.end(); ++it) {
+    if (wants(it->second.subscriptions, topic)) route->second.push_back(it->first);
+  }
+  return route->second;
 }
 
 void MemoryBus::end_session(Client& client, bool send_will) {

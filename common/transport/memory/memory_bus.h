@@ -124,6 +124,7 @@ class MemoryBus {
   void happen(const Event& event);
   void connect(const Event& event, Client& client);
   void route(const std::shared_ptr<const Message>& message);
+  const std::vector<std::string>& readers_of(const std::string& topic);
   void end_session(Client& client, bool send_will);
   void tell_disconnected(const std::string& client_id, const char* why);
 
@@ -135,6 +136,7 @@ class MemoryBus {
   std::uint64_t next_order_ = 0;
   bool broker_up_ = true;
   std::map<std::string, Client, std::less<>> clients_;
+  std::map<std::string, std::vector<std::string>, std::less<>> routes_;  // by topic, once asked for
   std::map<std::string, std::shared_ptr<const Message>, std::less<>> retained_;
   std::priority_queue<Event, std::vector<Event>, Later> events_;
   Counters counters_;
