@@ -6,8 +6,8 @@
 
 namespace dunlin::agent {
 
-// type = "line_protocol" with `socket`: InfluxDB line protocol on a Unix stream socket, many clients
-// at once.
+// type = "line_protocol" with `socket`: InfluxDB line protocol on a Unix stream socket, many
+// clients at once.
 //
 //   socket     its path, required; created with mode 0660 and removed at the end. One that is left
 //              over is replaced if nobody listens on it; anything else there is an error (`exists`)
