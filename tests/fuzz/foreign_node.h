@@ -5,18 +5,18 @@
 
 #include "common/codec/segment_codec.h"
 #include "common/log/chain.h"
-#include "tests/support/hash_signer.h"
+#include "tests/simulation/keys.h"
 
 namespace dunlin::fuzz {
 
 // Another node with logs of its own, made once: track 0 of two entries, a samples track of eight.
 struct ForeignNode {
-  explicit ForeignNode(std::uint8_t number) : signer(number) {
+  explicit ForeignNode(std::uint64_t number) : signer(simulation::light_key(number)) {
     StreamSchema schema{"air", {{"t", FieldType::int64, "", 0}}};
-    const LogId control{signer.node(), kEpoch, kControlTrack};
-    const LogId samples{signer.node(), kEpoch, kSamplesTrack};
+    const LogId control{signer->node(), kEpoch, kControlTrack};
+    const LogId samples{signer->node(), kEpoch, kSamplesTrack};
     add(control, 0,
-        {{1, Hlc::of(1'760'000'000'000, 0), {Open{signer.public_key(), "other"}}},
+        {{1, Hlc::of(1'760'000'000'000, 0), {Open{signer->public_key(), "other"}}},
          {2, Hlc::of(1'760'000'000'001, 0), {Define{1, 1, schema}}}});
     std::vector<Entry> entries;
     for (Seq seq = 1; seq <= 8; ++seq) entries.push_back(reading(seq, 20));
@@ -26,7 +26,7 @@ struct ForeignNode {
   }
 
   static constexpr Epoch kEpoch{7};
-  test::HashSigner signer;
+  std::unique_ptr<Signer> signer;
   // Each entry alone, all in one, and halves; from fork to fork the same entries more than once.
   std::vector<std::shared_ptr<const Bytes>> segments;
 
@@ -39,21 +39,19 @@ struct ForeignNode {
   }
 
   void add(const LogId& log, Seq needs, const std::vector<Entry>& entries) {
-    std::vector<ChainedEntry> chained;
+    Chain chain;
     std::vector<Hash> before = {chain_start(log)};
-    for (const Entry& entry : entries) {
-      chained.push_back(*chain_entry(entry, before.back()));
-      before.push_back(chained.back().after);
-    }
-    const std::span<const ChainedEntry> all(chained);
+    for (const Entry& entry : entries) before.push_back(chain.add(entry, before.back())->after);
+    const ChainView all = chain;
     const auto build = [&](std::size_t from, std::size_t count) {
-      const auto built = build_segments(log, before[from], needs, all.subspan(from, count), signer);
+      const auto built =
+          build_segments(log, before[from], needs, all.from(from).first(count), *signer);
       segments.push_back(built->front().bytes);
     };
-    for (std::size_t i = 0; i < all.size(); ++i) build(i, 1);
-    build(0, all.size());
-    build(0, all.size() / 2);
-    build(all.size() / 2, all.size() - all.size() / 2);
+    for (std::size_t i = 0; i < entries.size(); ++i) build(i, 1);
+    build(0, entries.size());
+    build(0, entries.size() / 2);
+    build(entries.size() / 2, entries.size() - entries.size() / 2);
   }
 };
 

@@ -7,9 +7,10 @@
 #include <optional>
 
 #include "common/log/limits.h"
-#include "tests/fuzz/fake_store.h"
+#include "common/replication/replica.h"
 #include "tests/fuzz/foreign_node.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/simulation/store/sim_store.h"
 
 namespace dunlin::fuzz {
 
@@ -51,7 +52,7 @@ class Machine {
   explicit Machine(ByteView input)
       : data_(input.data(), input.size()),
         options_(options(data_.ConsumeBool() ? Role::gateway : Role::agent)),
-        store_(signer_.node(), kOwnEpoch) {
+        store_(*medium_->open(signer_->node(), kOwnEpoch, *verifier_)) {
     restart();
   }
 
@@ -155,33 +156,61 @@ class Machine {
     const Error failure{Errc::io, "simulated"};
     if (const auto* write = std::get_if<Write>(&request)) {
       for (const SegmentRecord& segment : write->segments) {
-        if (segment.info.log.node != signer_.node()) writing_bytes_ -= segment.bytes->size();
+        if (segment.info.log.node != signer_->node()) writing_bytes_ -= segment.bytes->size();
       }
       if (luck == 0) return input(WriteFinished{write->token, failure});
-      std::vector<WriteOutcome> outcomes = store_.commit(*write);
+      std::vector<WriteOutcome> outcomes = commit(*write);
       if (luck == 1) return input(WriteFinished{write->token, failure});  // yet stored
       input(WriteFinished{write->token, std::move(outcomes)});
     } else if (const auto* read = std::get_if<Read>(&request)) {
       if (luck == 0) return input(ReadFinished{read->token, failure});
-      input(ReadFinished{read->token, store_.read(read->log, read->interval, read->bytes_max)});
+      input(ReadFinished{read->token, store_->read(read->log, read->interval, read->bytes_max)});
     } else if (const auto* list = std::get_if<ListOldest>(&request)) {
       if (luck == 0) return input(OldestListed{list->token, failure});
-      input(OldestListed{list->token, store_.oldest(list->log, list->bytes_min)});
+      input(OldestListed{list->token, store_->oldest(list->log, list->bytes_min)});
+    }
+  }
+
+  std::vector<WriteOutcome> commit(const Write& write) {
+    Result<std::vector<WriteOutcome>> outcomes =
+        store_->commit(write.segments, write.releases, write.acks);
+    DUNLIN_CHECK(outcomes.ok() && outcomes->size() == write.segments.size());
+    for (std::size_t i = 0; i < outcomes->size(); ++i) {
+      if ((*outcomes)[i].kind == WriteOutcome::Kind::stored) stored(write.segments[i]);
+    }
+    return *std::move(outcomes);
+  }
+
+  void stored(const SegmentRecord& segment) {
+    const SegmentInfo& info = segment.info;
+    settled_[info.log].insert(info.interval());
+    if (info.log.node == signer_->node()) own_readings_ever_ += info.readings;
+    for (const Entry& entry : segment.control) {
+      for (const Op& op : entry.ops) {
+        const auto* lost = std::get_if<Lost>(&op);
+        if (lost == nullptr) continue;
+        IntervalSet& settled = settled_[{info.log.node, lost->epoch, lost->track}];
+        for (const LostRange& range : lost->ranges) settled.insert({range.first, range.last});
+      }
     }
   }
 
   void tell_space() {
-    StorageUsed used = store_.used();
+    StorageUsed used{*store_->used_bytes(), 1ULL << 40, {}};
+    for (const LogId& log : store_->logs()) {
+      const bool own = log.node == signer_->node() && log.track != kControlTrack;
+      if (own) used.own[log] = store_->log_bytes(log);
+    }
     if (data_.ConsumeBool()) used.bytes = below(64 * 1024);
     input(std::move(used));
   }
 
   void retire() {
-    const std::vector<LogId> logs = store_.logs();
+    const std::vector<LogId> logs = store_->logs();
     if (logs.empty()) return;
     const LogId& log = logs[below(logs.size())];
     if (log.track == kControlTrack) return;  // never pruned
-    input(Retire{store_.oldest(log, below(1000))});
+    input(Retire{*store_->oldest(log, below(1000))});
   }
 
   // What was neither durable nor promised is gone; the store stays.
@@ -190,13 +219,26 @@ class Machine {
     appended_.clear();
     writing_bytes_ = 0;
     last_token_ = 0;
-    committed_before_ = store_.own_readings_ever();
+    committed_before_ = own_readings_ever_;
     durable_ = last_ticket_ = 0;
     options_.origin.boot += 1;
     options_.seed = below(4);
-    replica_.emplace(options_, Nonce{++nonce_}, signer_, verifier_);
-    DUNLIN_CHECK(replica_->start(moment(), store_.start()).ok());
+    replica_.emplace(options_, Nonce{++nonce_}, *signer_, *verifier_);
+    DUNLIN_CHECK(replica_->start(moment(), contents()).ok());
     drain();
+  }
+
+  ReplicaStart contents() {
+    Result<simulation::SimStore::Contents> held = store_->load();
+    DUNLIN_CHECK(held.ok());
+    ReplicaStart start{held->epoch,
+                       std::move(held->logs),
+                       {},
+                       std::move(held->own_streams),
+                       std::move(held->own_lost),
+                       held->own_hlc};
+    for (auto& known : held->nodes) start.nodes[known.node] = {known.public_key, known.name};
+    return start;
   }
 
   // ---- peers ----
@@ -210,13 +252,13 @@ class Machine {
     const Track track = data_.ConsumeBool() ? kSamplesTrack : kControlTrack;
     switch (below(8)) {
       case 0:
-        return {node.signer.node(), Epoch{below(100)}, Track{below(100)}};
+        return {node.signer->node(), Epoch{below(100)}, Track{below(100)}};
       case 1:
       case 2:
       case 3:
-        return {signer_.node(), kOwnEpoch, track};
+        return {signer_->node(), kOwnEpoch, track};
       default:
-        return {node.signer.node(), ForeignNode::kEpoch, track};
+        return {node.signer->node(), ForeignNode::kEpoch, track};
     }
   }
 
@@ -234,8 +276,8 @@ class Machine {
   void hello() {
     const ForeignNode& node = peer();
     Hello hello;
-    hello.node = node.signer.node();
-    hello.public_key = node.signer.public_key();
+    hello.node = node.signer->node();
+    hello.public_key = node.signer->public_key();
     hello.name = "other";
     hello.role = data_.ConsumeBool() ? Role::gateway : Role::agent;
     hello.state = below(4) == 0 ? NodeState::down : NodeState::up;
@@ -244,7 +286,7 @@ class Machine {
     for (std::uint64_t n = below(3); n > 0; --n) {
       hello.heads.push_back({ForeignNode::kEpoch, Track{n - 1}, some_seq()});
     }
-    hello.signature = test::hash_signature(hello.public_key, hello_statement(hello));
+    hello.signature = *node.signer->sign(hello_statement(hello));
     const TopicClass topic = hello.role == Role::gateway ? TopicClass::gate : TopicClass::hello;
     const Nonce nonce = hello.nonce;
     receive(topic, hello.node, {nonce, 1, std::move(hello)});
@@ -252,7 +294,7 @@ class Machine {
 
   void vector() {
     const ForeignNode& node = peer();
-    Vector vector{node.signer.node(), {}};
+    Vector vector{node.signer->node(), {}};
     for (std::uint64_t n = below(4); n > 0; --n) {
       Vector::Item item{some_log(node), some_seq(), 1, {}};
       item.missing = some_set(3);
@@ -265,12 +307,12 @@ class Machine {
 
   void fetch() {
     const ForeignNode& node = peer();
-    Fetch fetch{node.signer.node(), 1 + below(3), below(100'000), {}};
+    Fetch fetch{node.signer->node(), 1 + below(3), below(100'000), {}};
     for (std::uint64_t n = below(3); n > 0; --n) {
       IntervalSet wanted = some_set(3);
       if (!wanted.empty()) fetch.wants.push_back({some_log(node), std::move(wanted)});
     }
-    receive(TopicClass::inbox, signer_.node(), {Nonce{1}, 1, std::move(fetch)});
+    receive(TopicClass::inbox, signer_->node(), {Nonce{1}, 1, std::move(fetch)});
   }
 
   void segments() {
@@ -289,8 +331,8 @@ class Machine {
       message.segments.push_back(std::move(bytes));
     }
     const bool live = message.lane == Lane::live;
-    receive(live ? TopicClass::live : TopicClass::inbox, live ? node.signer.node() : signer_.node(),
-            {Nonce{1}, 1, std::move(message)});
+    receive(live ? TopicClass::live : TopicClass::inbox,
+            live ? node.signer->node() : signer_->node(), {Nonce{1}, 1, std::move(message)});
   }
 
   void receive(TopicClass topic, const NodeId& node, Envelope envelope) {
@@ -300,7 +342,7 @@ class Machine {
   void raw() {
     const std::string payload = data_.ConsumeRandomLengthString(300);
     const ByteView bytes = as_bytes(payload);
-    const NodeId node = peer().signer.node();
+    const NodeId node = peer().signer->node();
     input(Received{static_cast<TopicClass>(below(6)), node, Bytes(bytes.begin(), bytes.end())});
   }
 
@@ -346,12 +388,12 @@ class Machine {
     for (const SegmentRecord& segment : write.segments) {
       const Result<SegmentHeader> header = parse_segment(*segment.bytes);
       DUNLIN_CHECK(header.ok() && header->log == segment.info.log);
-      if (header->log.node != signer_.node()) {
+      if (header->log.node != signer_->node()) {
         writing_bytes_ += segment.bytes->size();
         continue;
       }
       const Bytes statement = head_statement(header->log, header->last, segment.info.after);
-      DUNLIN_CHECK(verifier_.verify(signer_.public_key(), statement, header->signature).ok());
+      DUNLIN_CHECK(verifier_->verify(signer_->public_key(), statement, header->signature).ok());
     }
   }
 
@@ -360,7 +402,7 @@ class Machine {
     durable_ = durable.ticket;
     std::uint64_t promised = 0;
     for (const auto& [ticket, readings] : appended_) promised += ticket <= durable_ ? readings : 0;
-    DUNLIN_CHECK(store_.own_readings_ever() - committed_before_ >= promised);
+    DUNLIN_CHECK(own_readings_ever_ - committed_before_ >= promised);
   }
 
   void check(const Send& send) {
@@ -369,21 +411,22 @@ class Machine {
     DUNLIN_CHECK(envelope.ok());
     if (const auto* hello = std::get_if<Hello>(&envelope->message)) {
       for (const Hello::Head& head : hello->heads) {
-        DUNLIN_CHECK(head.head <= store_.head({signer_.node(), head.epoch, head.track}));
+        const IntervalSet& settled = settled_[{signer_->node(), head.epoch, head.track}];
+        DUNLIN_CHECK(head.head <= settled.last().value_or(0));
       }
     } else if (const auto* vector = std::get_if<Vector>(&envelope->message)) {
       for (const Vector::Item& item : vector->logs) {
         IntervalSet claimed;
         claimed.insert({1, item.head});
         claimed.erase(item.missing);
-        claimed.erase(store_.settled(item.log));
+        claimed.erase(settled_[item.log]);
         DUNLIN_CHECK(claimed.empty());
       }
     } else if (const auto* segments = std::get_if<Segments>(&envelope->message)) {
       for (const auto& bytes : segments->segments) {
         const Result<SegmentHeader> header = parse_segment(*bytes);
         DUNLIN_CHECK(header.ok());
-        DUNLIN_CHECK(store_.settled(header->log).contains(Interval{header->first, header->last}));
+        DUNLIN_CHECK(settled_[header->log].contains(Interval{header->first, header->last}));
       }
     } else if (const auto* fetch = std::get_if<Fetch>(&envelope->message)) {
       last_request_ = fetch->request;
@@ -416,11 +459,14 @@ class Machine {
 
   FuzzedDataProvider data_;
   ReplicaOptions options_;
-  test::HashSigner signer_{0};
-  test::HashVerifier verifier_;
-  FakeStore store_;
+  const std::unique_ptr<Signer> signer_ = simulation::light_key(0);
+  const std::unique_ptr<Verifier> verifier_ = simulation::make_light_verifier();
+  const std::unique_ptr<simulation::Medium> medium_ = simulation::make_memory_medium(1);
+  const std::unique_ptr<simulation::SimStore> store_;
   std::optional<Replica> replica_;
   std::deque<Output> requests_;
+  std::map<LogId, IntervalSet> settled_;  // what was ever durable here or declared lost
+  std::uint64_t own_readings_ever_ = 0;
 
   Instant now_{std::chrono::hours(1)};
   UtcMicros utc_ = 1'760'000'000'000'000;

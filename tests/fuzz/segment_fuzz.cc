@@ -2,7 +2,7 @@
 #include "common/codec/entry_codec.h"
 #include "common/codec/segment_codec.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/support/hash_signer.h"
+#include "tests/simulation/keys.h"
 
 namespace dunlin::fuzz {
 
@@ -11,16 +11,15 @@ namespace {
 // Another encoding of the same entries: the chain decides what they are, not the bytes.
 void rebuild(const SegmentHeader& header, const DecodedSegment& decoded) {
   Hash hash = header.before;
-  std::vector<ChainedEntry> chained;
+  Chain chain;
   for (const Entry& entry : decoded.entries) {
-    Result<ChainedEntry> next = chain_entry(entry, hash);
-    DUNLIN_CHECK(next.ok());
-    hash = next->after;
-    chained.push_back(*std::move(next));
+    const Result<ChainLink> link = chain.add(entry, hash);
+    DUNLIN_CHECK(link.ok());
+    hash = link->after;
   }
   DUNLIN_CHECK(hash == decoded.info.after);
-  test::HashSigner signer(1);
-  const auto built = build_segments(header.log, header.before, header.needs, chained, signer);
+  static const std::unique_ptr<Signer> kSigner = simulation::light_key(1);
+  const auto built = build_segments(header.log, header.before, header.needs, chain, *kSigner);
   DUNLIN_CHECK(built.ok() && built->back().info.after == hash);
   std::vector<Entry> again;
   for (const SegmentRecord& segment : *built) {

@@ -96,7 +96,8 @@ class Rows {
   }
   const std::vector<std::int64_t>& times() const { return times_; }
 
-  // Same times and same cells, reals compared bit for bit.
+  // Same times and same cells, reals compared bit for bit. Without rows all are equal: nothing
+  // that is stored says how many fields no row has.
   bool operator==(const Rows& other) const;
 
  private:
