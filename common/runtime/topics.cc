@@ -43,10 +43,13 @@ std::optional<ParsedTopic> parse_topic(std::string_view fleet, std::string_view 
   const auto name = std::find(std::begin(kNames), std::end(kNames), take_level(rest));
   if (name == std::end(kNames)) return std::nullopt;
   parsed.topic = static_cast<TopicClass>(name - std::begin(kNames));
-  if (!names_node(parsed.topic)) return rest.empty() ? std::optional(parsed) : std::nullopt;
-  const Result<NodeId> node = NodeId::from_string(rest);
-  if (!node.ok()) return std::nullopt;
-  parsed.node = *node;
+  if (names_node(parsed.topic)) {
+    const Result<NodeId> node = NodeId::from_string(rest);
+    if (!node.ok()) return std::nullopt;
+    parsed.node = *node;
+  }
+  // One spelling of each: no capital digits, nothing behind the last level.
+  if (topic_name(fleet, parsed.cell, parsed.topic, parsed.node) != topic) return std::nullopt;
   return parsed;
 }
 

@@ -31,6 +31,8 @@ TEST(Topics, WhatIsNotOursIsNothing) {
        {"", "dunlin", "dunlin/v1/", "dunlin/v2/farm/north/gossip", "dunlin/v1/other/north/gossip",
         "dunlin/v1/farm/north", "dunlin/v1/farm/north/nonsense", "dunlin/v1/farm/north/live",
         "dunlin/v1/farm/north/live/zz", "dunlin/v1/farm/north/gossip/more",
+        "dunlin/v1/farm/north/gossip/",
+        "dunlin/v1/farm/north/live/000102030405060708090A0b0c0d0e0f",
         "dunlin/v1/farm/north/live/000102030405060708090a0b0c0d0e0f/more"}) {
     EXPECT_FALSE(parse_topic("farm", name)) << name;
   }
