@@ -49,7 +49,7 @@ Problems settle(Cluster& cluster, Expectations expected) {
   cluster.run_for(seconds(6));  // what is pending is flushed
   const bool quiet = cluster.run_until([&] { return converged(cluster); }, expected.settles_within);
   Problems problems = check_convergence(cluster, expected);
-  if (!quiet) problems.insert(problems.begin(), "the fleet does not converge");
+  if (!quiet) problems.emplace_back("the fleet does not converge");
   return problems;
 }
 
