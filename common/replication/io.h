@@ -51,7 +51,7 @@ struct OldestListed {
 };
 struct StorageUsed {
   std::uint64_t bytes = 0;             // what the database holds now
-  std::uint64_t disk_free = 0;         // on its file system
+  std::uint64_t disk_free = 0;         // there, with what its files hold free
   std::map<LogId, std::uint64_t> own;  // stored segments of own data tracks, former epochs' too
 };
 // Retention wants these to go. Own entries go only when a gateway holds them.

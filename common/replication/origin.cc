@@ -20,6 +20,7 @@ constexpr std::size_t kSamplesOverhead = 32;  // of one stream's readings in an 
 // that signatures and commits are shared. An idle node writes at once.
 constexpr Duration kWriteSpacing = milliseconds(2);
 constexpr std::size_t kWriteBytes = 64 * 1024;
+constexpr Duration kAckWriteDelay = seconds(10);  // of an idle node, for the sake of its flash
 constexpr Duration kRetryFirst = seconds(1);
 constexpr Duration kRetryMax = seconds(30);
 constexpr Duration kPushTimeout = seconds(2);    // then a pushed segment no longer fills the window
@@ -238,7 +239,8 @@ bool Origin::has_work() const {
 void Origin::start_write(const Moment& now) {
   if (write_ && write_failed_ && disk_full_ && !relief_ && !releases_.empty())
     return start_relief();
-  if (write_ || write_failed_ || !has_work()) return;
+  if (write_ || write_failed_) return;
+  if (!has_work() && !(acks_due_ && *acks_due_ <= now.mono)) return;
   if (cut_bytes_ < kWriteBytes && now.mono < wrote_at_ + kWriteSpacing) return;
   Result<OwnWrite> write = build_write();
   if (!write.ok()) return on_write_failed(now, write.error());
@@ -282,13 +284,13 @@ void Origin::start_relief() {
 
 void Origin::emit(const OwnWrite& write) {
   Write out{write.token, write.segments, write.releases, {}};
-  if (acks_dirty_) {
+  if (acks_due_) {
     const auto [begin, end] = c_.table.of(c_.self());
     for (auto it = begin; it != end; ++it) {
       if (!it->second.state.acked().empty())
         out.acks.push_back({it->first, it->second.state.acked()});
     }
-    acks_dirty_ = false;
+    acks_due_.reset();
   }
   c_.outputs.push_back(std::move(out));
 }
@@ -319,7 +321,7 @@ void Origin::on_write_failed(const Moment& now, const Error& error) {
   write_failed_ = true;
   retry_after_ = std::min(kRetryMax, retry_after_ == Duration{} ? kRetryFirst : retry_after_ * 2);
   retry_at_ = now.mono + retry_after_;
-  acks_dirty_ = true;
+  acks_due_ = now.mono;
   c_.notice(Notice::Kind::storage_failed, c_.self(), error.message());
 }
 
@@ -464,7 +466,7 @@ void Origin::on_acknowledged(const Moment& now, const Vector::Item& item) {
   if (acked == log.state.acked()) return;
   log.state.acknowledge(std::move(acked));
   stuck_.erase(item.log);
-  acks_dirty_ = true;
+  if (!acks_due_) acks_due_ = now.mono + kAckWriteDelay;
   std::erase_if(pushed_, [&](const Pushed& p) {
     if (p.log != item.log || !durable.contains(p.interval)) return false;
     pushed_bytes_ -= p.bytes;
@@ -682,7 +684,10 @@ std::optional<Instant> Origin::next_deadline() const {
     if (track.flush_at) sooner(*track.flush_at);
   }
   if (write_failed_) sooner(retry_at_);
-  if (!write_ && !write_failed_ && has_work()) sooner(wrote_at_ + kWriteSpacing);
+  if (!write_ && !write_failed_) {
+    if (has_work()) sooner(wrote_at_ + kWriteSpacing);
+    if (acks_due_) sooner(*acks_due_);
+  }
   if (!pushed_.empty()) sooner(pushed_.front().at + kPushTimeout);
   if (probe_at_) sooner(*probe_at_);
   return next;

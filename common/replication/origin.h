@@ -148,7 +148,7 @@ class Origin {
   Duration retry_after_{};
   std::vector<Release> releases_;         // for the next write
   std::map<LogId, IntervalSet> leaving_;  // in releases_ or in the write under way
-  bool acks_dirty_ = false;               // there are acknowledgements for the next write
+  std::optional<Instant> acks_due_;       // news of them goes with the next write, by then alone
   Ticket last_ticket_ = 0;
   Ticket durable_ticket_ = 0;
   std::deque<Pushed> pushed_;

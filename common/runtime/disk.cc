@@ -3,6 +3,7 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "common/base/check.h"
 #include "common/telemetry/log.h"
@@ -131,10 +132,17 @@ Result<std::vector<WriteOutcome>> Disk::commit(const std::vector<Write>& batch) 
 }
 
 // Pages of the database that hold nothing are as good as free space, and all that letting go of
-// segments brings back.
+// segments brings back. What the WAL may still grow by is spoken for: the very write that lets go
+// of segments takes some of it.
 std::uint64_t Disk::room() {
   const Result<std::uint64_t> spare = store_->spare_bytes();
-  return free_bytes(store_->path()) + (spare.ok() ? *spare : 0);
+  std::error_code none;
+  const std::uintmax_t wal = std::filesystem::file_size(store_->path() + "-wal", none);
+  const std::uint64_t grown = none ? 0 : wal;
+  const std::uint64_t bound = options_.store.wal_bytes_max;
+  const std::uint64_t reserved = bound - std::min(bound, grown);
+  const std::uint64_t free = free_bytes(store_->path()) + (spare.ok() ? *spare : 0);
+  return free - std::min(free, reserved);
 }
 
 void Disk::write(std::vector<Write> batch) {
@@ -234,16 +242,16 @@ void Disk::look_after_space(bool force) {
   looked_at_ = now;
   written_since_look_ = 0;
   const Result<std::uint64_t> bytes = store_->used_bytes();
-  const std::uint64_t free = room();
+  const std::uint64_t left = room();
   {
     const std::lock_guard lock(mutex_);
     if (bytes.ok()) state_.database_bytes = *bytes;
-    state_.disk_free = free;
+    state_.disk_free = free_bytes(store_->path());
     // Nobody may write for long: what the next write would find is said before.
-    state_.writable = last_write_ok_ && free >= options_.refuse_below_free;
+    state_.writable = last_write_ok_ && left >= options_.refuse_below_free;
   }
   if (!bytes.ok()) return;
-  replication::StorageUsed used{*bytes, free, {}};
+  replication::StorageUsed used{*bytes, left, {}};
   for (const LogId& id : store_->logs()) {
     if (id.node == options_.node && id.track != kControlTrack) used.own[id] = store_->log_bytes(id);
   }

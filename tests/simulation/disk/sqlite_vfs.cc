@@ -41,7 +41,7 @@ int read(sqlite3_file* base, void* out, int amount, sqlite3_int64 offset) {
   const auto from = std::min(static_cast<std::size_t>(offset), content.size());
   const auto size = static_cast<std::size_t>(amount);
   const std::size_t there = std::min(size, content.size() - from);
-  std::memcpy(out, content.data() + from, there);
+  if (there != 0) std::memcpy(out, content.data() + from, there);  // null while it is empty
   if (there == size) return SQLITE_OK;
   std::memset(static_cast<char*>(out) + there, 0, size - there);
   return SQLITE_IOERR_SHORT_READ;
