@@ -9,6 +9,7 @@ namespace dunlin::simulation {
 namespace {
 
 constexpr std::size_t kOldestMax = 4096;
+constexpr std::size_t kYoungMax = 16;
 constexpr std::size_t kForksPerLog = 16;
 
 struct Segment {
@@ -255,19 +256,29 @@ std::vector<OldSegment> MemoryStore::collect_oldest(const LogId& id, std::uint64
   std::vector<OldSegment> found;
   const auto it = data_->logs.find(id);
   if (it == data_->logs.end()) return found;
+  const LogState& state = it->second.state;
+  const auto may_go = [&](Interval interval) {
+    return id.node != node_ || state.acked().contains(interval);
+  };
+  std::size_t due = 0;
+  std::size_t young = 0;
   std::uint64_t total = 0;
   for (const auto& [at, segment] : it->second.segments) {
     const Interval interval{at.first, at.second};
     if (!found.empty() && found.back().release.interval.last + 1 == interval.first)
       found.back().release.after = segment.before;
-    const bool young =
-        before && (segment.time_max < segment.time_min || segment.time_max >= *before);
-    if (young || total >= bytes_min || found.size() == kOldestMax) break;
+    const bool timed = segment.time_min <= segment.time_max;
+    const bool keep = before && ((timed && segment.time_max >= *before) || !may_go(interval));
+    young += keep ? 1 : 0;
+    if (young > kYoungMax || total >= bytes_min || found.size() == kOldestMax) break;
+    if (keep) continue;
     OldSegment item{{id, interval, segment.before, {}}, segment.readings, segment.bytes->size()};
-    if (const Hash* after = it->second.state.hash_after(interval.last)) item.release.after = *after;
+    if (const Hash* after = state.hash_after(interval.last)) item.release.after = *after;
     total += item.bytes;
     found.push_back(std::move(item));
+    if (!before || timed) due = found.size();
   }
+  found.resize(due);
   std::erase_if(found, [](const OldSegment& old) { return old.release.after == Hash{}; });
   return found;
 }
