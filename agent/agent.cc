@@ -1,10 +1,9 @@
 #include "agent/agent.h"
 
-#include <malloc.h>
-
 #include <memory>
 #include <vector>
 
+#include "agent/footprint.h"
 #include "agent/http_module.h"
 #include "agent/inputs/input.h"
 #include "agent/sampler.h"
@@ -20,17 +19,9 @@ struct ConfiguredInput {
   std::unique_ptr<Input> input;
 };
 
-// A constrained device has more use for the memory than for the last microsecond of malloc: one
-// arena instead of one per thread, and freed blocks go back.
-void keep_memory_small() {
-  mallopt(M_ARENA_MAX, 1);
-  mallopt(M_MMAP_THRESHOLD, 128 * 1024);
-  mallopt(M_TRIM_THRESHOLD, 256 * 1024);
-}
-
 int run(const runtime::NodeConfig& config, std::vector<ConfiguredInput>& inputs,
         std::stop_token stop) {
-  keep_memory_small();
+  keep_heap_small();
   Result<std::unique_ptr<Database>> database = Database::open(config.database);
   if (!database.ok()) return runtime::fail_to_start(database.error());
   Sampler sampler(**database);
@@ -45,6 +36,7 @@ int run(const runtime::NodeConfig& config, std::vector<ConfiguredInput>& inputs,
   }
   runtime::announce(**database, config, http ? http->port() : 0);
   for (ConfiguredInput& input : inputs) sampler.start(input.type, std::move(input.input));
+  drop_startup_pages();
   runtime::wait_until(stop, (*database)->node());
   http.reset();
   sampler.stop();
