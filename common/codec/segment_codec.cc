@@ -17,9 +17,6 @@ namespace dunlin {
 namespace {
 
 constexpr std::uint64_t kSegmentItems = 12;
-// Canonical bytes that go into one segment. Sensor data then encodes to some 20 KB: enough to make
-// the signature cheap, little enough for a device's memory.
-constexpr std::size_t kSegmentTargetBytes = 128 * 1024;
 // Below this size zstd has nothing to find.
 constexpr std::size_t kCompressBytesMin = 160;
 constexpr int kCompressLevel = 1;
@@ -104,32 +101,14 @@ Bytes encode_segment(const SegmentInfo& info, const Payload& payload, const Sign
 // Encodes entries as one segment, or as two halves when one would be too large.
 Result<void> build(const LogId& log, const Hash& before, Seq needs, ChainView chain, Signer& signer,
                    std::vector<SegmentRecord>& out) {
-  const std::span<const Entry> entries = chain.entries;
-  SegmentRecord record;
-  SegmentInfo& info = record.info;
-  info = {.log = log,
-          .first = entries.front().seq,
-          .last = entries.back().seq,
-          .before = before,
-          .after = chain.links.back().after,
-          .needs = needs,
-          .hlc_last = {},
-          .streams = {}};
-  summarize(entries, info);
-
-  const Payload payload = encode_payload(entries);
-  DUNLIN_ASSIGN(const Signature signature, signer.sign(head_statement(log, info.last, info.after)));
-  Bytes bytes = encode_segment(info, payload, signature);
-  if (bytes.size() > kSegmentBytesMax) {
-    if (entries.size() == 1) return {Errc::too_large, "an entry that fits no segment"};
-    const std::size_t half = entries.size() / 2;
-    DUNLIN_TRY(build(log, before, needs, chain.first(half), signer, out));
-    return build(log, chain.links[half - 1].after, needs, chain.from(half), signer, out);
-  }
-  record.bytes = std::make_shared<const Bytes>(std::move(bytes));
-  if (log.track == kControlTrack) record.control.assign(entries.begin(), entries.end());
-  out.push_back(std::move(record));
-  return {};
+  const std::size_t n = chain.entries.size();
+  DUNLIN_ASSIGN(const Signature signature, signer.sign(head_statement(log, chain.entries.back().seq,
+                                                                      chain.links.back().after)));
+  Result<SegmentRecord> whole = build_signed_segment(log, before, needs, chain, signature);
+  if (whole.ok()) return out.push_back(*std::move(whole)), Result<void>{};
+  if (whole.error().code != Errc::too_large || n == 1) return whole.error();
+  DUNLIN_TRY(build(log, before, needs, chain.first(n / 2), signer, out));
+  return build(log, chain.links[n / 2 - 1].after, needs, chain.from(n / 2), signer, out);
 }
 
 }  // namespace
@@ -142,6 +121,35 @@ Result<ChainLink> Chain::add(Entry entry, const Hash& before) {
   }
   entries.push_back(std::move(entry));
   return links.emplace_back(ChainLink{chain_next(before, digest), canonical.size()});
+}
+
+Result<SegmentRecord> build_signed_segment(const LogId& log, const Hash& before, Seq needs,
+                                           ChainView chain, const Signature& signature) {
+  const std::span<const Entry> entries = chain.entries;
+  std::size_t canonical_bytes = 0;
+  for (const ChainLink& link : chain.links) canonical_bytes += link.canonical_bytes;
+  if (entries.size() > kSegmentEntriesMax || canonical_bytes > kSegmentDecodedBytesMax) {
+    return {Errc::too_large, std::to_string(entries.size()) + " entries fit no segment"};
+  }
+  SegmentRecord record;
+  SegmentInfo& info = record.info;
+  info = {.log = log,
+          .first = entries.front().seq,
+          .last = entries.back().seq,
+          .before = before,
+          .after = chain.links.back().after,
+          .needs = needs,
+          .hlc_last = {},
+          .streams = {}};
+  summarize(entries, info);
+
+  Bytes bytes = encode_segment(info, encode_payload(entries), signature);
+  if (bytes.size() > kSegmentBytesMax) {
+    return {Errc::too_large, "a segment of " + std::to_string(bytes.size()) + " bytes"};
+  }
+  record.bytes = std::make_shared<const Bytes>(std::move(bytes));
+  if (log.track == kControlTrack) record.control.assign(entries.begin(), entries.end());
+  return record;
 }
 
 Result<std::vector<SegmentRecord>> build_segments(const LogId& log, const Hash& before, Seq needs,

@@ -11,6 +11,10 @@ namespace dunlin {
 //            signature]; see common/doc/wire_format.md, "Segments".
 inline constexpr std::uint64_t kSegmentFormat = 1;
 
+// Canonical bytes that writers put into one segment. Sensor data then encodes to some 20 KB: enough
+// to make the signature cheap, little enough for a device's memory.
+inline constexpr std::size_t kSegmentTargetBytes = 128 * 1024;
+
 // An entry's place in the chain.
 struct ChainLink {
   Hash after{};                     // hash(seq)
@@ -40,6 +44,11 @@ struct Chain {
 // `before` is the hash ahead of the first. Cost: one signature per segment.
 Result<std::vector<SegmentRecord>> build_segments(const LogId& log, const Hash& before, Seq needs,
                                                   ChainView chain, Signer& signer);
+
+// Encodes consecutive entries, of which the last was signed before, as one segment with its
+// `signature`; nothing is checked against it. `too_large` above the format limits.
+Result<SegmentRecord> build_signed_segment(const LogId& log, const Hash& before, Seq needs,
+                                           ChainView chain, const Signature& signature);
 
 // Reads the header and bounds of an encoded segment; `header.payload` points into `bytes`.
 Result<SegmentHeader> parse_segment(ByteView bytes);

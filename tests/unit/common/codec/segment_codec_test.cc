@@ -173,6 +173,50 @@ TEST(SegmentCodec, SplitsWhatDoesNotFit) {
   EXPECT_GE(segments.size(), 6U);
 }
 
+TEST(SegmentCodec, MergesUnderTheSignatureOfTheLastEntry) {
+  const LogId log = test::test_log(kSamplesTrack);
+  const auto key = test::test_key();
+  const Chain entries = chained(log, test::many_entries());
+  const std::size_t n = entries.entries.size();
+  const SegmentRecord last =
+      built(log, 2, test::many_entries()).front();  // its last entry is the last of all
+  const Signature signature = parse_segment(*last.bytes)->signature;
+  const Result<SegmentRecord> merged =
+      build_signed_segment(log, chain_start(log), 2, entries, signature);
+  ASSERT_TRUE(merged.ok());
+  EXPECT_EQ(*merged->bytes, *last.bytes);
+  const Result<SegmentRecord> cut =
+      build_signed_segment(log, chain_start(log), 2, ChainView(entries).first(n - 1), signature);
+  ASSERT_TRUE(cut.ok());
+  EXPECT_FALSE(verified(*cut->bytes, *security::make_openssl_verifier()).ok());
+}
+
+TEST(SegmentCodec, MergesNothingAboveTheLimits) {
+  const LogId log = test::test_log(kControlTrack);
+  const auto merged = [&](const Chain& chain) {
+    return build_signed_segment(log, chain_start(log), 0, chain, {});
+  };
+  const auto code_of = [&](std::size_t entries, std::size_t bytes) {
+    Random random(3);
+    Chain chain;
+    Hash hash = chain_start(log);
+    for (Seq seq = 1; seq <= entries; ++seq) {
+      Bytes noise(bytes);
+      for (std::uint8_t& byte : noise) byte = static_cast<std::uint8_t>(random.next());
+      hash =
+          chain.add({seq, Hlc{seq}, {Open{bytes > 1000 ? noise : Bytes(bytes), ""}}}, hash)->after;
+    }
+    const Result<SegmentRecord> segment = merged(chain);
+    return segment.ok() ? std::nullopt : std::optional(segment.error().code);
+  };
+  EXPECT_EQ(code_of(kSegmentEntriesMax, 1), std::nullopt);
+  EXPECT_EQ(code_of(kSegmentEntriesMax + 1, 1), Errc::too_large);
+  EXPECT_EQ(code_of(2, 30'000), std::nullopt);
+  EXPECT_EQ(code_of(3, 30'000), Errc::too_large);  // encoded
+  EXPECT_EQ(code_of(1000, 900), std::nullopt);
+  EXPECT_EQ(code_of(1200, 900), Errc::too_large);  // decoded
+}
+
 TEST(SegmentCodec, RefusesEntriesAboveTheLimit) {
   const Entry entry{1, {}, {Open{Bytes(kEntryBytesMax, 0), ""}}};
   EXPECT_EQ(Chain().add(entry, {}).error().code, Errc::too_large);
