@@ -247,6 +247,7 @@ telemetry::Snapshot make_snapshot(const NodeReport& report, const InputCounts& i
   }
   s.disk_free_bytes = report.disk.disk_free;
   s.bytes_written = bytes_written();
+  s.segments_merged = report.disk.segments_merged;
   for (const auto& [input, count] : inputs.errors) s.input_errors.push_back({input, count});
   for (const auto& [reason, count] : inputs.readings_refused)
     s.readings_refused.push_back({reason, count});

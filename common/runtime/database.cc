@@ -28,6 +28,8 @@ constexpr std::uint64_t kWalBytesMax = 4 * 1024 * 1024;
 constexpr std::uint64_t kWalShare = 8;
 // What may be written before the next look at the space.
 constexpr std::uint64_t kUnseenBytes = 512 * 1024;
+// How much longer than max_age a reading may stay, since its segment is not old enough.
+constexpr int kAgeShare = 8;
 
 std::string boot_id() {
   std::ifstream file("/proc/sys/kernel/random/boot_id");
@@ -147,6 +149,15 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   if (bound > 0)
     node.disk.look_bytes = std::clamp<std::uint64_t>(bound / 64, 16 * 1024, node.disk.look_bytes);
 
+  // Whole segments go when their newest reading is too old: none may span much of that age.
+  for (const TrackOptions& track : options.tracks) {
+    const Track id = replication::track_of(track.name);
+    if (gateway && track.bytes_max > 0) node.disk.retain_track_bytes[id] = track.bytes_max;
+    if (track.age_max.count() == 0) continue;
+    node.disk.retain_age[id] = track.age_max;
+    node.disk.store.compaction.span_max[id] = track.age_max / kAgeShare;
+  }
+
   std::optional<storage::LogStore::Salvage> salvage;
   DUNLIN_ASSIGN(storage::LogStore store, storage::LogStore::open(node.disk.store, impl->key->node(),
                                                                  *impl->verifier, &salvage));
@@ -167,12 +178,6 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   } else {
     origin.storage_bytes_max = bound;
     origin.disk_free_min = options.disk_free_min;
-  }
-  for (const TrackOptions& track : options.tracks) {
-    if (track.age_max.count() > 0)
-      node.disk.retain_age[replication::track_of(track.name)] = track.age_max;
-    if (gateway && track.bytes_max > 0)
-      node.disk.retain_track_bytes[replication::track_of(track.name)] = track.bytes_max;
   }
 
   std::unique_ptr<Transport> transport;

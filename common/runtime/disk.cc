@@ -19,6 +19,9 @@ using std::chrono::steady_clock;
 
 constexpr auto kLookEvery = std::chrono::seconds(1);
 constexpr std::uint64_t kRetireShare = 32;  // of a bound goes at a time
+constexpr int kRestsPerStep = 4;
+constexpr steady_clock::duration kRestMax = std::chrono::seconds(1);
+constexpr auto kCompactAgain = std::chrono::seconds(60);  // after a step that failed
 
 std::uint64_t free_bytes(const std::string& path) {
   struct statvfs info {};
@@ -79,12 +82,16 @@ void Disk::run() {
     std::deque<Request> requests;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait_for(lock, kLookEvery, [this] { return stopping_ || !requests_.empty(); });
+      auto until = steady_clock::now() + kLookEvery;
+      if (store_ && store_->compaction_due()) until = std::min(until, compact_at_);
+      wake_.wait_until(lock, until, [this] { return stopping_ || !requests_.empty(); });
       if (requests_.empty() && stopping_) return;
       requests = std::exchange(requests_, {});
     }
+    const bool idle = requests.empty();
     handle(std::move(requests));
     look_after_space(false);
+    if (idle) compact();
   }
 }
 
@@ -206,6 +213,23 @@ void Disk::reopen_after(const Error& error) {
   }
   log::warn("database_reopened", {{"after", error.message()}});
   store_ = *std::move(store);
+}
+
+void Disk::compact() {
+  const auto begin = steady_clock::now();
+  if (!store_ || !store_->compaction_due() || begin < compact_at_) return;
+  const Result<std::uint64_t> merged = store_->compact_step();
+  const auto end = steady_clock::now();
+  compact_at_ =
+      end + (merged.ok() ? std::min(kRestsPerStep * (end - begin), kRestMax) : kCompactAgain);
+  if (merged.ok()) {
+    const std::lock_guard lock(mutex_);
+    state_.segments_merged += *merged;
+    return;
+  }
+  log::warn("compaction_failed", {{"error", merged.error().message()}});
+  if (merged.error().code != Errc::storage_full && merged.error().code != Errc::backpressure)
+    reopen_after(merged.error());
 }
 
 std::vector<OldSegment> Disk::due_for_retirement() {

@@ -28,7 +28,9 @@ struct DiskOptions {
 };
 
 // The thread that may stall on fsync, so that nothing else does. It owns the store. Requests are
-// done in order; writes that wait together share one commit.
+// done in order; writes that wait together share one commit. While nothing is asked of it, it
+// compacts the store, a step at a time and for a fifth of its time at most: a request waits for one
+// step, which is some milliseconds and a commit.
 class Disk {
  public:
   using Reply = std::function<void(replication::Input)>;  // called on the disk thread
@@ -51,6 +53,7 @@ class Disk {
   std::uint64_t room();  // for more segments
   void reopen_after(const Error& error);
   void look_after_space(bool force);
+  void compact();
   std::vector<OldSegment> due_for_retirement();
 
   DiskOptions options_;
@@ -60,6 +63,7 @@ class Disk {
   bool last_write_ok_ = true;
   std::uint64_t written_since_look_ = 0;
   std::chrono::steady_clock::time_point looked_at_{};
+  std::chrono::steady_clock::time_point compact_at_{};
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;

@@ -12,7 +12,8 @@ namespace dunlin::runtime {
 struct DiskState {
   bool writable = true;  // the last write that stored something succeeded, and there is room
   std::uint64_t database_bytes = 0;  // that hold something
-  std::uint64_t disk_free = 0;       // on its file system, and in its file
+  std::uint64_t disk_free = 0;        // on its file system
+  std::uint64_t segments_merged = 0;  // into larger ones, since the start
 };
 
 struct NodeReport {

@@ -50,6 +50,9 @@ constexpr std::uint64_t kForksKeptPerLog = 16;
 
 }  // namespace
 
+LogStore::LogStore(Connection db, const Options& options)
+    : db_(std::move(db)), path_(options.path), compactor_(options.compaction) {}
+
 Result<void> LogStore::prepare() {
   const auto prepare_into = [&](Statement& statement, const char* sql) -> Result<void> {
     DUNLIN_ASSIGN(statement, db_.prepare(sql));
@@ -89,6 +92,11 @@ Result<void> LogStore::prepare() {
       select_first_arrived_,
       "SELECT s.log, s.first, s.last, length(s.body) FROM segments s JOIN logs l"
       " ON l.id = s.log WHERE l.track <> 0 AND (?1 < 0 OR l.track = ?1) ORDER BY s.id"));
+  DUNLIN_TRY(prepare_into(delete_one_, "DELETE FROM segments WHERE id = ?1"));
+  DUNLIN_TRY(prepare_into(update_segment_,
+                          "UPDATE segments SET first = ?2, last = ?3, time_min = ?4, time_max = ?5,"
+                          " readings = ?6, streams = ?7, body = ?8 WHERE id = ?1"));
+  DUNLIN_TRY(compactor_.prepare(db_));
   return prepare_into(
       delete_range_,
       "DELETE FROM segments WHERE log = ?1 AND first BETWEEN ?2 AND ?3 AND last <= ?3"
@@ -105,8 +113,9 @@ Result<void> LogStore::load_rows() {
     DUNLIN_ASSIGN(const LogId log, read_log_id(select, 1));
     Result<LogState> state = decode_log_state(log, select.blob(6));
     if (!state.ok()) return as_corrupt(state.error());
-    rows_[log] = {select.integer(0), *std::move(state), loaded(select.integer(4)),
-                  loaded(select.integer(5))};
+    const LogRow& row = rows_[log] = {select.integer(0), *std::move(state),
+                                      loaded(select.integer(4)), loaded(select.integer(5))};
+    compactor_.opened(log, row.state.head(), row.segments, row.bytes);
   }
 }
 
@@ -221,6 +230,7 @@ Result<std::vector<WriteOutcome>> LogStore::commit(std::span<const SegmentRecord
   for (const auto& [log, row] : changed) DUNLIN_TRY(write_row(row));
   DUNLIN_TRY(transaction.commit());
   for (auto& [log, row] : changed) rows_[log] = std::move(row);
+  compactor_.committed(segments, outcomes);
   return outcomes;
 }
 
@@ -331,6 +341,42 @@ Result<void> LogStore::delete_segments(const Release& release, std::map<LogId, L
   return {};
 }
 
+Result<std::uint64_t> LogStore::compact_step() {
+  const LogId* due = compactor_.due();
+  if (due == nullptr) return std::uint64_t{0};
+  LogRow row = rows_.at(*due);
+  DUNLIN_ASSIGN(const std::optional<Compactor::Replacement> replacement,
+                compactor_.next(row.state.id(), row.id));
+  if (!replacement) return std::uint64_t{0};
+  const std::uint64_t before = row.segments;
+  DUNLIN_TRY(replace(*replacement, row));
+  const std::uint64_t fewer = before - row.segments;
+  rows_[row.state.id()] = std::move(row);
+  return fewer;
+}
+
+Result<void> LogStore::replace(const Compactor::Replacement& replacement, LogRow& row) {
+  DUNLIN_ASSIGN(Transaction transaction, Transaction::begin(db_));
+  for (const StoredSpan& span : replacement.gone) {
+    DUNLIN_TRY(delete_one_.bind(1, span.id).run());
+    row.bytes -= span.bytes;
+    row.segments -= 1;
+  }
+  if (replacement.merged) {
+    const SegmentInfo& info = replacement.merged->info;
+    const Bytes streams = encode_stream_ids(info.streams);
+    update_segment_.bind(1, replacement.into.id).bind(2, stored(info.first));
+    update_segment_.bind(3, stored(info.last)).bind(4, info.time_min).bind(5, info.time_max);
+    update_segment_.bind(6, stored(info.readings)).bind(7, ByteView(streams));
+    update_segment_.bind(8, ByteView(*replacement.merged->bytes));
+    DUNLIN_TRY(update_segment_.run());
+    row.bytes += replacement.merged->bytes->size();
+    row.bytes -= replacement.into.bytes;
+  }
+  DUNLIN_TRY(write_row(row));
+  return transaction.commit();
+}
+
 Result<std::vector<StoredSegment>> LogStore::read(const LogId& log, Interval wanted,
                                                   std::uint64_t bytes_max) {
   std::vector<StoredSegment> found;
@@ -408,6 +454,7 @@ Result<std::vector<OldSegment>> LogStore::collect_oldest(const LogRow& row, std:
   // Where segments overlap a run's hash may be unknown inside; such a segment waits for its
   // neighbour.
   std::erase_if(found, [](const OldSegment& old) { return old.release.after == Hash{}; });
+  if (!found.empty()) compactor_.listed(row.state.id(), found.back().release.interval.last);
   return found;
 }
 

@@ -8,6 +8,7 @@
 
 #include "common/log/log_state.h"
 #include "common/log/stored.h"
+#include "common/storage/compactor.h"
 #include "common/storage/sqlite.h"
 
 namespace dunlin::storage {
@@ -22,6 +23,7 @@ class LogStore {
     Epoch fresh_epoch;  // random; taken when the file is new
     std::uint64_t cache_bytes = 512 * 1024;
     std::uint64_t wal_bytes_max = 4 * 1024 * 1024;
+    CompactionPolicy compaction = {};
   };
 
   // What a damaged database left behind.
@@ -85,6 +87,13 @@ class LogStore {
   // bytes in sum.
   Result<std::vector<OldSegment>> first_arrived(std::uint64_t bytes_min,
                                                 std::optional<Track> track = std::nullopt);
+
+  // Merges some small segments of one log, in a transaction of its own: a few milliseconds and a
+  // commit. Hashes, states and answers stay the same. How many segments fewer there are; an error
+  // changes nothing. Compactor has the rules.
+  Result<std::uint64_t> compact_step();
+  bool compaction_due() const { return compactor_.due() != nullptr; }
+
   // What is committed of a log; null for an unknown one. Valid until the next commit.
   const LogState* state(const LogId& log) const;
   // Every log with segments.
@@ -111,7 +120,7 @@ class LogStore {
     std::uint64_t segments = 0;
   };
 
-  LogStore(Connection db, std::string path) : db_(std::move(db)), path_(std::move(path)) {}
+  LogStore(Connection db, const Options& options);
   static Result<LogStore> open_file(const Options& options, const NodeId& node);
   Result<void> prepare();
   Result<void> settle_wal();
@@ -127,16 +136,19 @@ class LogStore {
   Result<std::vector<OldSegment>> collect_oldest(const LogRow& row, std::uint64_t bytes_min,
                                                  std::optional<UtcMicros> before);
   Result<void> write_row(const LogRow& row);
+  Result<void> replace(const Compactor::Replacement& replacement, LogRow& row);
 
   Connection db_;
   std::string path_;
   NodeId node_;
   Epoch epoch_;
   std::map<LogId, LogRow> rows_;  // what is committed
+  Compactor compactor_;
 
   Statement insert_segment_, insert_log_, update_log_, insert_node_, insert_stream_, insert_fork_;
   Statement select_overlapping_, select_newest_, select_oldest_, delete_range_;
   Statement select_first_arrived_;
+  Statement delete_one_, update_segment_;
 };
 
 }  // namespace dunlin::storage

@@ -162,7 +162,7 @@ Result<LogStore> LogStore::open_file(const Options& options, const NodeId& node)
   const std::string suspected = options.path + kSuspect;
   std::error_code ignored;
   DUNLIN_TRY(check(db, std::filesystem::exists(suspected, ignored)));
-  LogStore store(std::move(db), options.path);
+  LogStore store(std::move(db), options);
   DUNLIN_TRY(store.prepare());
   DUNLIN_TRY(store.create_identity(node, options.fresh_epoch));
   DUNLIN_TRY(store.load_rows());

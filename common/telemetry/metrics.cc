@@ -169,6 +169,8 @@ void add_storage(Page& page, const Snapshot& s) {
   }
   page.family(kCounter, "dunlin_bytes_written_total", "Bytes handed to the disk: flash wear.")
       .add(s.bytes_written);
+  page.family(kCounter, "dunlin_segments_merged_total", "Segments that went into larger ones.")
+      .add(s.segments_merged);
   page.family(kGauge, "dunlin_store_writable", "1 while the store takes writes.")
       .add(s.store_writable);
 }

@@ -46,6 +46,7 @@ struct Snapshot {
   std::uint64_t log_entries = 0;
   std::optional<std::uint64_t> disk_free_bytes;
   std::uint64_t bytes_written = 0;
+  std::uint64_t segments_merged = 0;
 
   std::vector<Total> lost_entries;  // by policy
   std::uint64_t forks = 0;

@@ -321,6 +321,24 @@ TEST_F(DiskTest, RetiresByAgeWhatIsOlder) {
   }
 }
 
+TEST_F(DiskTest, CompactsWhileNothingIsAskedOfIt) {
+  start();
+  std::vector<Token> tokens{write({maker_.open()})};
+  for (int i = 0; i < 200; ++i) tokens.push_back(write({maker_.samples()}));
+  for (const Token token : tokens) ASSERT_TRUE(finished(token).ok());
+  EXPECT_TRUE(eventually([&] { return disk_->state().segments_merged > 100; }));
+  const Token read = ++last_token_;
+  disk_->submit(Read{read, maker_.log(), {1, 200}, kNeverEnough});
+  std::uint64_t entries = 0;
+  const auto segments = replies_.wait_for<ReadFinished>(read).segments;
+  ASSERT_TRUE(segments.ok());
+  for (const StoredSegment& segment : *segments) entries += segment.interval.size();
+  EXPECT_EQ(entries, 200u);
+  EXPECT_LT(segments->size(), 100u);
+  disk_->stop();
+  EXPECT_EQ(stored_entries(), 201u);
+}
+
 TEST_F(DiskTest, RetiresByBytesWhatArrivedFirst) {
   start({.retain_bytes = 256 * 1024, .look_bytes = 1});
   test::SegmentMaker other(Epoch{9});

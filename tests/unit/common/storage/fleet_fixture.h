@@ -26,6 +26,7 @@ class Origin {
   }
 
   std::string node() const { return key_->node().to_string(); }
+  const Bytes& public_key() const { return key_->public_key(); }
   LogId log(Track track = kSamplesTrack) const { return {key_->node(), epoch_, track}; }
 
   // The node goes on in another epoch, as after a reflash.
