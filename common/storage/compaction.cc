@@ -84,21 +84,27 @@ bool StoredSpan::small() const {
 MergeChoice choose_merge(std::span<const StoredSpan> spans, bool tail, std::size_t fan_in,
                          std::optional<Duration> span_max) {
   MergeChoice choice;
+  bool waiting = false;  // for a run to grow: the next look starts with the first of these
   for (std::size_t at = 0; at < spans.size();) {
-    if (!spans[at].small()) {
-      choice.resume = spans[at++].last + 1;
+    if (!spans[at].small() || spans[at].on_its_way) {
+      waiting = waiting || (spans[at].on_its_way && tail);
+      if (!waiting) choice.resume = spans[at].last + 1;
+      ++at;
       continue;
     }
     Group run{at, at + 1};
-    while (run.end < spans.size() && spans[run.end].small() &&
-           spans[run.end].first == spans[run.end - 1].last + 1) {
+    const auto follows = [&] {
+      return run.end < spans.size() && spans[run.end].small() &&
+             spans[run.end].first == spans[run.end - 1].last + 1;
+    };
+    while (follows() && spans[run.end].acked == spans[at].acked && !spans[run.end].on_its_way)
       ++run.end;
-    }
-    choice.resume = spans[at].first;
     const bool at_end = run.end == spans.size();
+    const bool grows = at_end || follows();
+    if (!waiting) choice.resume = spans[at].first;
     if (at_end && !tail && run.begin > 0) return choice;  // to be seen as a whole
-    const std::size_t enough = at_end ? fan_in : std::max<std::size_t>(2, fan_in / 8);
-    for (const Group& group : groups_of(spans, run, at_end)) {
+    const std::size_t enough = grows ? fan_in : std::max<std::size_t>(2, fan_in / 8);
+    for (const Group& group : groups_of(spans, run, grows)) {
       std::uint64_t body = 0;
       for (std::size_t i = group.begin; i < group.end; ++i) body += body_bytes(spans[i]);
       if (group.end - group.begin < enough && body <= kMergeBodyBytes) continue;
@@ -108,7 +114,8 @@ MergeChoice choose_merge(std::span<const StoredSpan> spans, bool tail, std::size
       }
     }
     at = run.end;
-    if (at < spans.size()) choice.resume = spans[at].first;
+    waiting = waiting || (grows && tail);
+    if (at < spans.size() && !waiting) choice.resume = spans[at].first;
     if (at_end && !tail) choice.resume = spans.back().first;
   }
   return choice;

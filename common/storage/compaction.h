@@ -22,7 +22,7 @@ namespace dunlin::storage {
 // no heavier than what is newer: sizes grow as in a binary counter, so each reading is rewritten
 // at most log2(4096 / fan_in) + 1 times, and a log ends in at most a dozen segments of medium size
 // behind its large ones. Runs that cannot grow, since a gap or a large segment follows them, merge
-// at an eighth of that.
+// at an eighth of that. Own segments merge with those that gateways hold as well, or not yet.
 struct CompactionPolicy {
   std::size_t fan_in = 64;
   // No segment gets longer than this in the time of its readings: retention by age lets whole
@@ -39,6 +39,11 @@ struct StoredSpan {
   std::uint64_t readings = 0;
   UtcMicros time_min = 0;
   UtcMicros time_max = -1;
+  // Of an own log: a gateway holds it, or nothing behind it either. What lies between is on its way
+  // to a gateway, and what is only partly acknowledged could neither be released nor declared lost
+  // as it is.
+  bool acked = false;
+  bool on_its_way = false;
 
   std::uint64_t entries() const { return last - first + 1; }
   // Far from full, whichever limit it would meet.

@@ -86,13 +86,19 @@ Result<std::vector<StoredSpan>> Compactor::window(std::int64_t row, Seq from) {
   }
 }
 
-Result<std::optional<Compactor::Replacement>> Compactor::next(const LogId& log, std::int64_t row) {
+Result<std::optional<Compactor::Replacement>> Compactor::next(const LogId& log, std::int64_t row,
+                                                              const IntervalSet* acked) {
   Seq from = queue_.from(log);
   if (const auto listed = listed_.find(log);
       listed != listed_.end() && commits_ < listed->second.until_commit) {
     from = std::max(from, listed->second.last + 1);
   }
-  DUNLIN_ASSIGN(const std::vector<StoredSpan> spans, window(row, from));
+  DUNLIN_ASSIGN(std::vector<StoredSpan> spans, window(row, from));
+  const Seq acked_to = acked == nullptr || acked->empty() ? 0 : acked->intervals().back().last;
+  for (StoredSpan& span : spans) {
+    span.acked = acked != nullptr && acked->contains(Interval{span.first, span.last});
+    span.on_its_way = !span.acked && span.first <= acked_to;
+  }
   const bool tail = spans.size() < kWindow;
 
   if (const std::vector<std::size_t> inside = contained(spans); !inside.empty()) {

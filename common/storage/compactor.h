@@ -40,7 +40,9 @@ class Compactor {
   };
   // The next thing to do in the log that is due, whose row has the id `row`. Nothing when this
   // look found nothing; more may be due. A segment that does not read back stays as it is.
-  Result<std::optional<Replacement>> next(const LogId& log, std::int64_t row);
+  // `acked`: of an own data log; null for all others.
+  Result<std::optional<Replacement>> next(const LogId& log, std::int64_t row,
+                                          const IntervalSet* acked);
 
  private:
   static constexpr std::uint64_t kListedCommits = 64;

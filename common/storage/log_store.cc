@@ -345,8 +345,10 @@ Result<std::uint64_t> LogStore::compact_step() {
   const LogId* due = compactor_.due();
   if (due == nullptr) return std::uint64_t{0};
   LogRow row = rows_.at(*due);
+  const LogId& log = row.state.id();
+  const bool own = log.node == node_ && log.track != kControlTrack;
   DUNLIN_ASSIGN(const std::optional<Compactor::Replacement> replacement,
-                compactor_.next(row.state.id(), row.id));
+                compactor_.next(log, row.id, own ? &row.state.acked() : nullptr));
   if (!replacement) return std::uint64_t{0};
   const std::uint64_t before = row.segments;
   DUNLIN_TRY(replace(*replacement, row));

@@ -123,6 +123,9 @@ void SimNode::crash(Death death) {
     }
     // It may have been stored before anybody could be told.
     if (!under_way.empty()) (void)store_batch(under_way);
+  } else if (store_ && death == Death::power) {
+    medium_->cut_power_before(random_.below(kOperationsOfACommit));
+    (void)store_->compact_step();
   }
   death == Death::power ? medium_->cut_power() : medium_->kill();
   store_.reset();
@@ -268,6 +271,18 @@ void SimNode::finish_job() {
   }
   finish_batch();
   if (up() && job_.empty()) begin_job();
+  if (up() && job_.empty() && store_) compact();
+}
+
+// As runtime::Disk does it while nothing is asked of it.
+void SimNode::compact() {
+  const Result<std::uint64_t> merged = store_->compact_step();
+  if (merged.ok()) {
+    merged_ += *merged;
+  } else if (merged.error().code != Errc::storage_full &&
+             merged.error().code != Errc::backpressure) {
+    reopen();
+  }
 }
 
 void SimNode::answer(const Read& read) {

@@ -99,6 +99,7 @@ class SimNode final : private TransportEvents {
   const NodeId& id() const { return key_->node(); }
   std::string client_id() const { return options_.name; }
   bool disk_idle() const { return requests_.empty() && job_.empty(); }
+  std::uint64_t segments_merged() const { return merged_; }
   // Bytes of other nodes' segments that wait for the disk, at most so far.
   std::size_t writing_bytes_peak() const { return writing_bytes_peak_; }
 
@@ -120,6 +121,7 @@ class SimNode final : private TransportEvents {
   void commit(std::vector<replication::Write> batch);
   Result<std::vector<WriteOutcome>> store_batch(const std::vector<replication::Write>& batch);
   void reopen();
+  void compact();
   void report_space();
   std::size_t foreign_bytes(const replication::Write& write) const;
 
@@ -146,6 +148,7 @@ class SimNode final : private TransportEvents {
   Instant space_at_{};
   std::size_t committed_readings_ = 0;    // own ones; those of unknown fate count after a start
   std::map<LogId, IntervalSet> counted_;  // whose readings these are
+  std::uint64_t merged_ = 0;
   std::size_t writing_bytes_ = 0;
   std::size_t writing_bytes_peak_ = 0;
 };

@@ -5,6 +5,7 @@ namespace dunlin::simulation {
 namespace {
 
 constexpr const char* kFile = "log.db";
+constexpr std::size_t kFanIn = 4;  // in short runs, too, there is something to merge
 
 class DiskStore final : public SimStore {
  public:
@@ -29,6 +30,7 @@ class DiskStore final : public SimStore {
   Result<std::vector<OldSegment>> first_arrived(std::uint64_t bytes_min) override {
     return store_.first_arrived(bytes_min);
   }
+  Result<std::uint64_t> compact_step() override { return store_.compact_step(); }
   std::vector<LogId> logs() const override { return store_.logs(); }
   std::uint64_t log_bytes(const LogId& log) const override { return store_.log_bytes(log); }
   Result<std::uint64_t> used_bytes() override { return store_.used_bytes(); }
@@ -44,7 +46,8 @@ class DiskMedium final : public Medium {
 
   Result<std::unique_ptr<SimStore>> open(const NodeId& node, Epoch fresh_epoch,
                                          Verifier& verifier) override {
-    const storage::LogStore::Options options{.path = disk_.path(kFile), .fresh_epoch = fresh_epoch};
+    const storage::LogStore::Options options{
+        .path = disk_.path(kFile), .fresh_epoch = fresh_epoch, .compaction = {.fan_in = kFanIn}};
     DUNLIN_ASSIGN(storage::LogStore store,
                   storage::LogStore::open(options, node, verifier, nullptr));
     return std::unique_ptr<SimStore>(std::make_unique<DiskStore>(std::move(store)));

@@ -68,6 +68,7 @@ class MemoryStore final : public SimStore {
     return collect_oldest(id, ~std::uint64_t{0}, before);
   }
   Result<std::vector<OldSegment>> first_arrived(std::uint64_t bytes_min) override;
+  Result<std::uint64_t> compact_step() override { return std::uint64_t{0}; }
   std::vector<LogId> logs() const override {
     std::vector<LogId> out;
     for (const auto& [id, log] : data_->logs) {

@@ -25,6 +25,7 @@ class SimStore {
   virtual Result<std::vector<OldSegment>> oldest(const LogId& log, std::uint64_t bytes_min) = 0;
   virtual Result<std::vector<OldSegment>> older_than(const LogId& log, UtcMicros before) = 0;
   virtual Result<std::vector<OldSegment>> first_arrived(std::uint64_t bytes_min) = 0;
+  virtual Result<std::uint64_t> compact_step() = 0;  // a light store has nothing to merge
   virtual std::vector<LogId> logs() const = 0;
   virtual std::uint64_t log_bytes(const LogId& log) const = 0;
   virtual Result<std::uint64_t> used_bytes() = 0;  // a light store counts its segments alone

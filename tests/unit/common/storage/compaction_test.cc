@@ -71,6 +71,20 @@ TEST(ChooseMerge, NeverReachesOverAGap) {
   EXPECT_EQ(range(choose(Spans().add(5).gap().add(63))), (Range{0, 0}));
 }
 
+TEST(ChooseMerge, OwnOnesMergeByWhetherAGatewayHoldsThem) {
+  Spans spans;
+  spans.add(110);
+  for (std::size_t i = 0; i < 70; ++i) spans.all[i].acked = i != 40;
+  spans.all[40].on_its_way = true;
+  const MergeChoice waits = choose(spans);
+  EXPECT_EQ(range(waits), (Range{0, 0}));
+  EXPECT_EQ(waits.resume, 1U);  // to be seen again
+  spans.all[40].acked = true, spans.all[40].on_its_way = false;
+  EXPECT_EQ(range(choose(spans)), (Range{0, 70}));
+  for (StoredSpan& span : spans.all) span.acked = false;
+  EXPECT_EQ(range(choose(spans)), (Range{0, 110}));
+}
+
 TEST(ChooseMerge, TakesInWhatIsNoHeavier) {
   EXPECT_EQ(range(choose(Spans().add(1, 600, 64, 64).add(64))), (Range{0, 65}));
   EXPECT_EQ(range(choose(Spans().add(1, 900, 128, 128).add(64))), (Range{1, 65}));
