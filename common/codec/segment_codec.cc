@@ -3,6 +3,7 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "common/base/check.h"
@@ -65,6 +66,18 @@ Result<Bytes> inflate_payload(const SegmentHeader& header) {
   return plain;
 }
 
+void note_boot(std::uint64_t boot, std::int64_t low, std::int64_t high, SegmentInfo& info) {
+  const auto at = std::lower_bound(
+      info.boots.begin(), info.boots.end(), boot,
+      [](const BootSpan& span, std::uint64_t wanted) { return span.boot < wanted; });
+  if (at == info.boots.end() || at->boot != boot) {
+    info.boots.insert(at, {boot, low, high});
+  } else {
+    at->low = std::min(at->low, low);
+    at->high = std::max(at->high, high);
+  }
+}
+
 void summarize(std::span<const Entry> entries, SegmentInfo& info) {
   bool timed = false;
   for (const Entry& entry : entries) {
@@ -75,13 +88,22 @@ void summarize(std::span<const Entry> entries, SegmentInfo& info) {
       const auto at = std::lower_bound(info.streams.begin(), info.streams.end(), samples->stream);
       if (at == info.streams.end() || *at != samples->stream)
         info.streams.insert(at, samples->stream);
-      if (samples->boot || samples->rows.empty()) continue;
+      if (samples->rows.empty()) continue;
       const auto [low, high] =
           std::minmax_element(samples->rows.times().begin(), samples->rows.times().end());
+      if (samples->boot) {
+        if (info.boots.size() <= kBootSpansMax) note_boot(*samples->boot, *low, *high, info);
+        continue;
+      }
       info.time_min = timed ? std::min(info.time_min, *low) : *low;
       info.time_max = timed ? std::max(info.time_max, *high) : *high;
       timed = true;
     }
+  }
+  if (info.boots.size() > kBootSpansMax) {
+    info.boots.clear();
+    info.time_min = std::numeric_limits<UtcMicros>::min();
+    info.time_max = std::numeric_limits<UtcMicros>::max();
   }
   info.hlc_last = entries.back().hlc;
 }

@@ -26,6 +26,16 @@ struct SegmentHeader {
   Signature signature{};           // of head_statement(log, last, hash(last))
 };
 
+// When the readings of one boot whose UTC is unknown were taken, in microseconds since it.
+struct BootSpan {
+  std::uint64_t boot = 0;
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+  bool operator==(const BootSpan&) const = default;
+};
+// Of a segment with more boots than that only the times are told: any.
+inline constexpr std::size_t kBootSpansMax = 64;
+
 // What storage and replication need of a segment that was verified, or written by us, so that
 // nobody decodes it again to handle it.
 struct SegmentInfo {
@@ -40,6 +50,7 @@ struct SegmentInfo {
   std::vector<std::uint64_t> streams;  // Define::id of every Samples inside, ascending
   UtcMicros time_min = 0;  // of readings whose UTC is known; max < min when there are none
   UtcMicros time_max = -1;
+  std::vector<BootSpan> boots = {};  // of the other readings, by boot
 
   Interval interval() const { return {first, last}; }
 };

@@ -93,6 +93,21 @@ class Catalog::Builder {
     return {};
   }
 
+  Result<void> read_anchors(Connection& db) {
+    DUNLIN_ASSIGN(Statement select,
+                  db.prepare("SELECT node, epoch, boot, utc - monotonic FROM anchors"
+                             " ORDER BY node, epoch, boot, seq"));
+    while (true) {
+      DUNLIN_ASSIGN(const bool more, select.step());
+      if (!more) return {};
+      Origin origin;
+      DUNLIN_ASSIGN(origin.node, read_node(select, 0));
+      origin.epoch = read_epoch(select, 1);
+      const auto boot = static_cast<std::uint64_t>(select.integer(2));
+      catalog_.boots_[origin].try_emplace(boot, select.integer(3));
+    }
+  }
+
   Result<void> read_logs(Connection& db) {
     DUNLIN_ASSIGN(Statement select, db.prepare("SELECT id, node, epoch, track FROM logs"
                                                " WHERE track <> 0 ORDER BY node, epoch, track"));
@@ -106,6 +121,7 @@ class Catalog::Builder {
       const auto found = catalog_.definitions_.find({log.log.node, log.log.epoch});
       if (found == catalog_.definitions_.end()) continue;
       log.definitions = &found->second;
+      log.boots = &catalog_.boots_[found->first];
       log.node = log.log.node.to_string();
       log.epoch = epoch_text(log.log.epoch);
       catalog_.logs_.push_back(std::move(log));
@@ -159,6 +175,7 @@ Result<std::unique_ptr<const Catalog>> Catalog::load(Connection& db) {
   std::unique_ptr<Catalog> catalog(new Catalog);
   Builder builder(*catalog);
   DUNLIN_TRY(builder.read_streams(db));
+  DUNLIN_TRY(builder.read_anchors(db));
   DUNLIN_TRY(builder.read_logs(db));
   return std::unique_ptr<const Catalog>(std::move(catalog));
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/time.h"
 #include "common/log/entry.h"
 #include "common/storage/sqlite.h"
 
@@ -40,6 +41,8 @@ class Catalog {
     }
   };
   using Definitions = std::map<std::uint64_t, const Shape*>;  // by Define::id
+  // By boot number: the UTC at which its clock was 0, after the boot's first TimeAnchor.
+  using Boots = std::map<std::uint64_t, UtcMicros>;
 
   struct Log {
     std::int64_t id = 0;  // logs.id
@@ -47,12 +50,14 @@ class Catalog {
     std::string node;   // 32 hex digits
     std::string epoch;  // 16 hex digits
     const Definitions* definitions = nullptr;
+    const Boots* boots = nullptr;
   };
 
   // A stream has at most this many columns of fields; those beyond it stand in `samples` alone.
   static constexpr std::size_t kColumnsMax = 1000;
 
-  // Reads the tables `streams` and `logs`. `corrupt` when a definition does not read back.
+  // Reads the tables `streams`, `anchors` and `logs`. `corrupt` when a definition does not read
+  // back.
   static Result<std::unique_ptr<const Catalog>> load(Connection& db);
   Catalog(const Catalog&) = delete;
   Catalog& operator=(const Catalog&) = delete;
@@ -76,6 +81,7 @@ class Catalog {
   std::map<std::string, Stream> streams_;
   std::deque<Shape> shapes_;
   std::map<Origin, Definitions> definitions_;
+  std::map<Origin, Boots> boots_;
   std::vector<Log> logs_;
 };
 

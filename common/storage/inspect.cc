@@ -11,10 +11,14 @@ namespace {
 constexpr const char* kLogs = R"sql(
 SELECT lower(hex(l.node)), ifnull(n.name, ''), printf('%016x', l.epoch), l.track, l.state,
        (SELECT ifnull(sum(readings), 0) FROM segments s WHERE s.log = l.id), l.bytes,
-       (SELECT strftime('%Y-%m-%dT%H:%M:%SZ', min(time_min) / 1000000, 'unixepoch') FROM segments s
-         WHERE s.log = l.id AND s.time_max >= s.time_min),
-       (SELECT strftime('%Y-%m-%dT%H:%M:%SZ', max(time_max) / 1000000, 'unixepoch') FROM segments s
-         WHERE s.log = l.id AND s.time_max >= s.time_min)
+       (SELECT strftime('%Y-%m-%dT%H:%M:%SZ', min(t) / 1000000, 'unixepoch') FROM
+         (SELECT min(time_min) AS t FROM segments s WHERE s.log = l.id AND time_max >= time_min
+          UNION ALL SELECT min(a.time_min) FROM segments s JOIN anchored_spans a
+            ON a.segment = s.id WHERE s.log = l.id)),
+       (SELECT strftime('%Y-%m-%dT%H:%M:%SZ', max(t) / 1000000, 'unixepoch') FROM
+         (SELECT max(time_max) AS t FROM segments s WHERE s.log = l.id AND time_max >= time_min
+          UNION ALL SELECT max(a.time_max) FROM segments s JOIN anchored_spans a
+            ON a.segment = s.id WHERE s.log = l.id))
 FROM logs l LEFT JOIN nodes n USING (node) ORDER BY l.node, l.epoch, l.track)sql";
 
 Value count(std::uint64_t value) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 
 #include "common/base/check.h"
 #include "common/codec/cbor.h"
@@ -77,6 +78,13 @@ Result<void> LogStore::prepare() {
   DUNLIN_TRY(prepare_into(insert_fork_,
                           "INSERT OR IGNORE INTO forks(log, seq, hash, body) SELECT ?1, ?2, ?3, ?4"
                           " WHERE (SELECT count(*) FROM forks WHERE log = ?1) < ?5"));
+  DUNLIN_TRY(
+      prepare_into(insert_anchor_,
+                   "INSERT OR IGNORE INTO anchors(node, epoch, boot, seq, boot_id, monotonic,"
+                   " utc, uncertainty) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"));
+  DUNLIN_TRY(
+      prepare_into(insert_boot_span_,
+                   "INSERT INTO boot_spans(segment, boot, low, high) VALUES(?1, ?2, ?3, ?4)"));
   // No segment is longer than the format allows, which bounds how far back an overlap can start.
   DUNLIN_TRY(prepare_into(select_overlapping_,
                           "SELECT first, last, body FROM segments"
@@ -86,12 +94,15 @@ Result<void> LogStore::prepare() {
                           " WHERE log = ?1 AND first BETWEEN ?2 AND ?3 AND last >= ?4"
                           " ORDER BY first DESC"));
   DUNLIN_TRY(prepare_into(select_oldest_,
-                          "SELECT first, last, readings, time_min, time_max, body FROM segments"
-                          " WHERE log = ?1 ORDER BY first"));
+                          "SELECT first, last, readings, max(ifnull((SELECT max(a.time_max) FROM"
+                          " anchored_spans a WHERE a.segment = s.id), -1 << 63),"
+                          " iif(time_min <= time_max, time_max, -1 << 63)), body"
+                          " FROM segments s WHERE log = ?1 ORDER BY first"));
   DUNLIN_TRY(prepare_into(
       select_first_arrived_,
       "SELECT s.log, s.first, s.last, length(s.body) FROM segments s JOIN logs l"
       " ON l.id = s.log WHERE l.track <> 0 AND (?1 < 0 OR l.track = ?1) ORDER BY s.id"));
+  DUNLIN_TRY(prepare_into(delete_boot_spans_, "DELETE FROM boot_spans WHERE segment = ?1"));
   DUNLIN_TRY(prepare_into(delete_one_, "DELETE FROM segments WHERE id = ?1"));
   DUNLIN_TRY(prepare_into(update_segment_,
                           "UPDATE segments SET first = ?2, last = ?3, time_min = ?4, time_max = ?5,"
@@ -143,7 +154,7 @@ Result<LogStore::Contents> LogStore::load() {
       DUNLIN_TRY(load_own_control(row, contents));
   }
   for (const auto& [log, row] : rows_) {
-    if (log.node != node_ || log.epoch != epoch_ || row.state.head() == 0) continue;
+    if (!is_own(log) || row.state.head() == 0) continue;
     DUNLIN_ASSIGN(const std::vector<StoredSegment> newest,
                   read(log, {row.state.head(), row.state.head()}, 0));
     if (newest.empty()) continue;
@@ -153,6 +164,10 @@ Result<LogStore::Contents> LogStore::load() {
     if (!decoded.ok()) return as_corrupt(decoded.error());
     contents.own_hlc = std::max(contents.own_hlc, decoded->info.hlc_last);
   }
+  DUNLIN_ASSIGN(const std::uint64_t kept_hlc, meta_number("hlc"));
+  contents.own_hlc = std::max(contents.own_hlc, Hlc{kept_hlc});
+  own_hlc_ = std::max(own_hlc_, contents.own_hlc);
+  DUNLIN_ASSIGN(contents.own_timeless_boot, meta_number("timeless_boot"));
   return contents;
 }
 
@@ -166,7 +181,7 @@ Result<void> LogStore::load_own_control(const LogRow& row, Contents& contents) {
   while (true) {
     DUNLIN_ASSIGN(const bool more, select_oldest_.step());
     if (!more) return {};
-    const Result<SegmentHeader> header = parse_segment(select_oldest_.blob(5));
+    const Result<SegmentHeader> header = parse_segment(select_oldest_.blob(4));
     if (!header.ok()) return as_corrupt(header.error());
     const Result<std::vector<Entry>> entries = decode_entries(*header);
     if (!entries.ok()) return as_corrupt(entries.error());
@@ -174,6 +189,9 @@ Result<void> LogStore::load_own_control(const LogRow& row, Contents& contents) {
       for (const Op& op : entry.ops) {
         if (const auto* define = std::get_if<Define>(&op); define && header->log.epoch == epoch_)
           contents.own_streams.push_back(*define);
+        if (const auto* anchor = std::get_if<TimeAnchor>(&op);
+            anchor && header->log.epoch == epoch_)
+          contents.own_anchors.push_back(*anchor);
         const auto* lost = std::get_if<Lost>(&op);
         if (lost == nullptr) continue;
         // Each repeats what was declared before it, so the largest says it all.
@@ -234,6 +252,29 @@ Result<std::vector<WriteOutcome>> LogStore::commit(std::span<const SegmentRecord
   return outcomes;
 }
 
+Result<void> LogStore::insert_boot_spans(std::int64_t segment, const SegmentInfo& info) {
+  for (const BootSpan& span : info.boots) {
+    insert_boot_span_.bind(1, segment).bind(2, stored(span.boot));
+    DUNLIN_TRY(insert_boot_span_.bind(3, span.low).bind(4, span.high).run());
+  }
+  return {};
+}
+
+// What own readings without UTC wait for, and how far the own clock was, outlive the entries that
+// told it.
+Result<void> LogStore::note_own(const SegmentInfo& info) {
+  own_hlc_ = std::max(own_hlc_, info.hlc_last);
+  if (info.boots.empty()) return {};
+  DUNLIN_ASSIGN(const std::uint64_t known, meta_number("timeless_boot"));
+  if (info.boots.back().boot <= known) return {};
+  return set_meta("timeless_boot", std::to_string(info.boots.back().boot));
+}
+
+Result<void> LogStore::keep_own_hlc() {
+  DUNLIN_ASSIGN(const std::uint64_t known, meta_number("hlc"));
+  return own_hlc_.value > known ? set_meta("hlc", std::to_string(own_hlc_.value)) : Result<void>{};
+}
+
 Result<WriteOutcome> LogStore::store_segment(const SegmentRecord& segment,
                                              std::map<LogId, LogRow>& changed) {
   const SegmentInfo& info = segment.info;
@@ -260,6 +301,8 @@ Result<WriteOutcome> LogStore::store_segment(const SegmentRecord& segment,
   insert_segment_.bind(4, info.time_min).bind(5, info.time_max).bind(6, stored(info.readings));
   insert_segment_.bind(7, ByteView(streams)).bind(8, ByteView(*segment.bytes));
   DUNLIN_TRY(insert_segment_.run());
+  DUNLIN_TRY(insert_boot_spans(sqlite3_last_insert_rowid(db_.raw()), info));
+  if (is_own(info.log)) DUNLIN_TRY(note_own(info));
   row.state.admit(info);
   row.bytes += segment.bytes->size();
   row.segments += 1;
@@ -315,6 +358,13 @@ Result<void> LogStore::apply_control(const SegmentRecord& segment,
         insert_stream_.bind(3, stored(define->id)).bind(4, stored(define->version));
         insert_stream_.bind(5, std::string_view(define->schema.name)).bind(6, ByteView(definition));
         DUNLIN_TRY(insert_stream_.run());
+      } else if (const auto* anchor = std::get_if<TimeAnchor>(&op)) {
+        if (anchor->monotonic_us < 0 || anchor->utc_us < 0) continue;  // of no clock
+        insert_anchor_.bind(1, ByteView(log.node.bytes)).bind(2, stored(log.epoch.value));
+        insert_anchor_.bind(3, stored(anchor->boot)).bind(4, stored(entry.seq));
+        insert_anchor_.bind(5, std::string_view(anchor->boot_id)).bind(6, anchor->monotonic_us);
+        insert_anchor_.bind(7, anchor->utc_us).bind(8, stored(anchor->uncertainty_us));
+        DUNLIN_TRY(insert_anchor_.run());
       } else if (const auto* lost = std::get_if<Lost>(&op)) {
         const LogId target{log.node, lost->epoch, lost->track};
         DUNLIN_ASSIGN(LogRow row, row_of(target, changed));
@@ -337,6 +387,7 @@ Result<void> LogStore::delete_segments(const Release& release, std::map<LogId, L
     row.segments -= 1;
   }
   row.state.release(release.interval, release.before, release.after);
+  if (is_own(release.log)) DUNLIN_TRY(keep_own_hlc());
   changed[release.log] = std::move(row);
   return {};
 }
@@ -372,6 +423,8 @@ Result<void> LogStore::replace(const Compactor::Replacement& replacement, LogRow
     update_segment_.bind(6, stored(info.readings)).bind(7, ByteView(streams));
     update_segment_.bind(8, ByteView(*replacement.merged->bytes));
     DUNLIN_TRY(update_segment_.run());
+    DUNLIN_TRY(delete_boot_spans_.bind(1, replacement.into.id).run());
+    DUNLIN_TRY(insert_boot_spans(replacement.into.id, info));
     row.bytes += replacement.merged->bytes->size();
     row.bytes -= replacement.into.bytes;
   }
@@ -428,11 +481,12 @@ Result<std::vector<OldSegment>> LogStore::collect_oldest(const LogRow& row, std:
     DUNLIN_ASSIGN(const bool more, select_oldest_.step());
     if (!more) break;
     const Interval interval{loaded(select_oldest_.integer(0)), loaded(select_oldest_.integer(1))};
-    const bool timed = select_oldest_.integer(4) >= select_oldest_.integer(3);
+    const UtcMicros newest = select_oldest_.integer(3);  // the lowest number: unknown
+    const bool timed = newest != std::numeric_limits<UtcMicros>::min();
     const bool keep =
-        before && ((timed && select_oldest_.integer(4) >= *before) ||
+        before && ((timed && newest >= *before) ||
                    (row.state.id().node == node_ && !row.state.acked().contains(interval)));
-    const Result<SegmentHeader> header = parse_segment(select_oldest_.blob(5));
+    const Result<SegmentHeader> header = parse_segment(select_oldest_.blob(4));
     if (!header.ok()) return select_oldest_.reset(), as_corrupt(header.error());
     // The hash after a segment stands in its successor's header, or at the end of its run.
     if (!found.empty() && found.back().release.interval.last + 1 == interval.first) {
@@ -446,7 +500,7 @@ Result<std::vector<OldSegment>> LogStore::collect_oldest(const LogRow& row, std:
     if (keep) continue;
     OldSegment item{{row.state.id(), interval, header->before, {}},
                     loaded(select_oldest_.integer(2)),
-                    select_oldest_.blob(5).size()};
+                    select_oldest_.blob(4).size()};
     if (const Hash* after = row.state.hash_after(interval.last)) item.release.after = *after;
     total += item.bytes;
     found.push_back(std::move(item));
@@ -497,29 +551,35 @@ std::vector<LogId> LogStore::logs() const {
   return logs;
 }
 
-Result<std::uint64_t> LogStore::note_boot(std::string_view boot_id) {
+Result<std::string> LogStore::meta(std::string_view key) {
   DUNLIN_ASSIGN(Statement select, db_.prepare("SELECT value FROM meta WHERE key = ?1"));
-  const auto read = [&](std::string_view key) -> Result<std::string> {
-    DUNLIN_ASSIGN(const bool known, select.bind(1, key).step());
-    std::string value = known ? std::string(select.text(0)) : "";
-    select.reset();
-    return value;
-  };
-  DUNLIN_ASSIGN(const std::string last_id, read("boot_id"));
-  DUNLIN_ASSIGN(const std::string last_number, read("boot"));
+  DUNLIN_ASSIGN(const bool known, select.bind(1, key).step());
+  return known ? std::string(select.text(0)) : "";
+}
+
+Result<std::uint64_t> LogStore::meta_number(std::string_view key) {
+  DUNLIN_ASSIGN(const std::string text, meta(key));
   std::uint64_t number = 0;  // what is not a number counts as none
-  (void)std::from_chars(last_number.data(), last_number.data() + last_number.size(), number);
-  if (last_id == boot_id) return number;
-  number += 1;
-  const std::string text = std::to_string(number);
+  (void)std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+Result<void> LogStore::set_meta(std::string_view key, std::string_view value) {
   DUNLIN_ASSIGN(Statement upsert,
                 db_.prepare("INSERT INTO meta(key, value) VALUES(?1, ?2)"
                             " ON CONFLICT(key) DO UPDATE SET value = excluded.value"));
+  return upsert.bind(1, key).bind(2, value).run();
+}
+
+Result<std::uint64_t> LogStore::note_boot(std::string_view boot_id) {
+  DUNLIN_ASSIGN(const std::string last_id, meta("boot_id"));
+  DUNLIN_ASSIGN(const std::uint64_t last, meta_number("boot"));
+  if (last_id == boot_id) return last;
   DUNLIN_ASSIGN(Transaction transaction, Transaction::begin(db_));
-  DUNLIN_TRY(upsert.bind(1, std::string_view("boot_id")).bind(2, boot_id).run());
-  DUNLIN_TRY(upsert.bind(1, std::string_view("boot")).bind(2, std::string_view(text)).run());
+  DUNLIN_TRY(set_meta("boot_id", boot_id));
+  DUNLIN_TRY(set_meta("boot", std::to_string(last + 1)));
   DUNLIN_TRY(transaction.commit());
-  return number;
+  return last + 1;
 }
 
 Result<std::uint64_t> LogStore::used_bytes() {

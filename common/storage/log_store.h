@@ -49,6 +49,9 @@ class LogStore {
     std::vector<Define> own_streams;  // of this epoch
     std::vector<Lost> own_lost;  // what this node declared of each of its logs, former ones too
     Hlc own_hlc;                 // the latest in this epoch
+    std::vector<TimeAnchor> own_anchors = {};  // of this epoch
+    // The latest boot of which own readings without UTC were stored; 0 = none.
+    std::uint64_t own_timeless_boot = 0;
   };
 
   // Opens or creates the file, migrates its schema and checks it. A damaged file is renamed to
@@ -63,10 +66,10 @@ class LogStore {
 
   Result<Contents> load();
 
-  // One transaction: stores segments and the version vector that claims them, applies Open, Define
-  // and Lost of track 0, notes acks, deletes what is released. Segments that are held already are
-  // `duplicate`; a second branch is kept as evidence and reported as `fork`. An error changes
-  // nothing.
+  // One transaction: stores segments and the version vector that claims them, applies Open, Define,
+  // Lost and TimeAnchor of track 0, notes acks, deletes what is released. Segments that are held
+  // already are `duplicate`; a second branch is kept as evidence and reported as `fork`. An error
+  // changes nothing.
   Result<std::vector<WriteOutcome>> commit(std::span<const SegmentRecord> segments,
                                            std::span<const Release> releases,
                                            std::span<const Acked> acks);
@@ -80,7 +83,7 @@ class LogStore {
   // most 4096.
   Result<std::vector<OldSegment>> oldest(const LogId& log, std::uint64_t bytes_min);
   // The segments whose newest reading is older than `before`, of own logs those that are acked.
-  // Segments without times are as old as what follows them.
+  // Segments of unknown times are as old as what follows them.
   Result<std::vector<OldSegment>> older_than(const LogId& log, UtcMicros before);
 
   // The segments that arrived first, of `track` or of any data track, until they have `bytes_min`
@@ -137,18 +140,26 @@ class LogStore {
                                                  std::optional<UtcMicros> before);
   Result<void> write_row(const LogRow& row);
   Result<void> replace(const Compactor::Replacement& replacement, LogRow& row);
+  bool is_own(const LogId& log) const { return log.node == node_ && log.epoch == epoch_; }
+  Result<void> insert_boot_spans(std::int64_t segment, const SegmentInfo& info);
+  Result<void> note_own(const SegmentInfo& info);
+  Result<void> keep_own_hlc();
+  Result<std::string> meta(std::string_view key);
+  Result<std::uint64_t> meta_number(std::string_view key);
+  Result<void> set_meta(std::string_view key, std::string_view value);
 
   Connection db_;
   std::string path_;
   NodeId node_;
   Epoch epoch_;
   std::map<LogId, LogRow> rows_;  // what is committed
+  Hlc own_hlc_;                   // of the latest own entry of this epoch
   Compactor compactor_;
 
   Statement insert_segment_, insert_log_, update_log_, insert_node_, insert_stream_, insert_fork_;
   Statement select_overlapping_, select_newest_, select_oldest_, delete_range_;
-  Statement select_first_arrived_;
-  Statement delete_one_, update_segment_;
+  Statement select_first_arrived_, insert_anchor_, insert_boot_span_;
+  Statement delete_one_, update_segment_, delete_boot_spans_;
 };
 
 }  // namespace dunlin::storage

@@ -3,6 +3,7 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <map>
 #include <utility>
@@ -210,10 +211,13 @@ struct Reader::Impl {
   Connection db;  // closed before what its tables point to, after its statements
   std::map<std::string, std::string> tables;  // of streams: name, declaration
   std::int64_t data_version = -1;
-  std::pair<std::int64_t, std::int64_t> counts{-1, -1};  // of rows in `streams` and `logs`
+  // Of rows in `streams`, `logs` and `anchors`, which are never changed in what the catalog has of
+  // them, nor deleted: so their number tells.
+  std::array<std::int64_t, 3> counts{-1, -1, -1};
   Statement select_data_version, select_counts;
 
   Result<void> configure();
+  Result<std::array<std::int64_t, 3>> count();
   Result<bool> catalog_is_current();
   Result<void> reload_catalog();
   Result<void> update_tables();
@@ -237,20 +241,26 @@ Result<void> Reader::Impl::configure() {
   DUNLIN_TRY(register_samples(context));
   DUNLIN_ASSIGN(select_data_version, db.prepare("PRAGMA data_version"));
   DUNLIN_ASSIGN(select_counts,
-                db.prepare("SELECT (SELECT count(*) FROM streams), (SELECT count(*) FROM logs)"));
+                db.prepare("SELECT (SELECT count(*) FROM streams), (SELECT count(*) FROM logs),"
+                           " (SELECT count(*) FROM anchors)"));
   return db.execute("PRAGMA query_only = ON");
 }
 
-// Rows of `streams` and `logs` are never changed in what the catalog has of them, nor deleted, so
-// their number tells. Without a commit of another connection there is nothing to count.
+Result<std::array<std::int64_t, 3>> Reader::Impl::count() {
+  DUNLIN_TRY(select_counts.step());
+  std::array<std::int64_t, 3> now{};
+  for (int i = 0; i < 3; ++i) now[static_cast<std::size_t>(i)] = select_counts.integer(i);
+  select_counts.reset();
+  return now;
+}
+
+// Without a commit of another connection there is nothing to count.
 Result<bool> Reader::Impl::catalog_is_current() {
   DUNLIN_TRY(select_data_version.step());
   const std::int64_t version = select_data_version.integer(0);
   select_data_version.reset();
   if (version == data_version) return true;
-  DUNLIN_TRY(select_counts.step());
-  const std::pair now{select_counts.integer(0), select_counts.integer(1)};
-  select_counts.reset();
+  DUNLIN_ASSIGN(const auto now, count());
   if (now != counts) return false;
   data_version = version;
   return true;
@@ -259,9 +269,7 @@ Result<bool> Reader::Impl::catalog_is_current() {
 Result<void> Reader::Impl::reload_catalog() {
   DUNLIN_TRY(db.execute("BEGIN"));
   const auto reload = [&]() -> Result<void> {
-    DUNLIN_TRY(select_counts.step());
-    const std::pair now{select_counts.integer(0), select_counts.integer(1)};
-    select_counts.reset();
+    DUNLIN_ASSIGN(const auto now, count());
     DUNLIN_ASSIGN(std::unique_ptr<const Catalog> fresh, Catalog::load(db));
     context.catalog = fresh.get();
     catalog = std::move(fresh);

@@ -380,7 +380,7 @@ int column(sqlite3_vtab_cursor* base, sqlite3_context* out, int number) {
       sqlite3_result_int64(out, static_cast<std::int64_t>(scan.first_row() + cursor.row));
       break;
     case kTime:
-      if (!scan.samples().boot) sqlite3_result_int64(out, rows.time(cursor.row));
+      if (const auto time = scan.time(cursor.row)) sqlite3_result_int64(out, *time);
       break;
     case kField:
       result_static(out, fields[cursor.field].name);

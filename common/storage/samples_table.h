@@ -13,10 +13,11 @@ namespace dunlin::storage {
 //   temp."stream_<name>"(node, epoch, seq, row, time, <fields>)  a line per reading
 //
 // node: 32 hex digits, epoch: 16. row: position of the reading among those of its stream in the
-// entry, from 0. time: UTC microseconds, NULL while unknown. Decimals are REAL, bool 0 or 1,
-// missing NULL. Equality with a stream, node, epoch, seq or time and ranges of seq and time leave
-// out whole segments. Lines come by node, epoch, track, seq, row; a query that needs an order says
-// so.
+// entry, from 0. time: UTC microseconds, of readings that count from a boot by that boot's first
+// TimeAnchor, and NULL while there is none: their order is epoch, seq, row. Decimals are REAL, bool
+// 0 or 1, missing NULL. Equality with a stream, node, epoch, seq or time and ranges of seq and time
+// leave out whole segments. Lines come by node, epoch, track, seq, row; a query that needs an order
+// says so.
 
 // What the tables of one connection share with its owner. Must outlive the connection.
 struct SamplesContext {

@@ -30,6 +30,24 @@ CREATE TABLE forks(
   log INTEGER NOT NULL REFERENCES logs(id), seq INTEGER NOT NULL, hash BLOB NOT NULL,
   body BLOB NOT NULL, PRIMARY KEY(log, seq, hash)) WITHOUT ROWID;
 )sql",
+    // When readings without UTC were taken: their spans since the boot, by segment, and the anchors
+    // that tell a boot's UTC. The anchor of the lowest seq counts.
+    R"sql(
+CREATE TABLE boot_spans(
+  segment INTEGER NOT NULL REFERENCES segments(id), boot INTEGER NOT NULL,
+  low INTEGER NOT NULL, high INTEGER NOT NULL, PRIMARY KEY(segment, boot)) WITHOUT ROWID;
+CREATE TRIGGER segment_deleted AFTER DELETE ON segments BEGIN
+  DELETE FROM boot_spans WHERE segment = OLD.id;
+END;
+CREATE TABLE anchors(
+  node BLOB NOT NULL, epoch INTEGER NOT NULL, boot INTEGER NOT NULL, seq INTEGER NOT NULL,
+  boot_id TEXT NOT NULL, monotonic INTEGER NOT NULL, utc INTEGER NOT NULL,
+  uncertainty INTEGER NOT NULL, PRIMARY KEY(node, epoch, boot, seq)) WITHOUT ROWID;
+CREATE VIEW anchored_spans(segment, time_min, time_max) AS
+  SELECT b.segment, b.low - a.monotonic + a.utc, b.high - a.monotonic + a.utc
+  FROM boot_spans b JOIN segments s ON s.id = b.segment JOIN logs l ON l.id = s.log
+  JOIN anchors a ON a.node = l.node AND a.epoch = l.epoch AND a.boot = b.boot;
+)sql",
 };
 
 }  // namespace

@@ -11,12 +11,15 @@ namespace dunlin::storage {
 Result<void> SegmentScan::start(const Catalog& catalog, ScanFilter filter) {
   if (!select_segments_.prepared()) {
     // No segment is longer than the format allows, which bounds where the index is entered. A
-    // segment none of whose readings knows its time has time_max < time_min.
+    // segment none of whose readings came with its UTC has time_max < time_min; the anchors of
+    // their boots may tell it.
     DUNLIN_ASSIGN(select_segments_,
-                  db_->prepare("SELECT id, first, last, streams FROM segments"
-                               " WHERE log = ?1 AND first BETWEEN ?2 AND ?3 AND last >= ?4"
-                               " AND (NOT ?5 OR time_min <= time_max)"
-                               " AND time_max >= ?6 AND time_min <= ?7 ORDER BY log, first, last"));
+                  db_->prepare("SELECT id, first, last, streams FROM segments s"
+                               " WHERE log = ?1 AND first BETWEEN ?2 AND ?3 AND last >= ?4 AND"
+                               " (NOT ?5 OR (time_min <= time_max AND time_max >= ?6 AND time_min"
+                               " <= ?7) OR EXISTS (SELECT 1 FROM anchored_spans a WHERE a.segment ="
+                               " s.id AND a.time_max >= ?6 AND a.time_min <= ?7))"
+                               " ORDER BY log, first, last"));
     DUNLIN_ASSIGN(select_body_, db_->prepare("SELECT body FROM segments WHERE id = ?1"));
   }
   select_segments_.reset();
@@ -36,6 +39,13 @@ Result<bool> SegmentScan::next() {
     if (!found) log_ = nullptr;
   }
   return true;
+}
+
+std::optional<UtcMicros> SegmentScan::time(std::size_t row) const {
+  UtcMicros time = 0;
+  if (!started_ || __builtin_add_overflow(samples_->rows.time(row), *started_, &time))
+    return std::nullopt;
+  return time;
 }
 
 void SegmentScan::begin_entry(std::size_t entry) {
@@ -65,7 +75,17 @@ bool SegmentScan::next_samples() {
       if (rows == entry_rows_.end()) rows = entry_rows_.insert(rows, {stream, 0});
       first_row_ = rows->rows;
       rows->rows += samples->rows.size();
-      if (filter_.timed && samples->boot) continue;
+      started_ = 0;
+      if (samples->boot) {
+        const auto boot = log_->boots->find(*samples->boot);
+        if (boot != log_->boots->end()) {
+          started_ = boot->second;
+        } else if (filter_.timed) {
+          continue;
+        } else {
+          started_.reset();
+        }
+      }
       samples_ = samples;
       shape_ = shape->second;
       return true;

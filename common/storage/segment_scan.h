@@ -19,7 +19,7 @@ struct ScanFilter {
   std::optional<std::string> epoch;
   std::int64_t seq_min = kLowest;
   std::int64_t seq_max = kHighest;
-  bool timed = false;  // only readings whose UTC is known; set it with a range
+  bool timed = false;  // only readings whose UTC is known or corrected; set it with a range
   std::int64_t time_min = kLowest;
   std::int64_t time_max = kHighest;
 };
@@ -46,6 +46,8 @@ class SegmentScan {
   const Entry& entry() const { return entries_[entry_]; }
   const Samples& samples() const { return *samples_; }
   const Catalog::Shape& shape() const { return *shape_; }
+  // The UTC of a reading: as it stands, or by its boot's anchor; nothing while that is unknown.
+  std::optional<UtcMicros> time(std::size_t row) const;
   // The position of the first of these readings among those of its stream in the entry.
   std::uint64_t first_row() const { return first_row_; }
   std::int64_t segment_id() const { return segment_id_; }
@@ -85,6 +87,7 @@ class SegmentScan {
 
   const Samples* samples_ = nullptr;
   const Catalog::Shape* shape_ = nullptr;
+  std::optional<UtcMicros> started_;  // what the times of samples_ count from
   std::uint64_t first_row_ = 0;
   std::uint64_t cells_before_ = 0;
 };

@@ -18,6 +18,7 @@ struct Segment {
   std::uint64_t readings = 0;
   UtcMicros time_min = 0;
   UtcMicros time_max = -1;
+  std::vector<BootSpan> boots = {};
   Hash before{};
 };
 
@@ -34,6 +35,10 @@ struct Database {
   std::map<LogId, Log> logs;
   std::map<NodeId, storage::LogStore::KnownNode> nodes;
   std::uint64_t arrivals = 0;
+  using Boot = std::tuple<NodeId, Epoch, std::uint64_t>;
+  std::map<Boot, UtcMicros> boots = {};  // the latest that an anchor has of the UTC of their start
+  Hlc own_hlc = {};
+  std::uint64_t timeless_boot = 0;
 };
 
 Seq covered(const Lost& lost) {
@@ -99,6 +104,7 @@ class MemoryStore final : public SimStore {
   Result<std::optional<Seq>> first_difference(const Log& log, const SegmentRecord& record) const;
   void apply_control(const SegmentRecord& record);
   Result<void> load_own(const Log& log, Contents& contents) const;
+  std::optional<UtcMicros> newest_of(const LogId& id, const Segment& segment) const;
   std::vector<OldSegment> collect_oldest(const LogId& id, std::uint64_t bytes_min,
                                          std::optional<UtcMicros> before) const;
 
@@ -114,7 +120,9 @@ Result<SimStore::Contents> MemoryStore::load() {
                     .nodes = {},
                     .own_streams = {},
                     .own_lost = {},
-                    .own_hlc = {}};
+                    .own_hlc = data_->own_hlc,
+                    .own_anchors = {},
+                    .own_timeless_boot = data_->timeless_boot};
   for (const auto& [id, known] : data_->nodes) contents.nodes.push_back(known);
   for (const auto& [id, log] : data_->logs) {
     contents.logs.push_back(log.state);
@@ -127,16 +135,16 @@ Result<void> MemoryStore::load_own(const Log& log, Contents& contents) const {
   const LogId& id = log.state.id();
   const bool current = id.epoch == data_->epoch;
   for (const auto& [interval, segment] : log.segments) {
-    const bool newest = current && interval.second == log.state.head();
-    if (id.track != kControlTrack && !newest) continue;
+    if (id.track != kControlTrack) continue;
     DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*segment.bytes));
     DUNLIN_ASSIGN(const DecodedSegment decoded, decode_segment(header));
-    if (newest) contents.own_hlc = std::max(contents.own_hlc, decoded.info.hlc_last);
     for (const Entry& entry : decoded.entries) {
       for (const Op& op : entry.ops) {
         if (const auto* define = std::get_if<Define>(&op); define && current)
           contents.own_streams.push_back(*define);
         if (const auto* lost = std::get_if<Lost>(&op)) add_lost(contents.own_lost, *lost);
+        if (const auto* anchor = std::get_if<TimeAnchor>(&op); anchor && current)
+          contents.own_anchors.push_back(*anchor);
       }
     }
   }
@@ -185,9 +193,15 @@ Result<WriteOutcome> MemoryStore::store_segment(const SegmentRecord& record) {
   }
   if (fit == LogState::Fit::covered) return WriteOutcome{WriteOutcome::Kind::duplicate};
   to.segments[{info.first, info.last}] = {record.bytes,  ++data_->arrivals, info.readings,
-                                          info.time_min, info.time_max,     info.before};
+                                          info.time_min, info.time_max,     info.boots,
+                                          info.before};
   to.bytes += record.bytes->size();
   to.state.admit(info);
+  if (info.log.node == node_ && info.log.epoch == data_->epoch) {
+    data_->own_hlc = std::max(data_->own_hlc, info.hlc_last);
+    for (const BootSpan& span : info.boots)
+      data_->timeless_boot = std::max(data_->timeless_boot, span.boot);
+  }
   apply_control(record);
   return WriteOutcome{};
 }
@@ -222,6 +236,11 @@ void MemoryStore::apply_control(const SegmentRecord& record) {
         const Bytes& key =
             known == data_->nodes.end() ? open->public_key : known->second.public_key;
         data_->nodes[id.node] = {id.node, Bytes(key), open->name};
+      } else if (const auto* anchor = std::get_if<TimeAnchor>(&op)) {
+        const UtcMicros start = anchor->utc_us - anchor->monotonic_us;
+        UtcMicros& known =
+            data_->boots.try_emplace({id.node, id.epoch, anchor->boot}, start).first->second;
+        known = std::max(known, start);
       } else if (const auto* lost = std::get_if<Lost>(&op)) {
         log({id.node, lost->epoch, lost->track}).state.declare_lost(lost->ranges);
       }
@@ -252,6 +271,17 @@ Result<std::vector<StoredSegment>> MemoryStore::read(const LogId& id, Interval w
   return found;
 }
 
+std::optional<UtcMicros> MemoryStore::newest_of(const LogId& id, const Segment& segment) const {
+  std::optional<UtcMicros> newest;
+  if (segment.time_min <= segment.time_max) newest = segment.time_max;
+  for (const BootSpan& span : segment.boots) {
+    const auto start = data_->boots.find({id.node, id.epoch, span.boot});
+    if (start == data_->boots.end()) continue;
+    newest = std::max(newest.value_or(span.high + start->second), span.high + start->second);
+  }
+  return newest;
+}
+
 std::vector<OldSegment> MemoryStore::collect_oldest(const LogId& id, std::uint64_t bytes_min,
                                                     std::optional<UtcMicros> before) const {
   std::vector<OldSegment> found;
@@ -268,8 +298,8 @@ std::vector<OldSegment> MemoryStore::collect_oldest(const LogId& id, std::uint64
     const Interval interval{at.first, at.second};
     if (!found.empty() && found.back().release.interval.last + 1 == interval.first)
       found.back().release.after = segment.before;
-    const bool timed = segment.time_min <= segment.time_max;
-    const bool keep = before && ((timed && segment.time_max >= *before) || !may_go(interval));
+    const std::optional<UtcMicros> newest = newest_of(id, segment);
+    const bool keep = before && ((newest && *newest >= *before) || !may_go(interval));
     young += keep ? 1 : 0;
     if (young > kYoungMax || total >= bytes_min || found.size() == kOldestMax) break;
     if (keep) continue;
@@ -277,7 +307,7 @@ std::vector<OldSegment> MemoryStore::collect_oldest(const LogId& id, std::uint64
     if (const Hash* after = state.hash_after(interval.last)) item.release.after = *after;
     total += item.bytes;
     found.push_back(std::move(item));
-    if (!before || timed) due = found.size();
+    if (!before || newest) due = found.size();
   }
   found.resize(due);
   std::erase_if(found, [](const OldSegment& old) { return old.release.after == Hash{}; });

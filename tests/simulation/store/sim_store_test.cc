@@ -17,7 +17,8 @@ bool equal(const storage::LogStore::Contents& a, const storage::LogStore::Conten
     return x.node == y.node && x.public_key == y.public_key && x.name == y.name;
   };
   return a.epoch == b.epoch && a.logs == b.logs && a.own_streams == b.own_streams &&
-         a.own_lost == b.own_lost && a.own_hlc == b.own_hlc &&
+         a.own_lost == b.own_lost && a.own_hlc == b.own_hlc && a.own_anchors == b.own_anchors &&
+         a.own_timeless_boot == b.own_timeless_boot &&
          std::equal(a.nodes.begin(), a.nodes.end(), b.nodes.begin(), b.nodes.end(), nodes);
 }
 
@@ -80,7 +81,7 @@ class Segments {
       Samples samples{.stream = 1, .boot = {}, .base = kStart, .rows = Rows(1)};
       samples.rows.begin_row(kStart + static_cast<UtcMicros>(seq) * 1000);
       samples.rows.add_integer(fork ? -1 : 1);
-      if (seq % 5 == 0) samples.boot = 3;
+      if (seq % 5 == 0) samples.boot = 1 + seq % 2;
       entry.ops = {samples};
     } else if (seq == 1) {
       entry.ops = {Open{log.node == keys_[0]->node() ? keys_[0]->public_key() : Bytes{1},
@@ -90,7 +91,8 @@ class Segments {
     } else if (seq % 7 == 0) {
       entry.ops = {Lost{Epoch{7 + seq % 2}, kSamplesTrack, {{1, seq / 7, {}, {}, seq}}}};
     } else {
-      entry.ops = {TimeAnchor{1, "boot", 1, 1, seq}};
+      entry.ops = {
+          TimeAnchor{1 + seq % 3, "boot", kStart + static_cast<UtcMicros>(seq), kStart, 1}};
     }
     return entry;
   }

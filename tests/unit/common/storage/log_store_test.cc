@@ -259,5 +259,50 @@ TEST_F(LogStoreTest, BootsAreCounted) {
   EXPECT_EQ(store.note_boot("b").value(), 2U);
 }
 
+// Retention by age goes by corrected times, too, and what has none stays.
+TEST_F(LogStoreTest, ReadingsOfABootAreAsOldAsTheirAnchorSays) {
+  LogStore store = open();
+  const auto make = [&](Track track, Hash before, Seq seq, std::vector<Op> ops) {
+    Chain entries;
+    EXPECT_TRUE(entries.add({seq, Hlc::of(seq, 0), std::move(ops)}, before).ok());
+    return build_segments(log(track), before, 0, entries, *key_).value().front();
+  };
+  const auto old = [&] { return store.older_than(log(), kStart + 60'000'000).value().size(); };
+  Samples samples{.stream = 1, .boot = 3, .base = 0, .rows = Rows(1)};
+  samples.rows.begin_row(50'000'000);
+  samples.rows.add_integer(1);
+  const SegmentRecord first = make(kSamplesTrack, chain_start(log()), 1, {samples});
+  ASSERT_TRUE(store.commit(std::vector{first}, {}, {}).ok());
+  EXPECT_EQ(old(), 0u);
+  const SegmentRecord control =
+      make(kControlTrack, chain_start(log(kControlTrack)), 1, {Open{key_->public_key(), "node"}});
+  const SegmentRecord late =
+      make(kControlTrack, control.info.after, 2, {TimeAnchor{3, "id", 0, kStart, 1}});
+  ASSERT_TRUE(store.commit(std::vector{control, late}, {}, {}).ok());
+  EXPECT_EQ(old(), 1u);
+  EXPECT_EQ(store.older_than(log(), kStart + 50'000'000).value().size(), 0u);
+}
+
+// The segment that told the clock may be gone when the next process asks.
+TEST_F(LogStoreTest, OwnClockAndTimelessBootOutliveTheirEntries) {
+  const LogId own{own_->node(), Epoch{77}, kSamplesTrack};
+  const Hash start = chain_start(own);
+  {
+    LogStore store = open();
+    Chain entries;
+    Samples samples{.stream = 1, .boot = 3, .base = 0, .rows = Rows(1)};
+    samples.rows.begin_row(1), samples.rows.add_integer(1);
+    ASSERT_TRUE(entries.add({1, Hlc::of(1234, 5), {samples}}, start).ok());
+    const auto segments = build_segments(own, start, 0, entries, *own_).value();
+    ASSERT_TRUE(store.commit(segments, {}, {}).ok());
+  }
+  LogStore store = open();
+  EXPECT_EQ(store.load()->own_hlc, Hlc::of(1234, 5));
+  const Release release{own, {1, 1}, start, store.state(own)->head_hash()};
+  ASSERT_TRUE(store.commit({}, std::vector{release}, {}).ok());
+  EXPECT_EQ(store.load()->own_hlc, Hlc::of(1234, 5));
+  EXPECT_EQ(store.load()->own_timeless_boot, 3u);
+}
+
 }  // namespace
 }  // namespace dunlin::storage

@@ -176,6 +176,110 @@ TEST_F(SamplesTableTest, UnknownTimeIsNullAndDuplicatesAndLateReadingsStay) {
   EXPECT_EQ(lines("SELECT seq FROM stream_s WHERE time IS NULL"), Lines{"1"});
 }
 
+// Readings of boots without a clock, one a second, and what their anchors make of them.
+class BootTimeTest : public SamplesTableTest {
+ protected:
+  BootTimeTest() : origin_(*store_, 7) { origin_.define(1, 1, {"s", {kTemperature}}); }
+
+  static Samples since_boot(std::uint64_t boot, std::vector<IntegerRow> rows) {
+    Samples samples = integers(1, rows);
+    samples.boot = boot;
+    return samples;
+  }
+  static TimeAnchor anchor(std::uint64_t boot, std::int64_t monotonic, std::int64_t utc) {
+    return {boot, "id", monotonic, utc, 1000};
+  }
+  void store_anchor(TimeAnchor anchor) {
+    origin_.append(kControlTrack, {std::move(anchor)});
+    origin_.flush(kControlTrack);
+  }
+  static std::string at(std::int64_t seconds) { return std::to_string(kStart + seconds * kSecond); }
+
+  Origin origin_;
+};
+
+TEST_F(BootTimeTest, AnAnchorCorrectsWhatIsStoredAndWhatComesAfterIt) {
+  origin_.append({since_boot(3, {{5 * kSecond, {100}}, {6 * kSecond, {101}}})});
+  origin_.flush();
+  const std::string all = "SELECT seq, row, time FROM stream_s";
+  EXPECT_EQ(lines(all), (Lines{"1,0,", "1,1,"}));
+  store_anchor(anchor(3, 10 * kSecond, kStart + 10 * kSecond));
+  EXPECT_EQ(lines(all), (Lines{"1,0," + at(5), "1,1," + at(6)}));  // in the open reader
+  origin_.append({since_boot(3, {{20 * kSecond, {102}}})});
+  origin_.append({since_boot(4, {{1 * kSecond, {103}}})});
+  origin_.flush();
+  EXPECT_EQ(lines(all), (Lines{"1,0," + at(5), "1,1," + at(6), "2,0," + at(20), "3,0,"}));
+  EXPECT_EQ(lines("SELECT time FROM samples WHERE seq < 3"), (Lines{at(5), at(6), at(20)}));
+
+  store_ = nullptr;  // it is all on the disk
+  reader_ = nullptr;
+  EXPECT_EQ(lines(all), (Lines{"1,0," + at(5), "1,1," + at(6), "2,0," + at(20), "3,0,"}));
+}
+
+TEST_F(BootTimeTest, RangesOfTimeFindWhatWasCorrectedAndPruneTheRest) {
+  for (int i = 1; i <= 10; ++i) {
+    origin_.append({since_boot(3, {{i * kSecond, {i}}})});
+    origin_.flush();
+  }
+  Samples mixed = integers(1, {{kStart + 3 * kSecond, {11}}});
+  origin_.append({since_boot(3, {{100 * kSecond, {12}}}), mixed});
+  origin_.flush();
+  const std::string range =
+      "SELECT seq FROM stream_s WHERE time BETWEEN " + at(3) + " AND " + at(4);
+  EXPECT_EQ(lines(range), Lines{"11"});
+  EXPECT_EQ(decoded_, 1U);
+  store_anchor(anchor(3, 0, kStart));
+  EXPECT_EQ(lines(range), (Lines{"3", "4", "11"}));
+  EXPECT_EQ(decoded_, 3U);
+  EXPECT_EQ(lines("SELECT seq FROM stream_s WHERE time > " + at(50)), Lines{"11"});
+  EXPECT_EQ(decoded_, 1U);
+  EXPECT_EQ(lines("SELECT count(*) FROM stream_s WHERE time IS NULL"), Lines{"0"});
+}
+
+TEST_F(BootTimeTest, TheFirstAnchorOfABootCountsInWhateverOrderTheyCome) {
+  origin_.append({since_boot(3, {{5 * kSecond, {100}}})});
+  origin_.flush();
+  origin_.append(kControlTrack, {anchor(3, 0, -1)});  // of no clock
+  origin_.append(kControlTrack, {anchor(3, 0, kStart)});
+  origin_.append(kControlTrack, {anchor(3, 0, kStart + 1000 * kSecond)});
+  origin_.store(kControlTrack, 5, 5);
+  EXPECT_EQ(lines("SELECT time FROM stream_s"), Lines{at(1005)});
+  origin_.store(kControlTrack, 3, 4);
+  EXPECT_EQ(lines("SELECT time FROM stream_s"), Lines{at(5)});
+  EXPECT_EQ(lines("SELECT seq FROM stream_s WHERE time = " + at(5)), Lines{"1"});
+}
+
+TEST_F(BootTimeTest, AnchorsAreOfOneNodeAndEpoch) {
+  origin_.append({since_boot(3, {{5 * kSecond, {100}}})});
+  origin_.flush();
+  origin_.set_epoch(8);
+  store_anchor(anchor(3, 0, kStart));
+  Origin other(*store_, 7);
+  other.append(kControlTrack, {anchor(3, 0, kStart)});
+  other.flush(kControlTrack);
+  EXPECT_EQ(lines("SELECT time FROM stream_s WHERE time > 0"), Lines{});
+  EXPECT_EQ(lines("SELECT time FROM stream_s"), Lines{""});
+}
+
+TEST_F(BootTimeTest, ExtremeTimesStayUnknownOrExact) {
+  constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+  origin_.append({since_boot(3, {{kMost, {1}}, {-kMost - 1, {2}}, {kMost - kStart, {3}}})});
+  origin_.flush();
+  store_anchor(anchor(3, 0, kStart));
+  EXPECT_EQ(lines("SELECT time FROM stream_s"),
+            (Lines{"", std::to_string(kStart - kMost - 1), std::to_string(kMost)}));
+  EXPECT_EQ(lines("SELECT row FROM stream_s WHERE time = " + std::to_string(kMost)), Lines{"2"});
+}
+
+// More boots in one segment than it has spans for.
+TEST_F(BootTimeTest, ManyBootsInOneSegment) {
+  for (std::uint64_t boot = 1; boot <= 2 * kBootSpansMax; ++boot)
+    origin_.append({since_boot(boot, {{kSecond, {static_cast<std::int64_t>(boot)}}})});
+  origin_.flush();
+  store_anchor(anchor(100, 0, kStart));
+  EXPECT_EQ(lines("SELECT seq FROM stream_s WHERE time > " + at(0)), Lines{"100"});
+}
+
 TEST_F(SamplesTableTest, OverlappingSegmentsAreReadOnce) {
   Origin origin(*store_, 8);
   origin.define(1, 1, {"s", {kTemperature}});
