@@ -92,6 +92,8 @@ http::Response nodes(const NodeReport& report) {
                    {"role", name_of(node.role)},
                    {"state", name_of(node.state)},
                    {"last_seen_us", node.last_seen},
+                   {"clock_synchronised", node.synchronised ? json(*node.synchronised) : json()},
+                   {"clock_skew_seconds", node.skew ? json(seconds(*node.skew)) : json()},
                    {"logs", std::move(logs)},
                    {"lag_entries", lag.entries},
                    {"lag_seconds", seconds(lag.age)}});
@@ -222,7 +224,7 @@ telemetry::Snapshot make_snapshot(const NodeReport& report, const InputCounts& i
     const Lag lag = lag_of(node, report.now);
     s.nodes.push_back({node.node.to_string(), cell_of(report, node.node),
                        std::string(name_of(node.role)), std::string(name_of(node.state)),
-                       lag.entries, lag.age, node.last_seen});
+                       lag.entries, lag.age, node.last_seen, node.skew});
     s.oldest_gap_age = std::max(s.oldest_gap_age, lag.age);
   }
   const replication::Stats& stats = report.stats;

@@ -30,5 +30,7 @@ struct Moment {
 
 // Earlier than this the clock was certainly never set: the first release of this project.
 inline constexpr UtcMicros kEarliestPlausibleUtc = 1'700'000'000'000'000;
+// Later than this there is no room for in a hybrid logical clock: the year 10889.
+inline constexpr UtcMicros kLatestUtc = ((UtcMicros{1} << 48) - 1) * 1000;
 
 }  // namespace dunlin

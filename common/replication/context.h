@@ -4,6 +4,7 @@
 #include <deque>
 
 #include "common/base/random.h"
+#include "common/replication/clock.h"
 #include "common/replication/io.h"
 #include "common/replication/log_table.h"
 
@@ -22,6 +23,7 @@ struct Context {
   Token last_token = 0;
   std::uint64_t last_counter = 0;
   bool link_up = false;
+  Clock clock = {};
 
   const NodeId& self() const { return signer.node(); }
   Token next_token() { return ++last_token; }

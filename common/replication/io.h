@@ -36,6 +36,7 @@ struct Received {
   TopicClass topic = TopicClass::gossip;
   NodeId topic_node;  // of hello, gate, live and inbox topics
   Bytes payload;
+  bool retained = false;  // kept by the broker, who knows since when
 };
 struct WriteFinished {
   Token token = 0;

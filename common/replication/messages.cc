@@ -38,7 +38,7 @@ Result<std::string> read_name(CborReader& r) {
 }
 
 void write_hello(CborWriter& w, const Hello& hello, bool with_signature) {
-  w.array(with_signature ? 11 : 10), w.uint(Hello::kCode);
+  w.array(with_signature ? 13 : 12), w.uint(Hello::kCode);
   w.bytes(hello.node.bytes), w.bytes(hello.public_key), w.text(hello.name);
   w.uint(static_cast<std::uint64_t>(hello.role)), w.uint(static_cast<std::uint64_t>(hello.state));
   w.array(hello.heads.size());
@@ -47,8 +47,22 @@ void write_hello(CborWriter& w, const Hello& hello, bool with_signature) {
   }
   w.array(hello.capabilities.size());
   for (const std::string& capability : hello.capabilities) w.text(capability);
-  w.uint(hello.nonce.value), w.uint(hello.counter);
+  w.uint(hello.nonce.value), w.uint(hello.counter), w.uint(hello.hlc.value);
+  hello.utc ? w.uint(static_cast<std::uint64_t>(*hello.utc)) : w.null();
   if (with_signature) w.bytes(hello.signature);
+}
+
+void write_reply(CborWriter& w, const TimeReply& reply, bool with_signature) {
+  w.array(with_signature ? 6 : 5), w.uint(TimeReply::kCode);
+  w.bytes(reply.sender.bytes), w.bytes(reply.asker.bytes), w.uint(reply.request);
+  w.uint(static_cast<std::uint64_t>(reply.utc));
+  if (with_signature) w.bytes(reply.signature);
+}
+
+Result<UtcMicros> read_utc(CborReader& r) {
+  DUNLIN_ASSIGN(const std::uint64_t utc, r.uint());
+  if (utc > static_cast<std::uint64_t>(kLatestUtc)) return r.error(Errc::malformed, "UTC too late");
+  return static_cast<UtcMicros>(utc);
 }
 
 struct MessageWriter {
@@ -76,6 +90,10 @@ struct MessageWriter {
     w.boolean(m.done), w.array(m.segments.size());
     for (const auto& segment : m.segments) w.bytes(*segment);
   }
+  void operator()(const TimeQuery& m) {
+    w.array(3), w.uint(TimeQuery::kCode), w.bytes(m.sender.bytes), w.uint(m.request);
+  }
+  void operator()(const TimeReply& m) { write_reply(w, m, true); }
 };
 
 Result<Message> read_hello(CborReader& r) {
@@ -106,6 +124,12 @@ Result<Message> read_hello(CborReader& r) {
   }
   DUNLIN_ASSIGN(m.nonce.value, r.uint());
   DUNLIN_ASSIGN(m.counter, r.uint());
+  DUNLIN_ASSIGN(m.hlc.value, r.uint());
+  if (r.peek() == CborReader::Type::null) {
+    DUNLIN_TRY(r.null());
+  } else {
+    DUNLIN_ASSIGN(m.utc, read_utc(r));
+  }
   DUNLIN_TRY(r.bytes_into(m.signature));
   return Message(std::move(m));
 }
@@ -165,15 +189,32 @@ Result<Message> read_segments(CborReader& r) {
   return Message(std::move(m));
 }
 
+Result<Message> read_time_query(CborReader& r) {
+  TimeQuery m;
+  DUNLIN_TRY(r.bytes_into(m.sender.bytes));
+  DUNLIN_ASSIGN(m.request, r.uint());
+  return Message(m);
+}
+
+Result<Message> read_time_reply(CborReader& r) {
+  TimeReply m;
+  DUNLIN_TRY(r.bytes_into(m.sender.bytes));
+  DUNLIN_TRY(r.bytes_into(m.asker.bytes));
+  DUNLIN_ASSIGN(m.request, r.uint());
+  DUNLIN_ASSIGN(m.utc, read_utc(r));
+  DUNLIN_TRY(r.bytes_into(m.signature));
+  return Message(m);
+}
+
 struct Layout {
   std::uint64_t code;
   std::uint64_t items;
   Result<Message> (*read)(CborReader&);
 };
-constexpr Layout kLayouts[] = {{Hello::kCode, 11, read_hello},
-                               {Vector::kCode, 3, read_vector},
-                               {Fetch::kCode, 5, read_fetch},
-                               {Segments::kCode, 5, read_segments}};
+constexpr Layout kLayouts[] = {
+    {Hello::kCode, 13, read_hello},         {Vector::kCode, 3, read_vector},
+    {Fetch::kCode, 5, read_fetch},          {Segments::kCode, 5, read_segments},
+    {TimeQuery::kCode, 3, read_time_query}, {TimeReply::kCode, 6, read_time_reply}};
 
 }  // namespace
 
@@ -182,6 +223,14 @@ Bytes hello_statement(const Hello& hello) {
   Bytes out(label.begin(), label.end());
   CborWriter writer(out);
   write_hello(writer, hello, false);
+  return out;
+}
+
+Bytes time_statement(const TimeReply& reply) {
+  const std::string_view label = "dunlin/1 time";
+  Bytes out(label.begin(), label.end());
+  CborWriter writer(out);
+  write_reply(writer, reply, false);
   return out;
 }
 
@@ -229,7 +278,8 @@ Result<Envelope> decode_envelope(ByteView bytes) {
 }
 
 std::string_view message_name(const Message& message) {
-  static constexpr std::string_view kNames[] = {"hello", "vector", "fetch", "segments"};
+  static constexpr std::string_view kNames[] = {"hello",    "vector",     "fetch",
+                                                "segments", "time_query", "time_reply"};
   return kNames[message.index()];
 }
 

@@ -1,10 +1,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "common/base/time.h"
+#include "common/log/entry.h"
 #include "common/log/interval_set.h"
 #include "common/log/log_id.h"
 #include "common/log/signer.h"
@@ -42,8 +45,10 @@ struct Hello {
   std::vector<Head> heads;
   std::vector<std::string> capabilities;
   Nonce nonce;
-  std::uint64_t counter = 0;  // grows with every Hello of one nonce
-  Signature signature{};      // by the node's key over hello_statement()
+  std::uint64_t counter = 0;          // grows with every Hello of one nonce
+  Hlc hlc;                            // the greatest stamp that the node gave or heard
+  std::optional<UtcMicros> utc = {};  // its clock as this was sent; nothing: not synchronised
+  Signature signature{};              // by the node's key over hello_statement()
   bool operator==(const Hello&) const = default;
 };
 Bytes hello_statement(const Hello& hello);
@@ -91,7 +96,25 @@ struct Segments {
   std::vector<std::shared_ptr<const Bytes>> segments;
 };
 
-using Message = std::variant<Hello, Vector, Fetch, Segments>;
+// A node that does not know the time asks a gateway for it.
+struct TimeQuery {
+  static constexpr std::uint64_t kCode = 7;
+  NodeId sender;
+  std::uint64_t request = 0;  // drawn by the sender
+  bool operator==(const TimeQuery&) const = default;
+};
+struct TimeReply {
+  static constexpr std::uint64_t kCode = 8;
+  NodeId sender;
+  NodeId asker;
+  std::uint64_t request = 0;
+  UtcMicros utc = 0;      // as this was sent
+  Signature signature{};  // by the sender's key over time_statement()
+  bool operator==(const TimeReply&) const = default;
+};
+Bytes time_statement(const TimeReply& reply);
+
+using Message = std::variant<Hello, Vector, Fetch, Segments, TimeQuery, TimeReply>;
 
 // Every message travels in one: [version, key id, sender's nonce, counter, message].
 struct Envelope {
@@ -104,6 +127,6 @@ Bytes encode_envelope(const Envelope& envelope);
 // Strict. `unsupported` for another version, a key id other than 0 and an unknown message.
 Result<Envelope> decode_envelope(ByteView bytes);
 
-std::string_view message_name(const Message& message);  // "hello", "vector", "fetch", "segments"
+std::string_view message_name(const Message& message);  // "hello", "vector", ...
 
 }  // namespace dunlin::replication

@@ -50,8 +50,8 @@ Origin::Origin(Context& context, OriginOptions options)
     : c_(context), options_(std::move(options)) {}
 
 Result<void> Origin::start(const Moment& now, const std::vector<Define>& streams,
-                           const std::vector<Lost>& lost, Hlc hlc) {
-  hlc_ = hlc;
+                           const std::vector<Lost>& lost, BootTime boot) {
+  boot_ = boot;
   idle_after_ = kVectorPeriod;
   idle_at_ = now.mono + idle_after_;
   const auto open_track = [&](OwnTrack& own) {
@@ -144,6 +144,7 @@ Result<void> Origin::take(const Moment& now, const Append& append) {
   last_ticket_ = std::max(last_ticket_, append.ticket);
   const std::optional<std::uint64_t> boot =
       append.since_boot ? std::optional(options_.boot) : std::nullopt;
+  boot_.timeless = boot_.timeless || append.since_boot;
   Samples* samples = nullptr;
   for (std::size_t row = 0; row < rows.size(); ++row) {
     const std::size_t bytes = sizes[row];
@@ -191,9 +192,8 @@ void Origin::cut_pending(const Moment& now, OwnTrack& track) {
 }
 
 void Origin::cut_entry(const Moment& now, OwnTrack& track, std::vector<Op> ops) {
-  const std::uint64_t wall = now.utc > 0 ? static_cast<std::uint64_t>(now.utc) / 1000 : 0;
-  hlc_ = std::max(Hlc{hlc_.value + 1}, Hlc::of(wall, 0));
-  const Result<ChainLink> link = track.cut.add({track.next_seq, hlc_, std::move(ops)}, track.hash);
+  const Hlc hlc = c_.clock.next(now);
+  const Result<ChainLink> link = track.cut.add({track.next_seq, hlc, std::move(ops)}, track.hash);
   DUNLIN_CHECK(link.ok());  // the bounds above are upper bounds
   track.next_seq += 1;
   track.hash = link->after;
@@ -648,6 +648,17 @@ void Origin::declare_lost(const Moment& now, const LogId& log,
 }
 
 // ---- time ----
+
+void Origin::look_at_clock(const Moment& now) {
+  const std::optional<UtcMicros> utc = c_.clock.utc(now);
+  if (!boot_.timeless || boot_.anchored || !utc) return;
+  boot_.anchored = true;
+  const auto uncertainty = static_cast<std::uint64_t>(c_.clock.uncertainty(now).count());
+  cut_entry(now, control_,
+            {TimeAnchor{options_.boot, options_.boot_id, now.mono.time_since_epoch().count(), *utc,
+                        uncertainty}});
+  start_write(now);
+}
 
 void Origin::on_deadline(const Moment& now) {
   for (OwnTrack& track : tracks_) {

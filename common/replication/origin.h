@@ -35,10 +35,17 @@ struct OriginOptions {
   std::vector<TrackPolicy> tracks{TrackPolicy{}};
   std::map<std::string, std::string> stream_tracks;  // stream name -> track name
   std::uint64_t boot = 0;                            // counts boots, for readings without UTC
+  std::string boot_id = {};                          // the kernel's
   std::uint64_t storage_bytes_max = 0;               // 0 = unbounded
   std::uint64_t disk_free_min = 0;
   std::size_t unwritten_bytes_max = 64 * 1024;  // canonical bytes not yet on the disk
   std::size_t window_bytes = 256 * 1024;        // pushed and not yet acknowledged
+};
+
+// What the log says of the present boot.
+struct BootTime {
+  bool timeless = false;  // there are readings of it without UTC
+  bool anchored = false;  // and a TimeAnchor
 };
 
 // This node's own logs: readings become entries, entries become signed segments, segments become
@@ -50,7 +57,7 @@ class Origin {
 
   // Starts from what storage holds; writes Open in a new epoch.
   Result<void> start(const Moment& now, const std::vector<Define>& streams,
-                     const std::vector<Lost>& lost, Hlc hlc);
+                     const std::vector<Lost>& lost, BootTime boot);
 
   Result<void> append(const Moment& now, const Append& append);
   void flush(const Moment& now);
@@ -66,6 +73,8 @@ class Origin {
   // A gateway came within reach: push what it should see first.
   void push_newest(const Moment& now);
 
+  // After every step: writes the boot's TimeAnchor once it is wanted and the time is known.
+  void look_at_clock(const Moment& now);
   void on_deadline(const Moment& now);
   std::optional<Instant> next_deadline() const;
 
@@ -135,7 +144,7 @@ class Origin {
   std::vector<OwnTrack> tracks_;
   std::map<std::string, StreamMapping> streams_;
   std::uint64_t last_stream_id_ = 0;
-  Hlc hlc_;
+  BootTime boot_;
   std::size_t unwritten_bytes_ = 0;  // canonical, pending and cut and under way
   std::optional<OwnWrite> write_;
   // Makes room for a `write_` that found the disk full: Lost and what goes with it, ahead of it.

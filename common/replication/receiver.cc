@@ -257,6 +257,7 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
 
 void Receiver::stored(const Moment& now, const SegmentRecord& segment) {
   const SegmentInfo& info = segment.info;
+  c_.clock.heard(now, info.hlc_last);
   LogRecord& log = c_.table.log(info.log);
   log.state.admit(info);
   log.times.learned(log.known_head(), now.mono);

@@ -41,7 +41,8 @@ Replica::Replica(ReplicaOptions options, Nonce nonce, Signer& signer, Verifier& 
       context_{signer, verifier, Random(options_.seed), nonce, {}, {}, {}, {}},
       origin_(context_, options_.origin),
       receiver_(context_, options_.receiver),
-      responder_(context_) {}
+      responder_(context_),
+      time_sync_(context_) {}
 
 Result<void> Replica::start(const Moment& now, ReplicaStart start) {
   context_.epoch = start.epoch;
@@ -54,8 +55,18 @@ Result<void> Replica::start(const Moment& now, ReplicaStart start) {
                       now.mono);  // gaps age from here: who was away tells no better
     log.times.forget_up_to(log.state.complete());
   }
-  DUNLIN_ASSIGN(will_, make_hello(NodeState::down));
-  return origin_.start(now, start.own_streams, start.own_lost, start.own_hlc);
+  context_.clock.start(start.own_hlc);
+  const std::uint64_t boot = options_.origin.boot;
+  BootTime known{start.own_timeless_boot == boot && boot != 0, false};
+  for (const TimeAnchor& anchor : start.own_anchors) {
+    if (anchor.boot != boot || known.anchored) continue;
+    known.anchored = true;
+    context_.clock.learn(Instant(Duration(anchor.monotonic_us)), anchor.utc_us,
+                         Duration(anchor.uncertainty_us));
+  }
+  DUNLIN_ASSIGN(will_, make_hello(now, NodeState::down));
+  DUNLIN_TRY(origin_.start(now, start.own_streams, start.own_lost, known));
+  return after_step(now), Result<void>{};
 }
 
 struct Replica::Visitor {
@@ -93,7 +104,14 @@ struct Replica::Visitor {
 };
 
 Result<void> Replica::step(const Moment& now, Input input) {
-  return std::visit(Visitor{*this, now}, input);
+  const Result<void> result = std::visit(Visitor{*this, now}, input);
+  after_step(now);
+  return result;
+}
+
+void Replica::after_step(const Moment& now) {
+  origin_.look_at_clock(now);
+  if (time_sync_.look(now)) publish_hello(now);
 }
 
 std::optional<Output> Replica::poll() {
@@ -104,17 +122,19 @@ std::optional<Output> Replica::poll() {
 }
 
 std::optional<Instant> Replica::next_deadline() const {
-  const std::optional<Instant> own = origin_.next_deadline();
-  const std::optional<Instant> foreign = receiver_.next_deadline();
-  if (!own || !foreign) return own ? own : foreign;
-  return std::min(*own, *foreign);
+  std::optional<Instant> next = origin_.next_deadline();
+  for (const std::optional<Instant>& other :
+       {receiver_.next_deadline(), time_sync_.next_deadline()}) {
+    if (other) next = std::min(next.value_or(*other), *other);
+  }
+  return next;
 }
 
 // ---- presence ----
 
 // Hello is a message like any other, but it travels retained and as the will, so its bytes are made
 // here.
-Result<Bytes> Replica::make_hello(NodeState state) {
+Result<Bytes> Replica::make_hello(const Moment& now, NodeState state) {
   Hello hello;
   hello.node = self();
   hello.public_key = context_.signer.public_key();
@@ -125,13 +145,18 @@ Result<Bytes> Replica::make_hello(NodeState state) {
   hello.capabilities.assign(std::begin(kCapabilities), std::end(kCapabilities));
   hello.nonce = context_.nonce;
   hello.counter = ++context_.last_counter;
+  hello.hlc = context_.clock.last();
+  const std::optional<UtcMicros> utc = context_.clock.utc(now);
+  // A will is sent by others, some time.
+  if (utc && state == NodeState::up) hello.utc = std::clamp<UtcMicros>(*utc, 0, kLatestUtc);
   DUNLIN_ASSIGN(hello.signature, context_.signer.sign(hello_statement(hello)));
   const std::uint64_t counter = hello.counter;
   return encode_envelope({context_.nonce, counter, std::move(hello)});
 }
 
-void Replica::publish_hello() {
-  Result<Bytes> hello = make_hello(NodeState::up);
+void Replica::publish_hello(const Moment& now) {
+  Result<Bytes> hello = make_hello(now, NodeState::up);
+  time_sync_.announced(now);
   if (!hello.ok())
     return context_.notice(Notice::Kind::storage_failed, self(), hello.error().message());
   Stats::Traffic& sent = context_.stats.traffic[{false, Lane::live, "hello"}];
@@ -143,7 +168,7 @@ void Replica::publish_hello() {
 
 void Replica::on_link_up(const Moment& now) {
   context_.link_up = true;
-  publish_hello();
+  publish_hello(now);
   const bool gateway_near = std::any_of(peers_.begin(), peers_.end(), [](const auto& item) {
     return item.second.up && item.second.hello.role == Role::gateway;
   });
@@ -158,6 +183,7 @@ void Replica::on_link_down() {
     peer.up = false;
   }
   responder_.on_link_down();
+  time_sync_.on_link_down();
 }
 
 void Replica::heard(const Moment& now, const NodeId& node) {
@@ -205,7 +231,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
   if (hello.node == self()) {
     // A will of ours that came late would keep us down in everyone's eyes.
     if (hello.nonce == context_.nonce && hello.state == NodeState::down && context_.link_up)
-      publish_hello();
+      publish_hello(now);
     return {};
   }
   const auto known = peers_.find(hello.node);
@@ -219,6 +245,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
     if (peer.last_heard == Instant{}) peer.last_heard = now.mono;
     if (known == peers_.end()) peer.hello = hello;
     receiver_.on_peer_down(hello.node);
+    time_sync_.on_gateway_down(hello.node);
     return {};
   }
   if (same_instance && known->second.up && hello.counter < known->second.hello.counter) return {};
@@ -229,7 +256,16 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
   peer.up = true;
   peer.last_heard = now.mono;
   peer.last_heard_utc = now.utc;
+  context_.clock.heard(now, hello.hlc);
+  if (!received.retained) {
+    peer.time = Peer::Time{hello.utc.has_value(),
+                           Duration(hello.utc.value_or(0)) - now.mono.time_since_epoch()};
+  } else if (!same_instance) {
+    peer.time.reset();
+  }
   if (fresh) context_.notice(Notice::Kind::peer_up, hello.node, hello.name);
+  if (fresh && hello.role == Role::gateway)
+    time_sync_.on_gateway_up(now, hello.node, !received.retained);
   if (options_.role == Role::gateway) {
     if (fresh) receiver_.on_peer_up(now, hello.node);
     for (const Hello::Head& head : hello.heads) {
@@ -265,6 +301,8 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
         return r.on_hello(now, received, m);
       }
       Result<void> operator()(const Vector& m) { return r.on_vector(now, m); }
+      Result<void> operator()(const TimeQuery& m) { return r.time_sync_.on_query(now, m); }
+      Result<void> operator()(const TimeReply& m) { return r.on_time_reply(now, m); }
       Result<void> operator()(const Fetch& m) { return r.responder_.on_fetch(now, m); }
       Result<void> operator()(const Segments& m) { return r.on_segments(now, received, m); }
     };
@@ -304,6 +342,13 @@ Result<void> Replica::on_vector(const Moment& now, const Vector& vector) {
   return {};
 }
 
+Result<void> Replica::on_time_reply(const Moment& now, const TimeReply& reply) {
+  const auto peer = peers_.find(reply.sender);
+  if (peer == peers_.end() || peer->second.hello.role != Role::gateway)
+    return {Errc::bad_signature, "the time from a node that is no gateway"};
+  return time_sync_.on_reply(now, reply, peer->second.hello.public_key);
+}
+
 Result<void> Replica::on_segments(const Moment& now, const Received& received,
                                   const Segments& segments) {
   if (options_.role != Role::gateway) return {};  // agents replicate their own logs alone
@@ -331,6 +376,7 @@ void Replica::on_retire(const Moment& now, const Retire& retire) {
 
 std::vector<NodeStatus> Replica::status(const Moment& now) const {
   std::map<NodeId, NodeStatus> nodes;
+  const std::optional<UtcMicros> utc = context_.clock.utc(now);
   for (const auto& [node, record] : context_.table.nodes) {
     nodes[node].name = record.name;
   }
@@ -339,6 +385,9 @@ std::vector<NodeStatus> Replica::status(const Moment& now) const {
     status.name = peer.hello.name;
     status.role = peer.hello.role;
     status.last_seen = peer.last_heard_utc;
+    if (peer.time) status.synchronised = peer.time->synchronised;
+    if (utc && peer.time && peer.time->synchronised)
+      status.skew = now.mono.time_since_epoch() + peer.time->ahead - Duration(*utc);
     status.state = !peer.up                                   ? PeerState::down
                    : peer.last_heard + kStaleAfter < now.mono ? PeerState::stale
                                                               : PeerState::up;
@@ -348,6 +397,7 @@ std::vector<NodeStatus> Replica::status(const Moment& now) const {
   own.role = options_.role;
   own.state = PeerState::up;
   own.last_seen = now.utc;
+  own.synchronised = utc.has_value();
   for (const auto& [id, log] : context_.table.logs) {
     LogStatus status{.log = id, .missing = {}, .behind_since = {}};
     status.head = log.known_head();

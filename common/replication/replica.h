@@ -6,6 +6,7 @@
 #include "common/replication/origin.h"
 #include "common/replication/receiver.h"
 #include "common/replication/responder.h"
+#include "common/replication/time_sync.h"
 
 namespace dunlin::replication {
 
@@ -24,6 +25,8 @@ struct ReplicaStart {
   std::vector<Define> own_streams;
   std::vector<Lost> own_lost;
   Hlc own_hlc;
+  std::vector<TimeAnchor> own_anchors = {};
+  std::uint64_t own_timeless_boot = 0;  // of the latest own readings without UTC; 0 = none
 };
 
 struct LogStatus {
@@ -46,7 +49,10 @@ struct NodeStatus {
   Role role = Role::agent;
   PeerState state = PeerState::down;
   UtcMicros last_seen = 0;  // 0 = not since this start
-  std::vector<LogStatus> logs;
+  // Of its clock, as it last said; nothing while it did not say so to us since the start.
+  std::optional<bool> synchronised = {};
+  std::optional<Duration> skew = {};  // how far it is ahead of ours, when both are synchronised
+  std::vector<LogStatus> logs = {};
 };
 
 // One node's part in replication: a state machine without I/O. The same class runs agents, gateways
@@ -84,17 +90,24 @@ class Replica {
     bool up = false;
     Instant last_heard{};
     UtcMicros last_heard_utc = 0;
+    struct Time {
+      bool synchronised = false;
+      Duration ahead{};  // of our monotonic clock
+    };
+    std::optional<Time> time = {};
   };
   static constexpr std::size_t kPeersMax = 16'384;
 
   struct Visitor;
-  Result<Bytes> make_hello(NodeState state);
-  void publish_hello();
+  Result<Bytes> make_hello(const Moment& now, NodeState state);
+  void publish_hello(const Moment& now);
+  void after_step(const Moment& now);
   void on_link_up(const Moment& now);
   void on_link_down();
   Result<void> on_received(const Moment& now, const Received& received);
   Result<void> on_hello(const Moment& now, const Received& received, const Hello& hello);
   Result<void> on_vector(const Moment& now, const Vector& vector);
+  Result<void> on_time_reply(const Moment& now, const TimeReply& reply);
   Result<void> on_segments(const Moment& now, const Received& received, const Segments& segments);
   void heard(const Moment& now, const NodeId& node);
   Result<void> make_room_for_peer();
@@ -105,6 +118,7 @@ class Replica {
   Origin origin_;
   Receiver receiver_;
   Responder responder_;
+  TimeSync time_sync_;
   std::map<NodeId, Peer> peers_;
   Bytes will_;
 };

@@ -162,7 +162,8 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   DUNLIN_ASSIGN(storage::LogStore store, storage::LogStore::open(node.disk.store, impl->key->node(),
                                                                  *impl->verifier, &salvage));
   if (salvage) report_salvage(*salvage);
-  DUNLIN_ASSIGN(const std::uint64_t boot, store.note_boot(boot_id()));
+  const std::string id = boot_id();
+  DUNLIN_ASSIGN(const std::uint64_t boot, store.note_boot(id));
 
   node.replica.role = gateway ? replication::Role::gateway : replication::Role::agent;
   node.replica.seed = security::random_u64();
@@ -172,6 +173,7 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   origin.tracks = policies(options);
   origin.stream_tracks = options.stream_tracks;
   origin.boot = boot;
+  origin.boot_id = id;
   if (gateway) {
     node.disk.refuse_below_free = options.disk_free_min;
     node.disk.retain_bytes = bound;

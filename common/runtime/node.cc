@@ -63,7 +63,9 @@ Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::LogStore
                      {},
                      std::move(contents.own_streams),
                      std::move(contents.own_lost),
-                     contents.own_hlc};
+                     contents.own_hlc,
+                     std::move(contents.own_anchors),
+                     contents.own_timeless_boot};
   for (auto& known : contents.nodes) start.nodes[known.node] = {known.public_key, known.name};
 
   std::unique_ptr<Node> node(new Node(std::move(options), std::move(transport), signer, verifier));
@@ -209,7 +211,7 @@ void Node::on_disconnected(const Error& reason) {
   });
 }
 
-void Node::on_message(std::string_view topic, ByteView payload, bool) {
+void Node::on_message(std::string_view topic, ByteView payload, bool retained) {
   const std::optional<ParsedTopic> parsed = parse_topic(options_.fleet, topic);
   if (!parsed) return;
   const std::size_t size = payload.size() + 128;
@@ -222,8 +224,8 @@ void Node::on_message(std::string_view topic, ByteView payload, bool) {
     queued_bytes_ += size;
     tasks_.push_back([this, size, cell = std::string(parsed->cell),
                       received = Received{parsed->topic, parsed->node,
-                                          Bytes(payload.begin(), payload.end())}](
-                         const Moment& now) mutable {
+                                          Bytes(payload.begin(), payload.end()),
+                                          retained}](const Moment& now) mutable {
       {
         const std::lock_guard inner(mutex_);
         queued_bytes_ -= size;

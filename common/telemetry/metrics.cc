@@ -140,6 +140,11 @@ void add_nodes(Page& page, const std::vector<Snapshot::Node>& nodes, std::size_t
       last_seen.add(seconds(Duration(node->last_seen)), {{"node", node->node}});
     }
   }
+  auto skew = page.family(kGauge, "dunlin_clock_skew_seconds",
+                          "How far the clock of the node is ahead of the one here.");
+  for (const auto* node : listed) {
+    if (node->skew) skew.add(seconds(*node->skew), {{"node", node->node}});
+  }
   page.family(kGauge, "dunlin_nodes_unlisted", "Nodes without series of their own.")
       .add(nodes.size() - listed.size());
 }

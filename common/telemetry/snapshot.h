@@ -21,7 +21,8 @@ struct Snapshot {
     std::string state;  // "up", "stale", "down"
     std::uint64_t lag_entries = 0;
     Duration lag{0};
-    UtcMicros last_seen = 0;  // 0 = never
+    UtcMicros last_seen = 0;            // 0 = never
+    std::optional<Duration> skew = {};  // how far its clock is ahead of ours, while that is known
   };
   struct Total {
     std::string label;

@@ -81,7 +81,9 @@ bool SimNode::start(Instant now) {
                      {},
                      std::move(contents->own_streams),
                      std::move(contents->own_lost),
-                     contents->own_hlc};
+                     contents->own_hlc,
+                     std::move(contents->own_anchors),
+                     contents->own_timeless_boot};
   for (auto& known : contents->nodes) start.nodes[known.node] = {known.public_key, known.name};
   options_.replica.seed = random_.next();
   options_.replica.origin.boot += 1;
@@ -193,10 +195,10 @@ void SimNode::step(Input input) {
   carry_out();
 }
 
-void SimNode::on_message(std::string_view topic, ByteView payload, bool) {
+void SimNode::on_message(std::string_view topic, ByteView payload, bool retained) {
   const auto parsed = runtime::parse_topic(kFleet, topic);
   if (!parsed) return observer_.on_problem("a topic that nobody wrote: " + std::string(topic));
-  step(Received{parsed->topic, parsed->node, Bytes(payload.begin(), payload.end())});
+  step(Received{parsed->topic, parsed->node, Bytes(payload.begin(), payload.end()), retained});
 }
 
 // ---- what comes out ----

@@ -52,7 +52,7 @@ std::uint64_t lost_entries(Cluster& cluster) {
 TEST(StorageBound, DropsTheOldestAndSaysSo) {
   for_seeds(4, [](std::uint64_t seed) {
     Cluster cluster(bounded_options(seed, Overflow::drop_oldest));
-    cluster.append_randomly(milliseconds(500), 100, minutes(3));
+    cluster.append_randomly(milliseconds(500), 150, minutes(3));
     cluster.run_for(seconds(10));
     cluster.stop_broker_for(minutes(2) + seconds(30));
     ASSERT_NO_FATAL_FAILURE(watch_sizes(cluster, minutes(3)));

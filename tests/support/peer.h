@@ -32,8 +32,15 @@ class Peer : public SegmentMaker {
     hello.heads = std::move(heads);
     hello.nonce = nonce;
     hello.counter = counter_ + 1;
+    hello.hlc = hlc;
+    hello.utc = utc;
     hello.signature = key().sign(hello_statement(hello)).value();
     return wrap(std::move(hello));
+  }
+  Bytes time_reply(const NodeId& asker, std::uint64_t request, UtcMicros now) {
+    replication::TimeReply reply{node(), asker, request, now, {}};
+    reply.signature = key().sign(time_statement(reply)).value();
+    return wrap(reply);
   }
   // Pushed, or in answer to a request.
   Bytes segments(const std::vector<SegmentRecord>& records, std::uint64_t request = 0,
@@ -47,6 +54,8 @@ class Peer : public SegmentMaker {
   }
 
   Nonce nonce{4711};  // another one is another instance
+  Hlc hlc;            // of its Hello, as is its clock
+  std::optional<UtcMicros> utc;
 
  private:
   replication::Role role_;

@@ -41,8 +41,18 @@ Hello sample_hello(NodeState state) {
   hello.capabilities = {"columns", "zstd"};
   hello.nonce = Nonce{0xfedcba9876543210};
   hello.counter = 17;
+  hello.hlc = Hlc::of(1'767'225'600'123, 4);
+  if (state == NodeState::up) hello.utc = 1'767'225'600'120'000;
   hello.signature = *key->sign(hello_statement(hello));
   return hello;
+}
+
+TimeReply sample_reply() {
+  const auto key = test::test_key();
+  TimeReply reply{key->node(), {}, 77, 1'767'225'600'123'456, {}};
+  reply.asker.bytes.fill(0xaa);
+  reply.signature = *key->sign(time_statement(reply));
+  return reply;
 }
 
 std::shared_ptr<const Bytes> blob(std::string_view hex) {
@@ -67,7 +77,7 @@ std::vector<Case> cases() {
        "Hello of an agent with two logs; the signature is that of the test key",
        {nonce, 17, sample_hello(NodeState::up)}},
       {"hello_down",
-       "the same as a will: state down, no heads",
+       "the same as a will: state down, no heads, no UTC",
        {nonce, 17, sample_hello(NodeState::down)}},
       {"vector",
        "Vector of two logs; of track 1: head 300, floor 21, missing 41-50 and 60",
@@ -83,6 +93,8 @@ std::vector<Case> cases() {
       {"segments_done",
        "the last answer to request 99",
        {nonce, ~0ULL, Segments{Lane::bulk, 99, true, {}}}},
+      {"time_query", "asks for the time, request 77", {nonce, 22, TimeQuery{node, 77}}},
+      {"time_reply", "tells it, signed", {nonce, 23, sample_reply()}},
   };
 }
 
@@ -108,6 +120,8 @@ TEST(Messages, NamesAreThoseOfTheMetrics) {
   EXPECT_EQ(message_name(Vector{}), "vector");
   EXPECT_EQ(message_name(Fetch{}), "fetch");
   EXPECT_EQ(message_name(Segments{}), "segments");
+  EXPECT_EQ(message_name(TimeQuery{}), "time_query");
+  EXPECT_EQ(message_name(TimeReply{}), "time_reply");
 }
 
 TEST(Messages, RefuseEveryTruncationAndEveryMore) {
@@ -153,7 +167,7 @@ TEST(Messages, HelloStatementIsALabelAndTheUnsignedHello) {
   const std::string_view label = "dunlin/1 hello";
   ASSERT_GT(statement.size(), label.size());
   EXPECT_EQ(as_text(ByteView(statement).first(label.size())), label);
-  EXPECT_EQ(statement[label.size()], 0x8a);  // 10 items: all but the signature
+  EXPECT_EQ(statement[label.size()], 0x8c);  // 12 items: all but the signature
 }
 
 // An envelope around a message written by `body`.
@@ -181,7 +195,7 @@ TEST(Messages, OtherVersionsKeysAndCodesAreUnsupported) {
   EXPECT_EQ(refusal(enveloped(credit, 2, 0, 6)), Errc::unsupported);
   EXPECT_EQ(refusal(enveloped(credit, 1, 1)), Errc::unsupported);
   EXPECT_EQ(refusal(enveloped(credit, 1, 0, 6)), Errc::malformed);
-  for (const std::uint64_t code : {0U, 2U, 6U, 7U, 100U}) {
+  for (const std::uint64_t code : {0U, 2U, 6U, 9U, 100U}) {
     EXPECT_EQ(refusal(enveloped([&](CborWriter& w) { w.array(2), w.uint(code), w.uint(0); })),
               Errc::unsupported);
   }
@@ -221,6 +235,11 @@ TEST(Messages, RefuseClaimsOutOfBounds) {
   hello = sample_hello(NodeState::up);
   hello.capabilities.assign(17, "x");
   EXPECT_EQ(refusal(encode_envelope({{}, 1, hello})), Errc::too_large);
+  hello = sample_hello(NodeState::up);
+  hello.utc = kLatestUtc + 1;
+  EXPECT_EQ(refusal(encode_envelope({{}, 1, hello})), Errc::malformed);
+  EXPECT_EQ(refusal(encode_envelope({{}, 1, TimeReply{{}, {}, 1, kLatestUtc + 1, {}}})),
+            Errc::malformed);
   hello = sample_hello(NodeState::up);
   hello.role = static_cast<Role>(2);
   EXPECT_EQ(refusal(encode_envelope({{}, 1, hello})), Errc::malformed);

@@ -42,7 +42,9 @@ class ReplicaTest : public testing::Test {
                        {},
                        std::move(contents.own_streams),
                        std::move(contents.own_lost),
-                       contents.own_hlc};
+                       contents.own_hlc,
+                       std::move(contents.own_anchors),
+                       contents.own_timeless_boot};
     for (auto& known : contents.nodes) start.nodes[known.node] = {known.public_key, known.name};
     ASSERT_TRUE(replica_->start(now_, std::move(start)).ok());
     collect();

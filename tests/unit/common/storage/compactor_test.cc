@@ -5,7 +5,7 @@
 #include "common/base/random.h"
 #include "common/log/limits.h"
 #include "common/storage/format_table.h"
-#include "tests/support/hash_signer.h"
+#include "tests/simulation/keys.h"
 #include "tests/unit/common/storage/fleet_fixture.h"
 
 namespace dunlin::storage {
@@ -185,7 +185,8 @@ TEST_F(CompactorTest, AMergedSegmentIsIndexedByAllThatIsInIt) {
 TEST_F(CompactorTest, OneReadingPerFlushEndsAsABatchDevice) {
   open({});
   const auto write = [&](std::uint8_t device, std::size_t rows) {
-    dunlin::test::HashSigner signer(device);
+    const auto key = simulation::light_key(device);
+    Signer& signer = *key;
     const LogId log{signer.node(), Epoch{5}, kSamplesTrack};
     agent::Greenhouse greenhouse({});
     Hash hash = chain_start(log);
