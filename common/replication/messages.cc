@@ -65,16 +65,48 @@ Result<UtcMicros> read_utc(CborReader& r) {
   return static_cast<UtcMicros>(utc);
 }
 
+void write_items(CborWriter& w, const std::vector<Vector::Item>& items) {
+  w.array(items.size());
+  for (const Vector::Item& item : items) {
+    w.array(6), write_log(w, item.log), w.uint(item.head), w.uint(item.floor);
+    encode_intervals(w, item.missing);
+  }
+}
+
+Result<std::vector<Vector::Item>> read_items(CborReader& r) {
+  std::vector<Vector::Item> items;
+  DUNLIN_ASSIGN(const std::uint64_t logs, read_list(r, kVectorLogsMax));
+  for (std::uint64_t i = 0; i < logs; ++i) {
+    Vector::Item item;
+    DUNLIN_TRY(r.array_of(6));
+    DUNLIN_ASSIGN(item.log, read_log(r));
+    DUNLIN_ASSIGN(item.head, r.uint());
+    DUNLIN_ASSIGN(item.floor, r.uint());
+    DUNLIN_ASSIGN(item.missing, decode_intervals(r));
+    if (item.head > kSeqMax || item.floor == 0 || item.floor > item.head + 1) {
+      return r.error(Errc::malformed, "head or floor out of range");
+    }
+    if (item.missing.last().value_or(0) > item.head) {
+      return r.error(Errc::malformed, "missing beyond the head");
+    }
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+void write_ack(CborWriter& w, const Ack& ack, bool with_signature) {
+  w.array(with_signature ? 6 : 5), w.uint(Ack::kCode);
+  w.bytes(ack.sender.bytes), w.bytes(ack.origin.bytes), w.uint(ack.nonce.value);
+  write_items(w, ack.logs);
+  if (with_signature) w.bytes(ack.signature);
+}
+
 struct MessageWriter {
   CborWriter& w;
 
   void operator()(const Hello& m) { write_hello(w, m, true); }
   void operator()(const Vector& m) {
-    w.array(3), w.uint(Vector::kCode), w.bytes(m.sender.bytes), w.array(m.logs.size());
-    for (const Vector::Item& item : m.logs) {
-      w.array(6), write_log(w, item.log), w.uint(item.head), w.uint(item.floor);
-      encode_intervals(w, item.missing);
-    }
+    w.array(3), w.uint(Vector::kCode), w.bytes(m.sender.bytes), write_items(w, m.logs);
   }
   void operator()(const Fetch& m) {
     w.array(5), w.uint(Fetch::kCode), w.bytes(m.requester.bytes), w.uint(m.request),
@@ -90,6 +122,7 @@ struct MessageWriter {
     w.boolean(m.done), w.array(m.segments.size());
     for (const auto& segment : m.segments) w.bytes(*segment);
   }
+  void operator()(const Ack& m) { write_ack(w, m, true); }
   void operator()(const TimeQuery& m) {
     w.array(3), w.uint(TimeQuery::kCode), w.bytes(m.sender.bytes), w.uint(m.request);
   }
@@ -137,22 +170,17 @@ Result<Message> read_hello(CborReader& r) {
 Result<Message> read_vector(CborReader& r) {
   Vector m;
   DUNLIN_TRY(r.bytes_into(m.sender.bytes));
-  DUNLIN_ASSIGN(const std::uint64_t logs, read_list(r, kVectorLogsMax));
-  for (std::uint64_t i = 0; i < logs; ++i) {
-    Vector::Item item;
-    DUNLIN_TRY(r.array_of(6));
-    DUNLIN_ASSIGN(item.log, read_log(r));
-    DUNLIN_ASSIGN(item.head, r.uint());
-    DUNLIN_ASSIGN(item.floor, r.uint());
-    DUNLIN_ASSIGN(item.missing, decode_intervals(r));
-    if (item.head > kSeqMax || item.floor == 0 || item.floor > item.head + 1) {
-      return r.error(Errc::malformed, "head or floor out of range");
-    }
-    if (item.missing.last().value_or(0) > item.head) {
-      return r.error(Errc::malformed, "missing beyond the head");
-    }
-    m.logs.push_back(std::move(item));
-  }
+  DUNLIN_ASSIGN(m.logs, read_items(r));
+  return Message(std::move(m));
+}
+
+Result<Message> read_ack(CborReader& r) {
+  Ack m;
+  DUNLIN_TRY(r.bytes_into(m.sender.bytes));
+  DUNLIN_TRY(r.bytes_into(m.origin.bytes));
+  DUNLIN_ASSIGN(m.nonce.value, r.uint());
+  DUNLIN_ASSIGN(m.logs, read_items(r));
+  DUNLIN_TRY(r.bytes_into(m.signature));
   return Message(std::move(m));
 }
 
@@ -211,10 +239,13 @@ struct Layout {
   std::uint64_t items;
   Result<Message> (*read)(CborReader&);
 };
-constexpr Layout kLayouts[] = {
-    {Hello::kCode, 13, read_hello},         {Vector::kCode, 3, read_vector},
-    {Fetch::kCode, 5, read_fetch},          {Segments::kCode, 5, read_segments},
-    {TimeQuery::kCode, 3, read_time_query}, {TimeReply::kCode, 6, read_time_reply}};
+constexpr Layout kLayouts[] = {{Hello::kCode, 13, read_hello},
+                               {Vector::kCode, 3, read_vector},
+                               {Fetch::kCode, 5, read_fetch},
+                               {Segments::kCode, 5, read_segments},
+                               {Ack::kCode, 6, read_ack},
+                               {TimeQuery::kCode, 3, read_time_query},
+                               {TimeReply::kCode, 6, read_time_reply}};
 
 }  // namespace
 
@@ -223,6 +254,14 @@ Bytes hello_statement(const Hello& hello) {
   Bytes out(label.begin(), label.end());
   CborWriter writer(out);
   write_hello(writer, hello, false);
+  return out;
+}
+
+Bytes ack_statement(const Ack& ack) {
+  const std::string_view label = "dunlin/1 ack";
+  Bytes out(label.begin(), label.end());
+  CborWriter writer(out);
+  write_ack(writer, ack, false);
   return out;
 }
 
@@ -278,8 +317,8 @@ Result<Envelope> decode_envelope(ByteView bytes) {
 }
 
 std::string_view message_name(const Message& message) {
-  static constexpr std::string_view kNames[] = {"hello",    "vector",     "fetch",
-                                                "segments", "time_query", "time_reply"};
+  static constexpr std::string_view kNames[] = {"hello", "vector",     "fetch",     "segments",
+                                                "ack",   "time_query", "time_reply"};
   return kNames[message.index()];
 }
 

@@ -15,7 +15,7 @@
 namespace dunlin::replication {
 
 // The messages of protocol 1 (common/doc/wire_format.md, "Messages"). The number of each is its
-// code on the wire. Codes 2 (Digest) and 6 (Ack) are taken for what follows.
+// code on the wire. Code 2 (Digest) is taken for what follows.
 
 inline constexpr std::uint64_t kProtocolVersion = 1;
 
@@ -54,7 +54,7 @@ struct Hello {
 Bytes hello_statement(const Hello& hello);
 
 // What the sender holds: of each log [1..head] less `missing`, of which entries below `floor` are
-// no longer kept. A gateway's Vector, sent after its commit, tells an origin what is durable there.
+// no longer kept. A gateway's Vector, sent after its commit, tells an origin what arrived there.
 struct Vector {
   static constexpr std::uint64_t kCode = 3;
   struct Item {
@@ -96,6 +96,19 @@ struct Segments {
   std::vector<std::shared_ptr<const Bytes>> segments;
 };
 
+// A gateway's signed word to an origin: this much of its logs is durable there. It lets the origin
+// let go, and is void for another instance of it.
+struct Ack {
+  static constexpr std::uint64_t kCode = 6;
+  NodeId sender;
+  NodeId origin;
+  Nonce nonce;  // of the origin's instance
+  std::vector<Vector::Item> logs;
+  Signature signature{};  // by the sender's key over ack_statement()
+  bool operator==(const Ack&) const = default;
+};
+Bytes ack_statement(const Ack& ack);
+
 // A node that does not know the time asks a gateway for it.
 struct TimeQuery {
   static constexpr std::uint64_t kCode = 7;
@@ -114,7 +127,7 @@ struct TimeReply {
 };
 Bytes time_statement(const TimeReply& reply);
 
-using Message = std::variant<Hello, Vector, Fetch, Segments, TimeQuery, TimeReply>;
+using Message = std::variant<Hello, Vector, Fetch, Segments, Ack, TimeQuery, TimeReply>;
 
 // Every message travels in one: [version, key id, sender's nonce, counter, message].
 struct Envelope {

@@ -24,13 +24,14 @@ constexpr Duration kAckWriteDelay = seconds(10);  // of an idle node, for the sa
 constexpr Duration kRetryFirst = seconds(1);
 constexpr Duration kRetryMax = seconds(30);
 constexpr Duration kPushTimeout = seconds(2);    // then a pushed segment no longer fills the window
-constexpr Duration kProbeFirst = seconds(2);     // Vector while something is unacknowledged
+constexpr Duration kProbeFirst = seconds(2);     // Vector while something has not arrived
 constexpr Duration kVectorPeriod = seconds(30);  // Vector when all is well, doubling
 constexpr Duration kVectorPeriodMax = seconds(300);
 constexpr std::uint64_t kGreetingSpread = 2'000'000;  // us, so that a cell does not greet in chorus
 constexpr std::size_t kPushMessageBytes = 64 * 1024;
 constexpr std::uint64_t kTrimShare = 32;    // of the bound goes at a time
 constexpr std::size_t kLostRangesMax = 64;  // in one declaration
+constexpr std::size_t kGatewaysAsked = 16;  // for Acks that did not come
 
 }  // namespace
 
@@ -47,7 +48,7 @@ Track track_of(std::string_view name) {
 }
 
 Origin::Origin(Context& context, OriginOptions options)
-    : c_(context), options_(std::move(options)) {}
+    : c_(context), options_(std::move(options)), ledger_(options_.archive) {}
 
 Result<void> Origin::start(const Moment& now, const std::vector<Define>& streams,
                            const std::vector<Lost>& lost, BootTime boot) {
@@ -60,6 +61,11 @@ Result<void> Origin::start(const Moment& now, const std::vector<Define>& streams
     own.next_seq = state.head() + 1;
     own.hash = state.head() == 0 ? chain_start(own.log) : state.head_hash();
   };
+  const auto [begin, end] = c_.table.of(c_.self());
+  for (auto it = begin; it != end; ++it) {
+    ledger_.start(it->first, it->second.state.acked());
+    arrived_[it->first] = it->second.state.acked();
+  }
   for (const Lost& declared : lost)
     lost_[{c_.self(), declared.epoch, declared.track}] = declared.ranges;
   control_.policy.track = kControlTrack;
@@ -389,10 +395,10 @@ void Origin::push(const Moment& now, const std::vector<SegmentRecord>& segments)
     pushed_.push_back({segment.info.log, segment.info.interval(), size, now.mono});
   }
   send();
-  expect_acknowledgement(now);
+  expect_arrival(now);
 }
 
-void Origin::expect_acknowledgement(const Moment& now) {
+void Origin::expect_arrival(const Moment& now) {
   if (!probe_at_) {
     probe_after_ = kProbeFirst;
     probe_at_ = now.mono + probe_after_;
@@ -405,13 +411,13 @@ void Origin::push_newest(const Moment& now) {
   if (!options_.pushes) return;
   pushed_.clear();
   pushed_bytes_ = 0;
-  expect_acknowledgement(now);
+  expect_arrival(now);
   // A gateway may have lost what it acknowledged once: our heads tell it what to ask for.
   idle_at_ = now.mono + Duration(c_.random.below(kGreetingSpread));
   const auto ask = [&](const OwnTrack& track, bool all) {
     const LogState& state = c_.table.log(track.log).state;
     const Seq head = state.head();
-    if (head == 0 || state.acked().contains(head)) return;
+    if (head == 0 || arrived_[track.log].contains(head)) return;
     const Token token = c_.next_token();
     reads_[token] = track.log;
     const std::uint64_t bytes = all ? kPushMessageBytes / 2 : 0;  // 0: the newest segment alone
@@ -446,46 +452,80 @@ void Origin::push_bytes(const Moment& now, const LogId& log,
   c_.send(TopicClass::live, c_.self(), Lane::live, std::move(message));
 }
 
-void Origin::on_acknowledged(const Moment& now, const Vector::Item& item) {
-  LogRecord& log = c_.table.log(item.log);
-  if (item.log.epoch == c_.epoch && item.head > log.state.head()) {
+// What is at a gateway that says this of an own log.
+IntervalSet Origin::held_there(const Vector::Item& item, const LogState& state) const {
+  IntervalSet held;
+  const Seq head = std::min(item.head, state.head());
+  if (head > 0) held.insert({1, head});
+  held.erase(item.missing);
+  return held;
+}
+
+bool Origin::is_of_another_branch(const Vector::Item& item) const {
+  return item.log.epoch == c_.epoch && item.head > c_.table.find(item.log)->state.head();
+}
+
+void Origin::on_arrived(const Moment& now, const NodeId& gateway, const Vector::Item& item) {
+  const LogRecord* log = c_.table.find(item.log);
+  if (log == nullptr) return;  // of an epoch that is gone from here
+  if (is_of_another_branch(item)) {
     // It may be of another branch than what was appended here since: nothing of it counts.
     return c_.notice(Notice::Kind::fork, c_.self(),
                      "a gateway holds more of " + item.log.to_string() +
                          " than this database: it was restored from an older copy");
   }
+  if (ledger_.counts(gateway) && gateways_.size() < kGatewaysAsked) gateways_.insert(gateway);
   // What gateways said last counts: one that lost its database takes back what it said before.
-  IntervalSet durable;
-  const Seq head = std::min(item.head, log.state.head());
-  if (head > 0) durable.insert({1, head});
-  durable.erase(item.missing);
-  IntervalSet acked = log.state.acked();
-  acked.erase(item.missing);
-  acked.erase({head + 1, kSeqMax});
-  acked.insert(durable);
-  if (acked == log.state.acked()) return;
-  log.state.acknowledge(std::move(acked));
-  stuck_.erase(item.log);
-  if (!acks_due_) acks_due_ = now.mono + kAckWriteDelay;
+  IntervalSet arrived = held_there(item, log->state);
+  if (arrived == arrived_[item.log]) return;
   std::erase_if(pushed_, [&](const Pushed& p) {
-    if (p.log != item.log || !durable.contains(p.interval)) return false;
+    if (p.log != item.log || !arrived.contains(p.interval)) return false;
     pushed_bytes_ -= p.bytes;
     return true;
   });
+  arrived_[item.log] = std::move(arrived);
   probe_at_.reset();
   if (!behind()) return;
-  expect_acknowledgement(now);
+  expect_arrival(now);
   // The window is open again but the newest segments were not pushed: say how far the log goes.
   if (skipped_ && pushed_.empty()) publish_vector(now);
+}
+
+void Origin::on_ack(const Moment& now, const Ack& ack) {
+  for (const Vector::Item& item : ack.logs) {
+    if (c_.table.find(item.log) == nullptr || is_of_another_branch(item)) continue;
+    LogState& state = c_.table.log(item.log).state;
+    IntervalSet acked = ledger_.heard(item.log, ack.sender, held_there(item, state));
+    if (acked == state.acked()) continue;
+    state.acknowledge(std::move(acked));
+    stuck_.erase(item.log);
+    if (!acks_due_) acks_due_ = now.mono + kAckWriteDelay;
+  }
 }
 
 bool Origin::behind() const {
   if (!options_.pushes) return false;
   const auto [begin, end] = c_.table.of(c_.self());
-  return std::any_of(begin, end, [](const auto& item) {
-    const LogState& state = item.second.state;
-    return state.head() > 0 && !state.acked().contains({1, state.head()});
+  return std::any_of(begin, end, [&](const auto& item) {
+    const Seq head = item.second.state.head();
+    const auto arrived = arrived_.find(item.first);
+    return head > 0 && (arrived == arrived_.end() || !arrived->second.contains({1, head}));
   });
+}
+
+// Acks come a little later than what they are for, and may be lost. A Vector to a gateway alone
+// asks for one.
+void Origin::ask_for_acks() {
+  if (!c_.link_up || !options_.pushes) return;
+  const bool all = std::all_of(arrived_.begin(), arrived_.end(), [&](const auto& item) {
+    IntervalSet rest = item.second;
+    const LogRecord* log = c_.table.find(item.first);
+    if (log != nullptr) rest.erase(log->state.acked());
+    return rest.empty();
+  });
+  if (all) return;
+  const Vector own{c_.self(), c_.vector_of(c_.self())};
+  for (const NodeId& gateway : gateways_) c_.send(TopicClass::inbox, gateway, Lane::live, own);
 }
 
 std::vector<Hello::Head> Origin::own_heads() const {
@@ -685,7 +725,10 @@ void Origin::on_deadline(const Moment& now) {
       probe_at_ = now.mono + probe_after_;
     }
   }
-  if (idle_at_ <= now.mono) publish_vector(now);
+  if (idle_at_ <= now.mono) {
+    publish_vector(now);
+    ask_for_acks();
+  }
 }
 
 std::optional<Instant> Origin::next_deadline() const {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "common/codec/segment_codec.h"
+#include "common/replication/ack_ledger.h"
 #include "common/replication/context.h"
 #include "common/replication/stream_mapping.h"
 
@@ -39,7 +40,8 @@ struct OriginOptions {
   std::uint64_t storage_bytes_max = 0;               // 0 = unbounded
   std::uint64_t disk_free_min = 0;
   std::size_t unwritten_bytes_max = 64 * 1024;  // canonical bytes not yet on the disk
-  std::size_t window_bytes = 256 * 1024;        // pushed and not yet acknowledged
+  std::size_t window_bytes = 256 * 1024;        // pushed and not yet arrived
+  ArchivePolicy archive;
 };
 
 // What the log says of the present boot.
@@ -68,8 +70,11 @@ class Origin {
   void on_storage_used(StorageUsed used);
   void on_retire(const Moment& now, const std::vector<OldSegment>& segments);
 
-  // A gateway holds this much of an own log.
-  void on_acknowledged(const Moment& now, const Vector::Item& item);
+  // So much of an own log arrived at a gateway: it opens the send window.
+  void on_arrived(const Moment& now, const NodeId& gateway, const Vector::Item& item);
+  // So much is durable there, by its signature, which was checked: it may go from here, when enough
+  // gateways say so.
+  void on_ack(const Moment& now, const Ack& ack);
   // A gateway came within reach: push what it should see first.
   void push_newest(const Moment& now);
 
@@ -79,6 +84,7 @@ class Origin {
   std::optional<Instant> next_deadline() const;
 
   std::vector<Hello::Head> own_heads() const;
+  const AckLedger& ledger() const { return ledger_; }
 
  private:
   struct OwnTrack {
@@ -134,8 +140,11 @@ class Origin {
   OwnTrack& owner_of(const LogId& log);
   bool let_go(const Release& release);
   void declare_lost(const Moment& now, const LogId& log, const std::vector<OldSegment>& dropped);
-  void expect_acknowledgement(const Moment& now);
+  IntervalSet held_there(const Vector::Item& item, const LogState& state) const;
+  bool is_of_another_branch(const Vector::Item& item) const;
+  void expect_arrival(const Moment& now);
   bool behind() const;
+  void ask_for_acks();
   void publish_vector(const Moment& now);
 
   Context& c_;
@@ -157,7 +166,10 @@ class Origin {
   Duration retry_after_{};
   std::vector<Release> releases_;         // for the next write
   std::map<LogId, IntervalSet> leaving_;  // in releases_ or in the write under way
-  std::optional<Instant> acks_due_;       // news of them goes with the next write, by then alone
+  std::map<LogId, IntervalSet> arrived_;  // at some gateway, by its latest word
+  std::set<NodeId> gateways_;             // that said so
+  AckLedger ledger_;
+  std::optional<Instant> acks_due_;  // news of them goes with the next write, by then alone
   Ticket last_ticket_ = 0;
   Ticket durable_ticket_ = 0;
   std::deque<Pushed> pushed_;
@@ -168,7 +180,7 @@ class Origin {
   std::map<LogId, std::vector<LostRange>> lost_;  // what was declared of each own log
   std::set<LogId> stuck_;                         // at a bound, but nothing of them may go
   bool skipped_ = false;             // live pushes were held back since the last Vector
-  std::optional<Instant> probe_at_;  // Vector, if still unacknowledged by then
+  std::optional<Instant> probe_at_;  // Vector, if something has still not arrived by then
   Duration probe_after_{};
   Instant idle_at_{};  // Vector, even if nothing happens
   Duration idle_after_{};

@@ -206,13 +206,13 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
   for (const SegmentRecord& segment : done.segments) {
     c_.table.log(segment.info.log).writing.erase(segment.info.interval());
   }
-  std::set<NodeId> origins;
+  std::map<NodeId, std::size_t> origins;  // and bytes of theirs
   bool progressed = false;
   if (finished.outcomes.ok()) {
     for (std::size_t i = 0; i < done.segments.size(); ++i) {
       const SegmentRecord& segment = done.segments[i];
       const WriteOutcome& outcome = (*finished.outcomes)[i];
-      origins.insert(segment.info.log.node);
+      origins[segment.info.log.node] += segment.bytes->size();
       // What a commit stored whose end was reported as an error is a duplicate to storage, news
       // here.
       const bool unheard =
@@ -241,7 +241,7 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
     for (const SegmentRecord& segment : done.segments)
       schedule(now, segment.info.log.node, kBackoffFirst, false);
   }
-  for (const NodeId& origin : origins) acknowledge(origin);
+  for (const auto& [origin, bytes] : origins) acknowledge(now, origin, bytes);
   if (done.session) {
     const auto session = sessions_.find(*done.session);
     if (session != sessions_.end() && session->second.request == done.request) {
@@ -251,7 +251,7 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
       advance_session(now, *done.session);
     }
   }
-  for (const NodeId& origin : origins) retry_waiting(now, origin);
+  for (const auto& [origin, bytes] : origins) retry_waiting(now, origin);
   return true;
 }
 
@@ -279,9 +279,25 @@ void Receiver::stored(const Moment& now, const SegmentRecord& segment) {
   c_.outputs.push_back(Replicated{info.log, info.hlc_last, info.last, entries, info.readings});
 }
 
-// The Vector that follows a commit is the acknowledgement.
-void Receiver::acknowledge(const NodeId& origin) {
+void Receiver::acknowledge(const Moment& now, const NodeId& origin, std::size_t bytes) {
   c_.send(TopicClass::inbox, origin, Lane::live, Vector{c_.self(), c_.vector_of(origin)});
+  acknowledger_.durable(origin, bytes, now.mono);
+}
+
+// Who is away asks again when it comes.
+void Receiver::sign_acks(const Moment& now) {
+  for (const NodeId& origin : acknowledger_.take_due(now.mono)) {
+    const auto peer = peers_.find(origin);
+    if (peer == peers_.end()) continue;
+    Ack ack{c_.self(), origin, peer->second.instance, c_.vector_of(origin), {}};
+    const Result<Signature> signature = c_.signer.sign(ack_statement(ack));
+    if (!signature.ok()) {
+      c_.notice(Notice::Kind::storage_failed, c_.self(), signature.error().message());
+      continue;
+    }
+    ack.signature = *signature;
+    c_.send(TopicClass::inbox, origin, Lane::live, std::move(ack));
+  }
 }
 
 // ---- gaps ----
@@ -303,8 +319,8 @@ Result<void> Receiver::on_claim(const Moment& now, const LogId& id, Seq head) {
   return {};
 }
 
-void Receiver::on_peer_up(const Moment& now, const NodeId& peer) {
-  peers_[peer] = {.fetch_at = now.mono};
+void Receiver::on_peer_up(const Moment& now, const NodeId& peer, Nonce instance) {
+  peers_[peer] = {.instance = instance, .fetch_at = now.mono};
 }
 
 void Receiver::on_peer_down(const NodeId& peer) {
@@ -390,6 +406,7 @@ void Receiver::on_retire(const std::vector<OldSegment>& segments) {
 }
 
 void Receiver::on_deadline(const Moment& now) {
+  sign_acks(now);
   std::vector<NodeId> silent;
   for (const auto& [peer, session] : sessions_) {
     if (session.unwritten == 0 && session.heard_at + kFetchTimeout <= now.mono)
@@ -408,7 +425,7 @@ void Receiver::on_deadline(const Moment& now) {
 }
 
 std::optional<Instant> Receiver::next_deadline() const {
-  std::optional<Instant> next;
+  std::optional<Instant> next = acknowledger_.next_deadline();
   const auto sooner = [&](Instant at) { next = std::min(next.value_or(at), at); };
   for (const auto& [peer, session] : sessions_) {
     if (session.unwritten == 0) sooner(session.heard_at + kFetchTimeout);

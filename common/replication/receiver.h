@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "common/codec/segment_codec.h"
+#include "common/replication/acknowledger.h"
 #include "common/replication/context.h"
 
 namespace dunlin::replication {
@@ -28,10 +29,12 @@ class Receiver {
   NodeId peer_of_request(std::uint64_t request) const;
   // A log of `peer` is said to reach `head`.
   Result<void> on_claim(const Moment& now, const LogId& log, Seq head);
-  void on_peer_up(const Moment& now, const NodeId& peer);
+  void on_peer_up(const Moment& now, const NodeId& peer, Nonce instance);
   void on_peer_down(const NodeId& peer);
   bool on_write_finished(const Moment& now, const WriteFinished& finished);  // false: not ours
   void on_retire(const std::vector<OldSegment>& segments);
+  // Tells an origin what arrived here at once, and signs for what is durable soon: `bytes` more.
+  void acknowledge(const Moment& now, const NodeId& origin, std::size_t bytes);
   void on_deadline(const Moment& now);
   std::optional<Instant> next_deadline() const;
 
@@ -57,7 +60,8 @@ class Receiver {
     bool progressed = false;
     Instant heard_at;
   };
-  struct Peer {                       // one that is up
+  struct Peer {  // one that is up
+    Nonce instance;
     std::optional<Instant> fetch_at;  // when to look for gaps
     Duration backoff{};
     LogId asked_last;  // where the wants of the last Fetch ended
@@ -74,7 +78,7 @@ class Receiver {
   void retry_waiting(const Moment& now, const NodeId& origin);
   void write(ForeignWrite batch);
   void stored(const Moment& now, const SegmentRecord& segment);
-  void acknowledge(const NodeId& origin);
+  void sign_acks(const Moment& now);
   void schedule(const Moment& now, const NodeId& peer, Duration delay, bool news);
   void open_session(const Moment& now, const NodeId& peer, Peer& state);
   void advance_session(const Moment& now, const NodeId& peer);
@@ -88,6 +92,7 @@ class Receiver {
   std::size_t writing_bytes_ = 0;
   std::map<NodeId, Session> sessions_;
   std::map<NodeId, Peer> peers_;
+  Acknowledger acknowledger_;
 };
 
 }  // namespace dunlin::replication

@@ -186,7 +186,7 @@ void Replica::on_link_down() {
   time_sync_.on_link_down();
 }
 
-void Replica::heard(const Moment& now, const NodeId& node) {
+void Replica::heard(const Moment& now, const NodeId& node, Nonce instance) {
   auto it = peers_.find(node);
   if (it == peers_.end()) {
     // Its Hello never came: brokers lose retained messages, and some keep them to one of their
@@ -197,13 +197,14 @@ void Replica::heard(const Moment& now, const NodeId& node) {
     it = peers_.emplace(node, Peer{}).first;
     it->second.hello.node = node;
     it->second.hello.name = record->second.name;
+    it->second.hello.nonce = instance;
   }
   Peer& peer = it->second;
   peer.last_heard = now.mono;
   peer.last_heard_utc = now.utc;
   if (peer.up) return;
   peer.up = true;  // fresh traffic speaks louder than an old will
-  if (options_.role == Role::gateway) receiver_.on_peer_up(now, node);
+  if (options_.role == Role::gateway) receiver_.on_peer_up(now, node, peer.hello.nonce);
 }
 
 // Who was away longest is forgotten first; its logs are not.
@@ -267,7 +268,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
   if (fresh && hello.role == Role::gateway)
     time_sync_.on_gateway_up(now, hello.node, !received.retained);
   if (options_.role == Role::gateway) {
-    if (fresh) receiver_.on_peer_up(now, hello.node);
+    if (fresh) receiver_.on_peer_up(now, hello.node, hello.nonce);
     for (const Hello::Head& head : hello.heads) {
       DUNLIN_TRY(receiver_.on_claim(now, {hello.node, head.epoch, head.track}, head.head));
     }
@@ -300,11 +301,12 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
           return {Errc::bad_signature, "a Hello in another instance's envelope"};
         return r.on_hello(now, received, m);
       }
-      Result<void> operator()(const Vector& m) { return r.on_vector(now, m); }
+      Result<void> operator()(const Vector& m) { return r.on_vector(now, received, m, nonce); }
+      Result<void> operator()(const Ack& m) { return r.on_ack(now, m); }
       Result<void> operator()(const TimeQuery& m) { return r.time_sync_.on_query(now, m); }
       Result<void> operator()(const TimeReply& m) { return r.on_time_reply(now, m); }
       Result<void> operator()(const Fetch& m) { return r.responder_.on_fetch(now, m); }
-      Result<void> operator()(const Segments& m) { return r.on_segments(now, received, m); }
+      Result<void> operator()(const Segments& m) { return r.on_segments(now, received, m, nonce); }
     };
     if (belongs_on(received.topic, envelope->message)) {
       result = std::visit(Dispatch{*this, now, received, envelope->nonce}, envelope->message);
@@ -317,28 +319,44 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
   return {};
 }
 
-Result<void> Replica::on_vector(const Moment& now, const Vector& vector) {
+Result<void> Replica::on_vector(const Moment& now, const Received& received, const Vector& vector,
+                                Nonce instance) {
   if (vector.sender == self()) return {};
-  heard(now, vector.sender);
+  heard(now, vector.sender, instance);
   const auto peer = peers_.find(vector.sender);
   const bool from_gateway = peer != peers_.end() && peer->second.hello.role == Role::gateway;
   bool ours = false;
   bool theirs = false;
   for (const Vector::Item& item : vector.logs) {
     if (item.log.node == self()) {
-      if (context_.table.find(item.log) == nullptr) continue;  // an epoch that is gone from here
-      if (from_gateway) origin_.on_acknowledged(now, item);
+      if (from_gateway) origin_.on_arrived(now, vector.sender, item);
       ours = true;
     } else if (item.log.node == vector.sender && options_.role == Role::gateway) {
       DUNLIN_TRY(receiver_.on_claim(now, item.log, item.head));
       theirs = true;
     }
   }
-  // An origin that says how far its logs go is told what is durable here.
-  if (theirs && !ours) {
+  // An origin that says how far its logs go is told what is here; one that says it to us alone
+  // wants it signed.
+  if (theirs && received.topic == TopicClass::inbox) {
+    receiver_.acknowledge(now, vector.sender, 0);
+  } else if (theirs && !ours) {
     context_.send(TopicClass::inbox, vector.sender, Lane::live,
                   Vector{self(), context_.vector_of(vector.sender)});
   }
+  return {};
+}
+
+Result<void> Replica::on_ack(const Moment& now, const Ack& ack) {
+  // What was signed for a former instance of ours, or came on another's topic, is no mistake.
+  if (ack.origin != self() || ack.nonce != context_.nonce || !origin_.ledger().counts(ack.sender))
+    return {};
+  const auto peer = peers_.find(ack.sender);
+  if (peer == peers_.end() || peer->second.hello.role != Role::gateway)
+    return {Errc::bad_signature, "an Ack of a node that is no gateway"};
+  DUNLIN_TRY(
+      context_.verifier.verify(peer->second.hello.public_key, ack_statement(ack), ack.signature));
+  origin_.on_ack(now, ack);
   return {};
 }
 
@@ -350,14 +368,14 @@ Result<void> Replica::on_time_reply(const Moment& now, const TimeReply& reply) {
 }
 
 Result<void> Replica::on_segments(const Moment& now, const Received& received,
-                                  const Segments& segments) {
+                                  const Segments& segments, Nonce instance) {
   if (options_.role != Role::gateway) return {};  // agents replicate their own logs alone
   NodeId peer = received.topic_node;
   if (received.topic == TopicClass::inbox) {
     // Inbox topics name the reader. Whose segments they are tells whom they came from.
     peer = receiver_.peer_of_request(segments.request);
   }
-  heard(now, peer);
+  heard(now, peer, instance);
   receiver_.on_segments(now, peer, segments);
   return {};
 }

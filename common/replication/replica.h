@@ -106,10 +106,13 @@ class Replica {
   void on_link_down();
   Result<void> on_received(const Moment& now, const Received& received);
   Result<void> on_hello(const Moment& now, const Received& received, const Hello& hello);
-  Result<void> on_vector(const Moment& now, const Vector& vector);
+  Result<void> on_vector(const Moment& now, const Received& received, const Vector& vector,
+                         Nonce instance);
+  Result<void> on_ack(const Moment& now, const Ack& ack);
   Result<void> on_time_reply(const Moment& now, const TimeReply& reply);
-  Result<void> on_segments(const Moment& now, const Received& received, const Segments& segments);
-  void heard(const Moment& now, const NodeId& node);
+  Result<void> on_segments(const Moment& now, const Received& received, const Segments& segments,
+                           Nonce instance);
+  void heard(const Moment& now, const NodeId& node, Nonce instance);
   Result<void> make_room_for_peer();
   void on_retire(const Moment& now, const Retire& retire);
 

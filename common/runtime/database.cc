@@ -174,6 +174,11 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   origin.stream_tracks = options.stream_tracks;
   origin.boot = boot;
   origin.boot_id = id;
+  for (const std::string& hex : options.archive_gateways) {
+    DUNLIN_ASSIGN(const NodeId archive, NodeId::from_string(hex));
+    origin.archive.gateways.push_back(archive);
+  }
+  origin.archive.acks = options.archive_acks;
   if (gateway) {
     node.disk.refuse_below_free = options.disk_free_min;
     node.disk.retain_bytes = bound;

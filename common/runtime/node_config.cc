@@ -55,6 +55,17 @@ void read_broker(config::Table broker, DatabaseOptions& options) {
   options.transport.protocol = static_cast<int>(protocol);
 }
 
+void read_archive(config::Table archive, DatabaseOptions& options) {
+  options.archive_gateways = archive.texts("gateways");
+  for (const std::string& gateway : options.archive_gateways) {
+    if (!NodeId::from_string(gateway).ok())
+      archive.mistake("gateways", "node ids of 32 hexadecimal digits");
+  }
+  const std::size_t most = options.archive_gateways.empty() ? 16 : options.archive_gateways.size();
+  options.archive_acks =
+      static_cast<std::size_t>(archive.integer("acks", 1, 1, static_cast<std::int64_t>(most)));
+}
+
 TrackOptions read_track(config::Table& track, bool refuse_new) {
   TrackOptions out;
   out.name = track.required_text("name");
@@ -105,6 +116,8 @@ NodeConfig read_node_config(config::Table& root, Role role) {
     if (!known) stream.mistake("track", "no [[track]] has this name");
     options.stream_tracks[name] = track;
   }
+
+  if (role == Role::agent) read_archive(root.table("archive"), options);
 
   config::Table http = root.table("http");
   out.http_listen = http.text("listen", role == Role::gateway ? "127.0.0.1:7380" : "");

@@ -34,12 +34,13 @@ bool Audit::sent(const Party& by, const Send& send) {
     return false;
   }
   const auto* vector = std::get_if<Vector>(&envelope->message);
-  if (!by.gateway || vector == nullptr) return false;
-  for (const Vector::Item& item : vector->logs) {
+  const auto* ack = std::get_if<Ack>(&envelope->message);
+  if (!by.gateway || (vector == nullptr && ack == nullptr)) return false;
+  for (const Vector::Item& item : ack != nullptr ? ack->logs : vector->logs) {
     if (item.log.node == by.id) continue;
     if (!covers(nodes_[by.index].committed[item.log], claims_of(item)))
       problem_(by.name + " claims what it has not committed of " + item.log.to_string());
-    claimed(by.index, item);
+    if (ack != nullptr) claimed(by.index, item);
   }
   return true;
 }

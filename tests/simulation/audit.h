@@ -12,7 +12,7 @@ namespace dunlin::simulation {
 // Watches every output and every commit of a run for promises that are not kept:
 //  - what was committed is there after each start, whatever happened to the machine;
 //  - a gateway claims nothing that it has not committed;
-//  - an origin lets nothing go that no gateway claimed, unless it declares it lost;
+//  - an origin lets nothing go that too few gateways signed for, unless it declares it lost;
 //  - messages keep their size, and can be read.
 // What is wrong goes to the function given. Logs in which one sequence number got two hashes are
 // gathered in forked().
@@ -35,7 +35,7 @@ class Audit {
   void opened(const Party& by, const SimStore::Contents& contents);
   // Its database is gone, or an old one came back: what it held is not asked for any more.
   void forgot(const Party& by);
-  // A gateway's word that no replica sent: a test's own.
+  // A gateway's signed word that no replica sent: a test's own.
   void claimed(std::size_t gateway, const replication::Vector::Item& item);
 
   // Logs of which two branches were committed somewhere.
@@ -47,7 +47,7 @@ class Audit {
  private:
   struct Node {
     std::map<LogId, IntervalSet> committed;  // held, lost or released
-    std::map<LogId, IntervalSet> claimed;    // told to origins
+    std::map<LogId, IntervalSet> claimed;    // signed for to origins
     std::map<std::string, std::uint64_t, std::less<>> sent;
     std::uint64_t entries = 0;
   };

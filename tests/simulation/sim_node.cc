@@ -87,7 +87,8 @@ bool SimNode::start(Instant now) {
   for (auto& known : contents->nodes) start.nodes[known.node] = {known.public_key, known.name};
   options_.replica.seed = random_.next();
   options_.replica.origin.boot += 1;
-  replica_ = std::make_unique<Replica>(options_.replica, Nonce{random_.next()}, *key_, *verifier_);
+  instance_ = Nonce{random_.next()};
+  replica_ = std::make_unique<Replica>(options_.replica, instance_, *key_, *verifier_);
   const Result<void> started = replica_->start(moment(), std::move(start));
   DUNLIN_CHECK(started.ok());
   space_at_ = now + options_.space_every;

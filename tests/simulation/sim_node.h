@@ -96,6 +96,7 @@ class SimNode final : private TransportEvents {
   void set_disk(DiskModel disk);
   Ledger& ledger() { return ledger_; }
   Signer& key() { return *key_; }
+  Nonce instance() const { return instance_; }  // of the present start
   const NodeId& id() const { return key_->node(); }
   std::string client_id() const { return options_.name; }
   bool disk_idle() const { return requests_.empty() && job_.empty(); }
@@ -130,6 +131,7 @@ class SimNode final : private TransportEvents {
   std::shared_ptr<MemoryBus> bus_;
   SimObserver& observer_;
   std::unique_ptr<Signer> key_;
+  Nonce instance_;
   std::unique_ptr<Verifier> verifier_;
   Random random_;
   Sensors sensors_;

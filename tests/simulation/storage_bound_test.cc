@@ -121,14 +121,15 @@ TEST(StorageBound, LossesInManyPieces) {
   for (int n = 0; n < 1600; ++n)
     cluster.after(milliseconds(10 * n), [&] { (void)agent.append(1); });
   cluster.run_for(seconds(20));
-  replication::Vector held{.sender = cluster.gateway().id(), .logs = {}};
-  held.logs.push_back({.log = {agent.id(), agent.replica().epoch(), kSamplesTrack},
-                       .head = kEntries,
-                       .missing = {}});
-  for (Seq seq = 1; seq <= kEntries; seq += 2) held.logs.front().missing.insert({seq, seq});
-  cluster.audit().claimed(Cluster::kGateway, held.logs.front());
+  replication::Ack ack{cluster.gateway().id(), agent.id(), agent.instance(), {}, {}};
+  ack.logs.push_back({.log = {agent.id(), agent.replica().epoch(), kSamplesTrack},
+                      .head = kEntries,
+                      .missing = {}});
+  for (Seq seq = 1; seq <= kEntries; seq += 2) ack.logs.front().missing.insert({seq, seq});
+  ack.signature = cluster.gateway().key().sign(ack_statement(ack)).value();
+  cluster.audit().claimed(Cluster::kGateway, ack.logs.front());
   agent.step(replication::Received{replication::TopicClass::inbox, agent.id(),
-                                   replication::encode_envelope({Nonce{1}, 1, held})});
+                                   replication::encode_envelope({Nonce{1}, 1, ack})});
   replication::StorageUsed used{.bytes = 64 * 1024 * 1024,
                                 .disk_free = 1,
                                 .own = {{{agent.id(), agent.replica().epoch(), kSamplesTrack}, 1}}};

@@ -42,6 +42,11 @@ class Peer : public SegmentMaker {
     reply.signature = key().sign(time_statement(reply)).value();
     return wrap(reply);
   }
+  Bytes ack(const NodeId& origin, Nonce instance, std::vector<replication::Vector::Item> logs) {
+    replication::Ack ack{node(), origin, instance, std::move(logs), {}};
+    ack.signature = key().sign(ack_statement(ack)).value();
+    return wrap(std::move(ack));
+  }
   // Pushed, or in answer to a request.
   Bytes segments(const std::vector<SegmentRecord>& records, std::uint64_t request = 0,
                  bool done = false) {

@@ -42,6 +42,9 @@ struct DatabaseOptions {
   std::uint64_t disk_free_min = 16 * 1024 * 1024;
   std::vector<TrackOptions> tracks{TrackOptions{}};
   std::map<std::string, std::string> stream_tracks;  // stream -> track, "samples" by default
+  // What so many of these gateways (node ids; none = any) signed as durable may leave an agent.
+  std::vector<std::string> archive_gateways;
+  std::size_t archive_acks = 1;
 };
 
 // A replicated log of readings in one folder. Opening it starts the node: it keeps the log, and

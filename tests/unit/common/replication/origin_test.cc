@@ -359,6 +359,62 @@ TEST_F(OriginTest, WhatAGatewayLostIsNotAckedAnyMore) {
   EXPECT_EQ(stored(own()).acked(), set_of(3, 4));
 }
 
+// A Vector opens the window, and tells nothing that may be relied on.
+TEST_F(OriginTest, WhatIsNotSignedStays) {
+  start_linked();
+  for (int i = 0; i < 3; ++i) store_entry();
+  arrive(gateway_, own(), 4);
+  store_entry();
+  EXPECT_EQ(stored(own()).acked(), set_of(1, 1));
+  Ack forged{gateway_.node(), replica_->self(), nonce_, {{own(), 4, 1, {}}}, {}};
+  hear(TopicClass::inbox, replica_->self(), gateway_.wrap(forged));
+  EXPECT_EQ(refusals(), 1u);
+  hear(TopicClass::inbox, replica_->self(),
+       gateway_.ack(replica_->self(), Nonce{nonce_.value + 1}, {{own(), 4, 1, {}}}));
+  store_entry();
+  EXPECT_EQ(stored(own()).acked(), set_of(1, 1));
+}
+
+TEST_F(OriginTest, AnAckThatDidNotComeIsAskedFor) {
+  start_linked();
+  store_entry();
+  arrive(gateway_, own(), 2), arrive(gateway_, own(kControlTrack), 2);
+  const auto asked = [&] {
+    std::size_t n = 0;
+    for (const Send& send : take<Send>())
+      n += send.topic == TopicClass::inbox && send.target == gateway_.node() ? 1U : 0U;
+    return n;
+  };
+  (void)asked();
+  pass(31s);
+  EXPECT_EQ(asked(), 1u);
+  acknowledge(gateway_, own(), 2), acknowledge(gateway_, own(kControlTrack), 2);
+  pass(10min);
+  EXPECT_EQ(asked(), 0u);
+}
+
+TEST_F(OriginTest, ItTakesTheAcksOfSeveralNamedGateways) {
+  Peer second(Role::gateway), third(Role::gateway), stranger(Role::gateway);
+  ReplicaOptions options = agent_options();
+  options.origin.archive = {{gateway_.node(), second.node(), third.node()}, 2};
+  start_linked(std::move(options));
+  for (Peer* peer : {&second, &third, &stranger}) greet(*peer, Role::gateway);
+  for (int i = 0; i < 5; ++i) store_entry();
+  const auto acked = [&] {
+    store_entry();
+    return stored(own()).acked();
+  };
+  acknowledge(gateway_, own(), 4);
+  acknowledge(stranger, own(), 6);
+  EXPECT_EQ(acked(), IntervalSet{});
+  acknowledge(third, own(), 6, set_of(2, 2));  // the second is dead
+  IntervalSet both = set_of(1, 1);
+  both.insert({3, 4});
+  EXPECT_EQ(acked(), both);
+  acknowledge(gateway_, own(), 6, set_of(1, 3));  // it lost its database, and fetches again
+  EXPECT_EQ(acked(), set_of(4, 6));
+}
+
 // This database is an older copy, and what was appended to it since may differ.
 TEST_F(OriginTest, NothingIsAckedByWhoHoldsMore) {
   start_linked();

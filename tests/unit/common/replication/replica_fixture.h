@@ -151,10 +151,16 @@ class ReplicaTest : public testing::Test {
                    bool done = false) {
     hear(TopicClass::inbox, replica_->self(), peer.segments(segments, request, done));
   }
-  // `gateway` says that it holds [1..head] of a log but for `missing`.
-  void acknowledge(Peer& gateway, const LogId& log, Seq head, IntervalSet missing = {}) {
+  // `gateway` says that it holds [1..head] of a log but for `missing`, and signs it.
+  void acknowledge(Peer& gateway, const LogId& log, Seq head, const IntervalSet& missing = {}) {
+    arrive(gateway, log, head, missing);
     hear(TopicClass::inbox, replica_->self(),
-         gateway.wrap(Vector{gateway.node(), {{log, head, 1, std::move(missing)}}}));
+         gateway.ack(replica_->self(), nonce_, {{log, head, 1, missing}}));
+  }
+  // It says so without a signature.
+  void arrive(Peer& gateway, const LogId& log, Seq head, const IntervalSet& missing = {}) {
+    hear(TopicClass::inbox, replica_->self(),
+         gateway.wrap(Vector{gateway.node(), {{log, head, 1, missing}}}));
   }
 
   // Of this node.
