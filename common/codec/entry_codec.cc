@@ -83,9 +83,8 @@ Result<std::string> read_name(CborReader& r, std::string_view what) {
   return std::string(text);
 }
 
+// These read what follows the code.
 Result<Op> decode_open(CborReader& r) {
-  DUNLIN_TRY(r.array_of(3));
-  DUNLIN_TRY(r.uint());
   DUNLIN_ASSIGN(const ByteView key, r.bytes());
   Open op{Bytes(key.begin(), key.end()), {}};
   DUNLIN_ASSIGN(op.name, read_name(r, "node name"));
@@ -93,8 +92,6 @@ Result<Op> decode_open(CborReader& r) {
 }
 
 Result<Op> decode_seal(CborReader& r) {
-  DUNLIN_TRY(r.array_of(5));
-  DUNLIN_TRY(r.uint());
   Seal op;
   DUNLIN_ASSIGN(op.epoch.value, r.uint());
   DUNLIN_ASSIGN(op.track.value, r.uint());
@@ -104,8 +101,6 @@ Result<Op> decode_seal(CborReader& r) {
 }
 
 Result<Op> decode_define(CborReader& r) {
-  DUNLIN_TRY(r.array_of(5));
-  DUNLIN_TRY(r.uint());
   Define op;
   DUNLIN_ASSIGN(op.id, r.uint());
   DUNLIN_ASSIGN(op.version, r.uint());
@@ -163,8 +158,6 @@ Result<void> decode_cell(CborReader& r, Rows& rows) {
 }
 
 Result<Op> decode_samples(CborReader& r) {
-  DUNLIN_TRY(r.array_of(4));
-  DUNLIN_TRY(r.uint());
   Samples op;
   DUNLIN_ASSIGN(op.stream, r.uint());
   if (r.peek() == CborReader::Type::array) {
@@ -187,8 +180,6 @@ Result<Op> decode_samples(CborReader& r) {
 }
 
 Result<Op> decode_lost(CborReader& r) {
-  DUNLIN_TRY(r.array_of(4));
-  DUNLIN_TRY(r.uint());
   Lost op;
   DUNLIN_ASSIGN(op.epoch.value, r.uint());
   DUNLIN_ASSIGN(op.track.value, r.uint());
@@ -212,8 +203,6 @@ Result<Op> decode_lost(CborReader& r) {
 }
 
 Result<Op> decode_time_anchor(CborReader& r) {
-  DUNLIN_TRY(r.array_of(6));
-  DUNLIN_TRY(r.uint());
   TimeAnchor op;
   DUNLIN_ASSIGN(op.boot, r.uint());
   DUNLIN_ASSIGN(op.boot_id, read_name(r, "boot id"));
@@ -223,6 +212,16 @@ Result<Op> decode_time_anchor(CborReader& r) {
   return Op(std::move(op));
 }
 
+struct Layout {
+  std::uint64_t code;
+  std::uint64_t items;
+  Result<Op> (*decode)(CborReader&);
+};
+constexpr Layout kLayouts[] = {
+    {Open::kCode, 3, decode_open},     {Seal::kCode, 5, decode_seal},
+    {Define::kCode, 5, decode_define}, {Samples::kCode, 4, decode_samples},
+    {Lost::kCode, 4, decode_lost},     {TimeAnchor::kCode, 6, decode_time_anchor}};
+
 }  // namespace
 
 void encode_op(CborWriter& writer, const Op& op) {
@@ -230,35 +229,21 @@ void encode_op(CborWriter& writer, const Op& op) {
 }
 
 Result<Op> decode_op(ByteView cbor) {
-  CborReader peek(cbor);
-  DUNLIN_ASSIGN(const std::uint64_t items, peek.array());
-  if (items == 0) return peek.error(Errc::malformed, "an operation without a code");
-  DUNLIN_ASSIGN(const std::uint64_t code, peek.uint());
-
   CborReader r(cbor);
-  const auto known = [&]() -> Result<Op> {
-    switch (code) {
-      case Open::kCode:
-        return decode_open(r);
-      case Seal::kCode:
-        return decode_seal(r);
-      case Define::kCode:
-        return decode_define(r);
-      case Samples::kCode:
-        return decode_samples(r);
-      case Lost::kCode:
-        return decode_lost(r);
-      case TimeAnchor::kCode:
-        return decode_time_anchor(r);
-      default:
-        break;
-    }
-    DUNLIN_TRY(r.skip());
-    return Op(UnknownOp{code, Bytes(cbor.begin(), cbor.end())});
-  };
-  DUNLIN_ASSIGN(Op op, known());
-  DUNLIN_TRY(r.finish());
-  return op;
+  DUNLIN_ASSIGN(const std::uint64_t items, r.array());
+  if (items == 0) return r.error(Errc::malformed, "an operation without a code");
+  DUNLIN_ASSIGN(const std::uint64_t code, r.uint());
+  for (const Layout& layout : kLayouts) {
+    if (layout.code != code || items > layout.items) continue;
+    if (items < layout.items) return r.error(Errc::malformed, "an operation with too few items");
+    DUNLIN_ASSIGN(Op op, layout.decode(r));
+    DUNLIN_TRY(r.finish());
+    return op;
+  }
+  CborReader whole(cbor);
+  DUNLIN_TRY(whole.skip());
+  DUNLIN_TRY(whole.finish());
+  return Op(UnknownOp{code, Bytes(cbor.begin(), cbor.end())});
 }
 
 namespace {

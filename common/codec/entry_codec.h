@@ -9,7 +9,7 @@ namespace dunlin {
 // common/doc/wire_format.md.
 
 void encode_op(CborWriter& writer, const Op& op);
-// Strict. Known codes must have exactly their fields; unknown codes become UnknownOp.
+// Strict. Unknown codes, and known ones with more fields than they have here, become UnknownOp.
 Result<Op> decode_op(ByteView cbor);
 
 Bytes encode_entry(const Entry& entry);

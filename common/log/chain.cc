@@ -1,5 +1,7 @@
 #include "common/log/chain.h"
 
+#include <algorithm>
+
 #include "common/log/entry.h"
 
 namespace dunlin {
@@ -49,6 +51,11 @@ std::uint64_t count_readings(const Entry& entry) {
     if (const auto* samples = std::get_if<Samples>(&op)) readings += samples->rows.size();
   }
   return readings;
+}
+
+std::uint64_t count_unknown(const Entry& entry) {
+  const auto unknown = [](const Op& op) { return std::holds_alternative<UnknownOp>(op); };
+  return static_cast<std::uint64_t>(std::count_if(entry.ops.begin(), entry.ops.end(), unknown));
 }
 
 }  // namespace dunlin

@@ -91,7 +91,8 @@ struct TimeAnchor {
   bool operator==(const TimeAnchor&) const = default;
 };
 
-// An operation of a newer minor version: kept, hashed, forwarded, and otherwise ignored.
+// An operation of a newer minor version, be its code new or only some of its fields: kept, hashed,
+// forwarded, and otherwise ignored.
 // (Put 4, Erase 5 and TruncateObserved 6 are reserved for tables.)
 struct UnknownOp {
   std::uint64_t code = 0;
@@ -111,5 +112,6 @@ struct Entry {
 
 // Readings in all Samples of the entry.
 std::uint64_t count_readings(const Entry& entry);
+std::uint64_t count_unknown(const Entry& entry);
 
 }  // namespace dunlin

@@ -120,11 +120,12 @@ inline Lost any_lost() {
   return lost;
 }
 
-// An operation of a version to come: [code, ...].
+// An operation of a version to come: [code, ...], or one known here that has more fields.
 inline UnknownOp any_unknown() {
-  UnknownOp op{100 + below(100), {}};
+  const bool known = one_in(2);
+  UnknownOp op{known ? below(9) : 100 + below(100), {}};
   CborWriter writer(op.cbor);
-  const std::uint64_t items = below(3);
+  const std::uint64_t items = (known ? 6 : 0) + below(3);
   writer.array(1 + items);
   writer.uint(op.code);
   for (std::uint64_t i = 0; i < items; ++i) one_in(2) ? writer.null() : writer.text(any_text());

@@ -85,6 +85,11 @@ inline UnknownOp sample_unknown() {
   return {4, *from_hex("8404182af66131")};
 }  // [4, 42, null, "1"]
 
+// A TimeAnchor as a newer minor version may write it, with a field more.
+inline UnknownOp later_anchor() {
+  return {TimeAnchor::kCode, *from_hex("870803616201020363736174")};
+}  // [8, 3, "b", 1, 2, 3, "sat"]
+
 // Track 0 as a device begins it.
 inline std::vector<Entry> control_entries() {
   const Hlc start = Hlc::of(1'760'000'000'000, 0);

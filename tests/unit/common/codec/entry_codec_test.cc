@@ -44,6 +44,9 @@ std::vector<Case> cases() {
       {"unknown",
        "an operation of code 4 that this version keeps without knowing it",
        {9, hlc, {test::sample_unknown()}}},
+      {"later_fields",
+       "a TimeAnchor of a newer minor version, [8, 3, \"b\", 1, 2, 3, \"sat\"]: kept as it is",
+       {10, hlc, {test::later_anchor()}}},
       {"several",
        "Define, Samples, TimeAnchor and an unknown operation in one entry",
        {~Seq{0},
@@ -106,14 +109,22 @@ Bytes op_bytes(const Op& op) {
   return out;
 }
 
-TEST(EntryCodec, KnownOperationsHaveExactlyTheirFields) {
+TEST(EntryCodec, KnownOperationsWithOtherThanTheirFields) {
   for (const Case& c : cases()) {
     for (const Op& op : c.entry.ops) {
       if (std::holds_alternative<UnknownOp>(op)) continue;
-      Bytes longer = op_bytes(op);
+      const Bytes bytes = op_bytes(op);
+      Bytes longer = bytes;
       longer[0] += 1;
+      EXPECT_EQ(decode_op(longer).error().code, Errc::truncated) << c.name;
       longer.push_back(0);
-      EXPECT_EQ(decode_op(longer).error().code, Errc::malformed) << c.name;
+      const Result<Op> later = decode_op(longer);
+      ASSERT_TRUE(later.ok()) << c.name;
+      EXPECT_EQ(*later, Op(UnknownOp{bytes[1], longer})) << c.name;
+      EXPECT_EQ(op_bytes(*later), longer) << c.name;
+      Bytes shorter{static_cast<std::uint8_t>(bytes[0] - 1), bytes[1]};
+      shorter.resize(shorter.size() + (shorter[0] & 0x1f) - 1);
+      EXPECT_EQ(decode_op(shorter).error().code, Errc::malformed) << c.name;
     }
   }
 }
@@ -131,6 +142,12 @@ TEST(EntryCodec, UnknownOperationsAreKeptWhole) {
     ASSERT_TRUE(std::holds_alternative<UnknownOp>(*op)) << digits;
     EXPECT_EQ(op_bytes(*op), bytes);
   }
+}
+
+TEST(EntryCodec, UnknownOperationsAreCounted) {
+  const Hlc hlc;
+  EXPECT_EQ(count_unknown({1, hlc, {}}), 0U);
+  EXPECT_EQ(count_unknown({1, hlc, {test::sample_unknown(), Open{}, test::later_anchor()}}), 2U);
 }
 
 TEST(EntryCodec, RefusesWhatNoWriterWrites) {

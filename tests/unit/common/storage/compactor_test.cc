@@ -7,6 +7,7 @@
 #include "common/storage/format_table.h"
 #include "tests/simulation/keys.h"
 #include "tests/unit/common/storage/fleet_fixture.h"
+#include "tests/vectors/samples.h"
 
 namespace dunlin::storage {
 namespace {
@@ -128,7 +129,8 @@ TEST_F(CompactorTest, NothingChangesButTheCuts) {
     if (n % 9 == 0) {
       Samples samples = integers(2, {{n, {n}}});
       if (n % 2 == 0) samples.boot = 7;
-      origin.append({std::move(samples)});
+      origin.append(
+          {std::move(samples), dunlin::test::later_anchor()});  // of a newer minor version
     } else {
       append(origin, 1 + random_.below(3));
     }
