@@ -44,6 +44,10 @@ std::string epoch_text(Epoch epoch) {
   return to_hex(bytes);
 }
 
+std::string protocol_text(const NodeStatus::Protocol& speaks) {
+  return std::to_string(replication::kProtocolVersion) + "." + std::to_string(speaks.minor);
+}
+
 double seconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
@@ -91,6 +95,8 @@ http::Response nodes(const NodeReport& report) {
                    {"cell", cell_of(report, node.node)},
                    {"role", name_of(node.role)},
                    {"state", name_of(node.state)},
+                   {"protocol", node.speaks ? json(protocol_text(*node.speaks)) : json()},
+                   {"capabilities", node.speaks ? json(node.speaks->capabilities) : json()},
                    {"last_seen_us", node.last_seen},
                    {"clock_synchronised", node.synchronised ? json(*node.synchronised) : json()},
                    {"clock_skew_seconds", node.skew ? json(seconds(*node.skew)) : json()},
@@ -240,6 +246,9 @@ telemetry::Snapshot make_snapshot(const NodeReport& report, const InputCounts& i
     s.messages_refused.push_back({std::string(reason), count});
   if (report.messages_dropped > 0)
     s.messages_refused.push_back({"mailbox_full", report.messages_dropped});
+  s.unknown = {{"message", stats.unknown.messages},
+               {"field", stats.unknown.fields},
+               {"operation", stats.unknown.operations}};
   for (const auto& [policy, count] : stats.lost_entries)
     s.lost_entries.push_back({std::string(policy), count});
   s.forks = stats.forks;

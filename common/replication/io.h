@@ -134,6 +134,12 @@ struct Stats {
   std::uint64_t readings_received = 0;
   std::uint64_t duplicates = 0;  // segments that were here already
   std::uint64_t forks = 0;
+  struct Unknown {
+    std::uint64_t messages = 0;
+    std::uint64_t fields = 0;      // of messages that are known
+    std::uint64_t operations = 0;  // in segments that were taken
+  };
+  Unknown unknown;                 // of newer minor versions: ignored
   std::uint64_t live_skipped = 0;  // segments that the send window held back
   std::uint64_t vectors_equal = 0;
   std::uint64_t vectors_different = 0;

@@ -37,23 +37,30 @@ Result<std::string> read_name(CborReader& r) {
   return std::string(text);
 }
 
-void write_hello(CborWriter& w, const Hello& hello, bool with_signature) {
-  w.array(with_signature ? 13 : 12), w.uint(Hello::kCode);
+// A message is an array of its code, its fields and the later ones, which the caller appends.
+void begin_message(CborWriter& w, std::uint64_t items, const LaterFields& later,
+                   std::uint64_t code) {
+  w.array(items + later.items), w.uint(code);
+}
+
+void write_hello(CborWriter& w, const Hello& hello, const LaterFields& later, bool with_signature) {
+  begin_message(w, with_signature ? 14 : 13, later, Hello::kCode);
   w.bytes(hello.node.bytes), w.bytes(hello.public_key), w.text(hello.name);
   w.uint(static_cast<std::uint64_t>(hello.role)), w.uint(static_cast<std::uint64_t>(hello.state));
   w.array(hello.heads.size());
   for (const Hello::Head& head : hello.heads) {
     w.array(3), w.uint(head.epoch.value), w.uint(head.track.value), w.uint(head.head);
   }
-  w.array(hello.capabilities.size());
+  w.uint(hello.minor), w.array(hello.capabilities.size());
   for (const std::string& capability : hello.capabilities) w.text(capability);
   w.uint(hello.nonce.value), w.uint(hello.counter), w.uint(hello.hlc.value);
   hello.utc ? w.uint(static_cast<std::uint64_t>(*hello.utc)) : w.null();
   if (with_signature) w.bytes(hello.signature);
 }
 
-void write_reply(CborWriter& w, const TimeReply& reply, bool with_signature) {
-  w.array(with_signature ? 6 : 5), w.uint(TimeReply::kCode);
+void write_reply(CborWriter& w, const TimeReply& reply, const LaterFields& later,
+                 bool with_signature) {
+  begin_message(w, with_signature ? 6 : 5, later, TimeReply::kCode);
   w.bytes(reply.sender.bytes), w.bytes(reply.asker.bytes), w.uint(reply.request);
   w.uint(static_cast<std::uint64_t>(reply.utc));
   if (with_signature) w.bytes(reply.signature);
@@ -94,8 +101,8 @@ Result<std::vector<Vector::Item>> read_items(CborReader& r) {
   return items;
 }
 
-void write_ack(CborWriter& w, const Ack& ack, bool with_signature) {
-  w.array(with_signature ? 6 : 5), w.uint(Ack::kCode);
+void write_ack(CborWriter& w, const Ack& ack, const LaterFields& later, bool with_signature) {
+  begin_message(w, with_signature ? 6 : 5, later, Ack::kCode);
   w.bytes(ack.sender.bytes), w.bytes(ack.origin.bytes), w.uint(ack.nonce.value);
   write_items(w, ack.logs);
   if (with_signature) w.bytes(ack.signature);
@@ -103,30 +110,34 @@ void write_ack(CborWriter& w, const Ack& ack, bool with_signature) {
 
 struct MessageWriter {
   CborWriter& w;
+  const LaterFields& later;
 
-  void operator()(const Hello& m) { write_hello(w, m, true); }
+  void operator()(const Hello& m) { write_hello(w, m, later, true); }
   void operator()(const Vector& m) {
-    w.array(3), w.uint(Vector::kCode), w.bytes(m.sender.bytes), write_items(w, m.logs);
+    begin_message(w, 3, later, Vector::kCode);
+    w.bytes(m.sender.bytes), write_items(w, m.logs);
   }
   void operator()(const Fetch& m) {
-    w.array(5), w.uint(Fetch::kCode), w.bytes(m.requester.bytes), w.uint(m.request),
-        w.uint(m.credit);
+    begin_message(w, 5, later, Fetch::kCode);
+    w.bytes(m.requester.bytes), w.uint(m.request), w.uint(m.credit);
     w.array(m.wants.size());
     for (const Fetch::Want& want : m.wants) {
       w.array(4), write_log(w, want.log), encode_intervals(w, want.wanted);
     }
   }
   void operator()(const Segments& m) {
-    w.array(5), w.uint(Segments::kCode), w.uint(static_cast<std::uint64_t>(m.lane)),
-        w.uint(m.request);
+    begin_message(w, 5, later, Segments::kCode);
+    w.uint(static_cast<std::uint64_t>(m.lane)), w.uint(m.request);
     w.boolean(m.done), w.array(m.segments.size());
     for (const auto& segment : m.segments) w.bytes(*segment);
   }
-  void operator()(const Ack& m) { write_ack(w, m, true); }
+  void operator()(const Ack& m) { write_ack(w, m, later, true); }
   void operator()(const TimeQuery& m) {
-    w.array(3), w.uint(TimeQuery::kCode), w.bytes(m.sender.bytes), w.uint(m.request);
+    begin_message(w, 3, later, TimeQuery::kCode);
+    w.bytes(m.sender.bytes), w.uint(m.request);
   }
-  void operator()(const TimeReply& m) { write_reply(w, m, true); }
+  void operator()(const TimeReply& m) { write_reply(w, m, later, true); }
+  void operator()(const UnknownMessage& m) { w.raw(m.cbor); }
 };
 
 Result<Message> read_hello(CborReader& r) {
@@ -150,6 +161,7 @@ Result<Message> read_hello(CborReader& r) {
     if (head.head > kSeqMax) return r.error(Errc::malformed, "head beyond 2^62");
     m.heads.push_back(head);
   }
+  DUNLIN_ASSIGN(m.minor, r.uint());
   DUNLIN_ASSIGN(const std::uint64_t capabilities, read_list(r, kCapabilitiesMax));
   for (std::uint64_t i = 0; i < capabilities; ++i) {
     DUNLIN_ASSIGN(std::string capability, read_name(r));
@@ -234,12 +246,21 @@ Result<Message> read_time_reply(CborReader& r) {
   return Message(m);
 }
 
+Result<LaterFields> read_later(CborReader& r, std::uint64_t items) {
+  LaterFields later{items, {}};
+  for (std::uint64_t i = 0; i < items; ++i) {
+    DUNLIN_ASSIGN(const ByteView item, r.skip());
+    later.cbor.insert(later.cbor.end(), item.begin(), item.end());
+  }
+  return later;
+}
+
 struct Layout {
   std::uint64_t code;
-  std::uint64_t items;
+  std::uint64_t items;  // or more, of newer minor versions
   Result<Message> (*read)(CborReader&);
 };
-constexpr Layout kLayouts[] = {{Hello::kCode, 13, read_hello},
+constexpr Layout kLayouts[] = {{Hello::kCode, 14, read_hello},
                                {Vector::kCode, 3, read_vector},
                                {Fetch::kCode, 5, read_fetch},
                                {Segments::kCode, 5, read_segments},
@@ -249,27 +270,27 @@ constexpr Layout kLayouts[] = {{Hello::kCode, 13, read_hello},
 
 }  // namespace
 
-Bytes hello_statement(const Hello& hello) {
+Bytes hello_statement(const Hello& hello, const LaterFields& later) {
   const std::string_view label = "dunlin/1 hello";
   Bytes out(label.begin(), label.end());
   CborWriter writer(out);
-  write_hello(writer, hello, false);
+  write_hello(writer, hello, later, false), writer.raw(later.cbor);
   return out;
 }
 
-Bytes ack_statement(const Ack& ack) {
+Bytes ack_statement(const Ack& ack, const LaterFields& later) {
   const std::string_view label = "dunlin/1 ack";
   Bytes out(label.begin(), label.end());
   CborWriter writer(out);
-  write_ack(writer, ack, false);
+  write_ack(writer, ack, later, false), writer.raw(later.cbor);
   return out;
 }
 
-Bytes time_statement(const TimeReply& reply) {
+Bytes time_statement(const TimeReply& reply, const LaterFields& later) {
   const std::string_view label = "dunlin/1 time";
   Bytes out(label.begin(), label.end());
   CborWriter writer(out);
-  write_reply(writer, reply, false);
+  write_reply(writer, reply, later, false), writer.raw(later.cbor);
   return out;
 }
 
@@ -283,7 +304,8 @@ Bytes encode_envelope(const Envelope& envelope) {
   CborWriter w(out);
   w.array(kEnvelopeItems), w.uint(kProtocolVersion), w.uint(kOpenKey);
   w.uint(envelope.nonce.value), w.uint(envelope.counter);
-  std::visit(MessageWriter{w}, envelope.message);
+  std::visit(MessageWriter{w, envelope.later}, envelope.message);
+  w.raw(envelope.later.cbor);
   return out;
 }
 
@@ -296,29 +318,36 @@ Result<Envelope> decode_envelope(ByteView bytes) {
   if (items == 0) return r.error(Errc::malformed, "an empty envelope");
   DUNLIN_ASSIGN(const std::uint64_t version, r.uint());
   if (version != kProtocolVersion) {
-    return {Errc::unsupported, "protocol version " + std::to_string(version)};
+    return {Errc::unsupported, "speaks protocol " + std::to_string(version) +
+                                   ", this program speaks " + std::to_string(kProtocolVersion)};
   }
   if (items != kEnvelopeItems) return r.error(Errc::malformed, "an envelope has 5 items");
   DUNLIN_ASSIGN(const std::uint64_t key, r.uint());
   if (key != kOpenKey) return {Errc::unsupported, "key id " + std::to_string(key)};
-  Nonce nonce;
-  DUNLIN_ASSIGN(nonce.value, r.uint());
-  DUNLIN_ASSIGN(const std::uint64_t counter, r.uint());
+  Envelope envelope;
+  DUNLIN_ASSIGN(envelope.nonce.value, r.uint());
+  DUNLIN_ASSIGN(envelope.counter, r.uint());
+  CborReader whole = r;
   DUNLIN_ASSIGN(const std::uint64_t fields, r.array());
+  if (fields == 0) return r.error(Errc::malformed, "a message without a code");
   DUNLIN_ASSIGN(const std::uint64_t code, r.uint());
   for (const Layout& layout : kLayouts) {
     if (layout.code != code) continue;
-    if (layout.items != fields) return r.error(Errc::malformed, "a message of another length");
-    DUNLIN_ASSIGN(Message message, layout.read(r));
+    if (fields < layout.items) return r.error(Errc::malformed, "a message with too few items");
+    DUNLIN_ASSIGN(envelope.message, layout.read(r));
+    DUNLIN_ASSIGN(envelope.later, read_later(r, fields - layout.items));
     DUNLIN_TRY(r.finish());
-    return Envelope{nonce, counter, std::move(message)};
+    return envelope;
   }
-  return {Errc::unsupported, "message " + std::to_string(code)};
+  DUNLIN_ASSIGN(const ByteView cbor, whole.skip());
+  DUNLIN_TRY(whole.finish());
+  envelope.message = UnknownMessage{code, Bytes(cbor.begin(), cbor.end())};
+  return envelope;
 }
 
 std::string_view message_name(const Message& message) {
-  static constexpr std::string_view kNames[] = {"hello", "vector",     "fetch",     "segments",
-                                                "ack",   "time_query", "time_reply"};
+  static constexpr std::string_view kNames[] = {"hello", "vector",     "fetch",      "segments",
+                                                "ack",   "time_query", "time_reply", "unknown"};
   return kNames[message.index()];
 }
 

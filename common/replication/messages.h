@@ -17,7 +17,8 @@ namespace dunlin::replication {
 // The messages of protocol 1 (common/doc/wire_format.md, "Messages"). The number of each is its
 // code on the wire. Code 2 (Digest) is taken for what follows.
 
-inline constexpr std::uint64_t kProtocolVersion = 1;
+inline constexpr std::uint64_t kProtocolVersion = 1;  // the major one: others are refused
+inline constexpr std::uint64_t kProtocolMinor = 0;    // for people: nothing is refused by it
 
 enum class Role : std::uint64_t { agent = 0, gateway = 1 };
 enum class NodeState : std::uint64_t { down = 0, up = 1 };
@@ -43,6 +44,7 @@ struct Hello {
   Role role = Role::agent;
   NodeState state = NodeState::up;
   std::vector<Head> heads;
+  std::uint64_t minor = kProtocolMinor;
   std::vector<std::string> capabilities;
   Nonce nonce;
   std::uint64_t counter = 0;          // grows with every Hello of one nonce
@@ -51,7 +53,6 @@ struct Hello {
   Signature signature{};              // by the node's key over hello_statement()
   bool operator==(const Hello&) const = default;
 };
-Bytes hello_statement(const Hello& hello);
 
 // What the sender holds: of each log [1..head] less `missing`, of which entries below `floor` are
 // no longer kept. A gateway's Vector, sent after its commit, tells an origin what arrived there.
@@ -107,7 +108,6 @@ struct Ack {
   Signature signature{};  // by the sender's key over ack_statement()
   bool operator==(const Ack&) const = default;
 };
-Bytes ack_statement(const Ack& ack);
 
 // A node that does not know the time asks a gateway for it.
 struct TimeQuery {
@@ -125,19 +125,40 @@ struct TimeReply {
   Signature signature{};  // by the sender's key over time_statement()
   bool operator==(const TimeReply&) const = default;
 };
-Bytes time_statement(const TimeReply& reply);
 
-using Message = std::variant<Hello, Vector, Fetch, Segments, Ack, TimeQuery, TimeReply>;
+// A message of a newer minor version.
+struct UnknownMessage {
+  std::uint64_t code = 0;
+  Bytes cbor;  // the whole message, canonical
+  bool operator==(const UnknownMessage&) const = default;
+};
+
+using Message =
+    std::variant<Hello, Vector, Fetch, Segments, Ack, TimeQuery, TimeReply, UnknownMessage>;
+
+// What a newer minor version appended to a message: its last items, unread.
+struct LaterFields {
+  std::uint64_t items = 0;
+  Bytes cbor;  // of all of them, canonical
+  bool operator==(const LaterFields&) const = default;
+};
+
+// What is signed covers later fields as well, though nobody here understands them.
+Bytes hello_statement(const Hello& hello, const LaterFields& later = {});
+Bytes ack_statement(const Ack& ack, const LaterFields& later = {});
+Bytes time_statement(const TimeReply& reply, const LaterFields& later = {});
 
 // Every message travels in one: [version, key id, sender's nonce, counter, message].
 struct Envelope {
   Nonce nonce;
   std::uint64_t counter = 0;
   Message message;
+  LaterFields later = {};  // of `message`, unless that is unknown as a whole
 };
 
 Bytes encode_envelope(const Envelope& envelope);
-// Strict. `unsupported` for another version, a key id other than 0 and an unknown message.
+// Strict, but for what a newer minor version may add. `unsupported` for another major version and a
+// key id other than 0.
 Result<Envelope> decode_envelope(ByteView bytes);
 
 std::string_view message_name(const Message& message);  // "hello", "vector", ...

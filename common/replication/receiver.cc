@@ -112,6 +112,7 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
     schedule(now, id.node, request == 0 ? kGapGrace : Duration{}, !log.forked);
   log.writing.insert(info.interval());
   batch.bytes += bytes->size();
+  for (const Entry& entry : decoded.entries) c_.stats.unknown.operations += count_unknown(entry);
   batch.segments.push_back({std::move(decoded.info), bytes, {}});
   if (id.track == kControlTrack) batch.segments.back().control = std::move(decoded.entries);
   return {};

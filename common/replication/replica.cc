@@ -14,6 +14,7 @@ constexpr std::string_view kCapabilities[] = {"columns", "zstd"};
 
 // Whether a message may come on such a topic.
 bool belongs_on(TopicClass topic, const Message& message) {
+  if (std::holds_alternative<UnknownMessage>(message)) return true;
   switch (topic) {
     case TopicClass::hello:
     case TopicClass::gate:
@@ -221,14 +222,16 @@ Result<void> Replica::make_room_for_peer() {
   return {};
 }
 
-Result<void> Replica::on_hello(const Moment& now, const Received& received, const Hello& hello) {
+Result<void> Replica::on_hello(const Moment& now, const Received& received, const Hello& hello,
+                               const LaterFields& later) {
   const TopicClass topic = hello.role == Role::gateway ? TopicClass::gate : TopicClass::hello;
   if (received.topic != topic || received.topic_node != hello.node ||
       node_id_of(hello.public_key) != hello.node) {
     return {Errc::bad_signature,
             "a Hello of " + hello.node.to_string() + " in another node's place"};
   }
-  DUNLIN_TRY(context_.verifier.verify(hello.public_key, hello_statement(hello), hello.signature));
+  DUNLIN_TRY(
+      context_.verifier.verify(hello.public_key, hello_statement(hello, later), hello.signature));
   if (hello.node == self()) {
     // A will of ours that came late would keep us down in everyone's eyes.
     if (hello.nonce == context_.nonce && hello.state == NodeState::down && context_.link_up)
@@ -295,24 +298,35 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
       Replica& r;
       const Moment& now;
       const Received& received;
-      Nonce nonce;
+      const Envelope& envelope;
       Result<void> operator()(const Hello& m) {
-        if (m.nonce != nonce)
+        if (m.nonce != envelope.nonce)
           return {Errc::bad_signature, "a Hello in another instance's envelope"};
-        return r.on_hello(now, received, m);
+        return r.on_hello(now, received, m, envelope.later);
       }
-      Result<void> operator()(const Vector& m) { return r.on_vector(now, received, m, nonce); }
-      Result<void> operator()(const Ack& m) { return r.on_ack(now, m); }
+      Result<void> operator()(const Vector& m) {
+        return r.on_vector(now, received, m, envelope.nonce);
+      }
+      Result<void> operator()(const Ack& m) { return r.on_ack(now, m, envelope.later); }
       Result<void> operator()(const TimeQuery& m) { return r.time_sync_.on_query(now, m); }
-      Result<void> operator()(const TimeReply& m) { return r.on_time_reply(now, m); }
+      Result<void> operator()(const TimeReply& m) {
+        return r.on_time_reply(now, m, envelope.later);
+      }
       Result<void> operator()(const Fetch& m) { return r.responder_.on_fetch(now, m); }
-      Result<void> operator()(const Segments& m) { return r.on_segments(now, received, m, nonce); }
+      Result<void> operator()(const Segments& m) {
+        return r.on_segments(now, received, m, envelope.nonce);
+      }
+      Result<void> operator()(const UnknownMessage&) {
+        r.context_.stats.unknown.messages += 1;
+        return {};
+      }
     };
     if (belongs_on(received.topic, envelope->message)) {
-      result = std::visit(Dispatch{*this, now, received, envelope->nonce}, envelope->message);
+      result = std::visit(Dispatch{*this, now, received, *envelope}, envelope->message);
     } else {
       result = Error{Errc::malformed, "a message on a topic that is not for it"};
     }
+    if (result.ok()) context_.stats.unknown.fields += envelope->later.items;
   }
   // Foreign mistakes are counted and told; they are nobody's error here.
   if (!result.ok()) context_.refuse(received.topic_node, result.error());
@@ -347,24 +361,25 @@ Result<void> Replica::on_vector(const Moment& now, const Received& received, con
   return {};
 }
 
-Result<void> Replica::on_ack(const Moment& now, const Ack& ack) {
+Result<void> Replica::on_ack(const Moment& now, const Ack& ack, const LaterFields& later) {
   // What was signed for a former instance of ours, or came on another's topic, is no mistake.
   if (ack.origin != self() || ack.nonce != context_.nonce || !origin_.ledger().counts(ack.sender))
     return {};
   const auto peer = peers_.find(ack.sender);
   if (peer == peers_.end() || peer->second.hello.role != Role::gateway)
     return {Errc::bad_signature, "an Ack of a node that is no gateway"};
-  DUNLIN_TRY(
-      context_.verifier.verify(peer->second.hello.public_key, ack_statement(ack), ack.signature));
+  DUNLIN_TRY(context_.verifier.verify(peer->second.hello.public_key, ack_statement(ack, later),
+                                      ack.signature));
   origin_.on_ack(now, ack);
   return {};
 }
 
-Result<void> Replica::on_time_reply(const Moment& now, const TimeReply& reply) {
+Result<void> Replica::on_time_reply(const Moment& now, const TimeReply& reply,
+                                    const LaterFields& later) {
   const auto peer = peers_.find(reply.sender);
   if (peer == peers_.end() || peer->second.hello.role != Role::gateway)
     return {Errc::bad_signature, "the time from a node that is no gateway"};
-  return time_sync_.on_reply(now, reply, peer->second.hello.public_key);
+  return time_sync_.on_reply(now, reply, later, peer->second.hello.public_key);
 }
 
 Result<void> Replica::on_segments(const Moment& now, const Received& received,
@@ -402,6 +417,8 @@ std::vector<NodeStatus> Replica::status(const Moment& now) const {
     NodeStatus& status = nodes[node];
     status.name = peer.hello.name;
     status.role = peer.hello.role;
+    if (!peer.hello.public_key.empty())
+      status.speaks = NodeStatus::Protocol{peer.hello.minor, peer.hello.capabilities};
     status.last_seen = peer.last_heard_utc;
     if (peer.time) status.synchronised = peer.time->synchronised;
     if (utc && peer.time && peer.time->synchronised)
@@ -413,6 +430,8 @@ std::vector<NodeStatus> Replica::status(const Moment& now) const {
   NodeStatus& own = nodes[self()];
   own.name = options_.origin.name;
   own.role = options_.role;
+  own.speaks =
+      NodeStatus::Protocol{kProtocolMinor, {std::begin(kCapabilities), std::end(kCapabilities)}};
   own.state = PeerState::up;
   own.last_seen = now.utc;
   own.synchronised = utc.has_value();

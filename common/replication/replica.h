@@ -49,6 +49,11 @@ struct NodeStatus {
   Role role = Role::agent;
   PeerState state = PeerState::down;
   UtcMicros last_seen = 0;  // 0 = not since this start
+  struct Protocol {
+    std::uint64_t minor = 0;
+    std::vector<std::string> capabilities;
+  };
+  std::optional<Protocol> speaks = {};  // of its last Hello; nothing: none since this start
   // Of its clock, as it last said; nothing while it did not say so to us since the start.
   std::optional<bool> synchronised = {};
   std::optional<Duration> skew = {};  // how far it is ahead of ours, when both are synchronised
@@ -105,11 +110,12 @@ class Replica {
   void on_link_up(const Moment& now);
   void on_link_down();
   Result<void> on_received(const Moment& now, const Received& received);
-  Result<void> on_hello(const Moment& now, const Received& received, const Hello& hello);
+  Result<void> on_hello(const Moment& now, const Received& received, const Hello& hello,
+                        const LaterFields& later);
   Result<void> on_vector(const Moment& now, const Received& received, const Vector& vector,
                          Nonce instance);
-  Result<void> on_ack(const Moment& now, const Ack& ack);
-  Result<void> on_time_reply(const Moment& now, const TimeReply& reply);
+  Result<void> on_ack(const Moment& now, const Ack& ack, const LaterFields& later);
+  Result<void> on_time_reply(const Moment& now, const TimeReply& reply, const LaterFields& later);
   Result<void> on_segments(const Moment& now, const Received& received, const Segments& segments,
                            Nonce instance);
   void heard(const Moment& now, const NodeId& node, Nonce instance);

@@ -49,12 +49,13 @@ Result<void> TimeSync::on_query(const Moment& now, const TimeQuery& query) {
   return {};
 }
 
-Result<void> TimeSync::on_reply(const Moment& now, const TimeReply& reply, ByteView key) {
+Result<void> TimeSync::on_reply(const Moment& now, const TimeReply& reply, const LaterFields& later,
+                                ByteView key) {
   // What was not asked for, or not of us, or long ago, is no mistake: the bus repeats and delays.
   if (!asked_ || reply.asker != c_.self() || reply.sender != asked_->gateway ||
       reply.request != asked_->request || now.mono > asked_->at + kExchangeMax)
     return {};
-  DUNLIN_TRY(c_.verifier.verify(key, time_statement(reply), reply.signature));
+  DUNLIN_TRY(c_.verifier.verify(key, time_statement(reply, later), reply.signature));
   if (reply.utc < kEarliestPlausibleUtc) return {Errc::malformed, "a gateway in another age"};
   const Duration half = (now.mono - asked_->at) / 2;
   c_.clock.learn(now.mono, reply.utc + half.count(), half);

@@ -22,7 +22,8 @@ class TimeSync {
 
   Result<void> on_query(const Moment& now, const TimeQuery& query);
   // `key`: the public key of a gateway that is up.
-  Result<void> on_reply(const Moment& now, const TimeReply& reply, ByteView key);
+  Result<void> on_reply(const Moment& now, const TimeReply& reply, const LaterFields& later,
+                        ByteView key);
 
   // After every step: true when Hello should go out with the clock as it is now.
   bool look(const Moment& now);

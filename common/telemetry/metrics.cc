@@ -191,6 +191,9 @@ void add_trouble(Page& page, const Snapshot& s) {
       .add(s.forks);
   page.family(kCounter, "dunlin_messages_refused_total", "Messages refused, by reason.")
       .add_all("reason", s.messages_refused);
+  page.family(kCounter, "dunlin_unknown_total",
+              "What nodes of newer versions said that is ignored here, by kind.")
+      .add_all("kind", s.unknown);
   page.family(kCounter, "dunlin_readings_refused_total", "Readings refused, by reason.")
       .add_all("reason", s.readings_refused);
   page.family(kCounter, "dunlin_input_errors_total", "Errors while reading inputs, by input.")

@@ -52,6 +52,7 @@ struct Snapshot {
   std::vector<Total> lost_entries;  // by policy
   std::uint64_t forks = 0;
   std::vector<Total> messages_refused;  // by reason
+  std::vector<Total> unknown;           // by kind: "message", "field", "operation"
   std::vector<Total> readings_refused;  // by reason
   std::vector<Total> input_errors;      // by input
 

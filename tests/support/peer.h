@@ -19,7 +19,7 @@ class Peer : public SegmentMaker {
   Peer twin() const { return Peer(role_, shared_key()); }
 
   Bytes wrap(replication::Message message) {
-    return replication::encode_envelope({nonce, ++counter_, std::move(message)});
+    return replication::encode_envelope({nonce, ++counter_, std::move(message), later});
   }
   Bytes hello(replication::NodeState state = replication::NodeState::up,
               std::vector<replication::Hello::Head> heads = {}) {
@@ -34,12 +34,13 @@ class Peer : public SegmentMaker {
     hello.counter = counter_ + 1;
     hello.hlc = hlc;
     hello.utc = utc;
-    hello.signature = key().sign(hello_statement(hello)).value();
+    hello.minor = minor;
+    hello.signature = key().sign(hello_statement(hello, later)).value();
     return wrap(std::move(hello));
   }
   Bytes time_reply(const NodeId& asker, std::uint64_t request, UtcMicros now) {
     replication::TimeReply reply{node(), asker, request, now, {}};
-    reply.signature = key().sign(time_statement(reply)).value();
+    reply.signature = key().sign(time_statement(reply, later)).value();
     return wrap(reply);
   }
   Bytes ack(const NodeId& origin, Nonce instance, std::vector<replication::Vector::Item> logs) {
@@ -61,6 +62,8 @@ class Peer : public SegmentMaker {
   Nonce nonce{4711};  // another one is another instance
   Hlc hlc;            // of its Hello, as is its clock
   std::optional<UtcMicros> utc;
+  std::uint64_t minor = 0;
+  replication::LaterFields later;  // of every message, as a node of a newer minor version
 
  private:
   replication::Role role_;

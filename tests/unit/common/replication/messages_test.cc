@@ -29,7 +29,10 @@ IntervalSet set_of(std::initializer_list<Interval> intervals) {
   return set;
 }
 
-Hello sample_hello(NodeState state) {
+// 42, ["x", null]: of a newer minor version.
+const LaterFields kLater{2, {0x18, 0x2a, 0x82, 0x61, 0x78, 0xf6}};
+
+Hello sample_hello(NodeState state, const LaterFields& later = {}) {
   const auto key = test::test_key();
   Hello hello;
   hello.node = key->node();
@@ -43,7 +46,8 @@ Hello sample_hello(NodeState state) {
   hello.counter = 17;
   hello.hlc = Hlc::of(1'767'225'600'123, 4);
   if (state == NodeState::up) hello.utc = 1'767'225'600'120'000;
-  hello.signature = *key->sign(hello_statement(hello));
+  hello.minor = later.items > 0 ? 3 : 0;
+  hello.signature = *key->sign(hello_statement(hello, later));
   return hello;
 }
 
@@ -59,11 +63,11 @@ Ack sample_ack() {
   return ack;
 }
 
-TimeReply sample_reply() {
+TimeReply sample_reply(const LaterFields& later = {}) {
   const auto key = test::test_key();
   TimeReply reply{key->node(), {}, 77, 1'767'225'600'123'456, {}};
   reply.asker.bytes.fill(0xaa);
-  reply.signature = *key->sign(time_statement(reply));
+  reply.signature = *key->sign(time_statement(reply, later));
   return reply;
 }
 
@@ -108,6 +112,20 @@ std::vector<Case> cases() {
       {"ack", "Ack of one log, signed", {nonce, 24, sample_ack()}},
       {"time_query", "asks for the time, request 77", {nonce, 22, TimeQuery{node, 77}}},
       {"time_reply", "tells it, signed", {nonce, 23, sample_reply()}},
+      {"hello_later",
+       "Hello of minor version 3 with two more fields, 42 and [\"x\", null]; signed with them",
+       {nonce, 17, sample_hello(NodeState::up, kLater), kLater}},
+      {"fetch_later",
+       "Fetch of a newer minor version: with the same fields behind its own",
+       {nonce, 24, Fetch{node, 99, 65536, {{log, set_of({{41, 41}})}}}, kLater}},
+      {"time_reply_later",
+       "TimeReply with them, and signed with them",
+       {nonce, 25, sample_reply(kLater), kLater}},
+      {"unknown",
+       "a message of code 100 that this version ignores",
+       {nonce, 26,
+        UnknownMessage{100, *from_hex("84186418"
+                                      "2af66131")}}},
   };
 }
 
@@ -125,6 +143,7 @@ TEST(Messages, MatchTheGoldenBytes) {
     EXPECT_EQ(decoded->nonce, c.envelope.nonce) << c.name;
     EXPECT_EQ(decoded->counter, c.envelope.counter) << c.name;
     EXPECT_TRUE(decoded->message == c.envelope.message) << c.name;
+    EXPECT_EQ(decoded->later, c.envelope.later) << c.name;
   }
 }
 
@@ -136,6 +155,7 @@ TEST(Messages, NamesAreThoseOfTheMetrics) {
   EXPECT_EQ(message_name(Ack{}), "ack");
   EXPECT_EQ(message_name(TimeQuery{}), "time_query");
   EXPECT_EQ(message_name(TimeReply{}), "time_reply");
+  EXPECT_EQ(message_name(UnknownMessage{}), "unknown");
 }
 
 TEST(Messages, RefuseEveryTruncationAndEveryMore) {
@@ -163,17 +183,20 @@ TEST(Messages, EveryFlippedBitIsRefusedOrAnotherCanonicalMessage) {
 
 TEST(Messages, TheSignatureCoversAllOfAHello) {
   const auto verifier = security::make_openssl_verifier();
-  const Envelope envelope = cases()[0].envelope;
-  const Bytes bytes = encode_envelope(envelope);
-  test::for_each_flip(bytes, [&](const Bytes& flipped, std::size_t bit) {
-    const Result<Envelope> decoded = decode_envelope(flipped);
-    if (!decoded.ok() || !std::holds_alternative<Hello>(decoded->message)) return;
-    const auto& hello = std::get<Hello>(decoded->message);
-    const bool of_envelope = hello == std::get<Hello>(envelope.message);  // its nonce and counter
-    const auto genuine =
-        verifier->verify(hello.public_key, hello_statement(hello), hello.signature);
-    EXPECT_EQ(genuine.ok(), of_envelope) << "bit " << bit;
-  });
+  for (const Case& c : cases()) {
+    const auto* sent = std::get_if<Hello>(&c.envelope.message);
+    if (sent == nullptr || sent->state == NodeState::down) continue;
+    test::for_each_flip(encode_envelope(c.envelope), [&](const Bytes& flipped, std::size_t bit) {
+      const Result<Envelope> decoded = decode_envelope(flipped);
+      if (!decoded.ok() || !std::holds_alternative<Hello>(decoded->message)) return;
+      const auto& hello = std::get<Hello>(decoded->message);
+      // Its nonce and counter may be others.
+      const bool of_envelope = hello == *sent && decoded->later == c.envelope.later;
+      const auto genuine = verifier->verify(
+          hello.public_key, hello_statement(hello, decoded->later), hello.signature);
+      EXPECT_EQ(genuine.ok(), of_envelope) << c.name << " bit " << bit;
+    });
+  }
 }
 
 TEST(Messages, HelloStatementIsALabelAndTheUnsignedHello) {
@@ -181,7 +204,10 @@ TEST(Messages, HelloStatementIsALabelAndTheUnsignedHello) {
   const std::string_view label = "dunlin/1 hello";
   ASSERT_GT(statement.size(), label.size());
   EXPECT_EQ(as_text(ByteView(statement).first(label.size())), label);
-  EXPECT_EQ(statement[label.size()], 0x8c);  // 12 items: all but the signature
+  EXPECT_EQ(statement[label.size()], 0x8d);  // 13 items: all but the signature
+  const Bytes longer = hello_statement(sample_hello(NodeState::down), kLater);
+  EXPECT_EQ(longer[label.size()], 0x8f);
+  EXPECT_EQ(to_hex(ByteView(longer).last(kLater.cbor.size())), to_hex(kLater.cbor));
 }
 
 // An envelope around a message written by `body`.
@@ -200,7 +226,7 @@ Errc refusal(const Bytes& bytes) {
   return envelope.ok() ? Errc::closed : envelope.error().code;
 }
 
-TEST(Messages, OtherVersionsKeysAndCodesAreUnsupported) {
+TEST(Messages, OtherMajorVersionsAndKeysAreUnsupported) {
   const auto credit = [](CborWriter& w) {
     w.array(5), w.uint(4), w.bytes(NodeId{}.bytes), w.uint(1), w.uint(1), w.array(0);
   };
@@ -209,13 +235,72 @@ TEST(Messages, OtherVersionsKeysAndCodesAreUnsupported) {
   EXPECT_EQ(refusal(enveloped(credit, 2, 0, 6)), Errc::unsupported);
   EXPECT_EQ(refusal(enveloped(credit, 1, 1)), Errc::unsupported);
   EXPECT_EQ(refusal(enveloped(credit, 1, 0, 6)), Errc::malformed);
-  for (const std::uint64_t code : {0U, 2U, 9U, 100U}) {
-    EXPECT_EQ(refusal(enveloped([&](CborWriter& w) { w.array(2), w.uint(code), w.uint(0); })),
-              Errc::unsupported);
-  }
+  EXPECT_NE(decode_envelope(enveloped(credit, 2))
+                .error()
+                .message()
+                .find("speaks protocol 2, this program speaks 1"),
+            std::string::npos);
   EXPECT_EQ(refusal(enveloped(
                 [](CborWriter& w) { w.array(4), w.uint(4), w.uint(0), w.uint(0), w.uint(0); })),
             Errc::malformed);
+}
+
+TEST(Messages, UnknownOnesAreKeptWhole) {
+  for (const std::uint64_t code : {0U, 2U, 9U, 1000U}) {
+    const Bytes bytes = enveloped([&](CborWriter& w) { w.array(2), w.uint(code), w.uint(0); });
+    const Result<Envelope> envelope = decode_envelope(bytes);
+    ASSERT_TRUE(envelope.ok()) << code;
+    const auto* unknown = std::get_if<UnknownMessage>(&envelope->message);
+    ASSERT_NE(unknown, nullptr) << code;
+    EXPECT_EQ(unknown->code, code);
+    EXPECT_EQ(to_hex(encode_envelope(*envelope)), to_hex(bytes)) << code;
+  }
+  const auto unknown = [](std::string_view hex) {
+    return enveloped([&](CborWriter& w) { w.raw(*from_hex(hex)); });
+  };
+  EXPECT_EQ(refusal(unknown("80")), Errc::malformed);  // without a code
+  EXPECT_EQ(refusal(unknown("8161"
+                            "78")),
+            Errc::malformed);                                  // with a text for a code
+  EXPECT_EQ(refusal(unknown("821864a0")), Errc::malformed);    // a map
+  EXPECT_EQ(refusal(unknown("8218641800")), Errc::malformed);  // not in its shortest form
+  EXPECT_EQ(refusal(unknown("8218640000")), Errc::malformed);  // one byte too many
+  EXPECT_EQ(refusal(unknown("821864")), Errc::truncated);
+  EXPECT_EQ(refusal(unknown("82186481818181818181818100")), Errc::malformed);  // nested too deep
+}
+
+TEST(Messages, LaterFieldsAreWellFormedAndBehindTheKnownOnes) {
+  // [7, node, 1, ...], a TimeQuery and what came later.
+  const auto query = [](std::uint64_t items, std::string_view request, std::string_view later) {
+    return enveloped([&](CborWriter& w) {
+      w.array(items), w.uint(7), w.bytes(NodeId{}.bytes);
+      w.raw(*from_hex(request)), w.raw(*from_hex(later));
+    });
+  };
+  const Result<Envelope> envelope = decode_envelope(query(5, "01", "f60a"));
+  ASSERT_TRUE(envelope.ok());
+  EXPECT_TRUE(envelope->message == Message(TimeQuery{{}, 1}));
+  EXPECT_EQ(envelope->later, (LaterFields{2, {0xf6, 0x0a}}));
+  EXPECT_EQ(refusal(query(2, "", "")), Errc::malformed);        // too few
+  EXPECT_EQ(refusal(query(4, "f6", "01")), Errc::malformed);    // a known one of another type
+  EXPECT_EQ(refusal(query(4, "01", "a0")), Errc::malformed);    // a map
+  EXPECT_EQ(refusal(query(4, "01", "1800")), Errc::malformed);  // not in its shortest form
+  EXPECT_EQ(refusal(query(4, "01", "f6f6")), Errc::malformed);  // more than were told
+  EXPECT_EQ(refusal(query(5, "01", "f6")), Errc::truncated);    // fewer
+  EXPECT_EQ(refusal(query(4, "01", "81818181818181818100")), Errc::malformed);  // too deep
+}
+
+TEST(Messages, AFloodOfLaterFieldsStaysWithinTheLimits) {
+  const auto flood = [](std::uint64_t items) {
+    Envelope envelope{{}, 1, TimeQuery{{}, 1}, {items, Bytes(items, 0xf6)}};
+    return encode_envelope(envelope);
+  };
+  const std::size_t more = flood(100'000).size() - 100'000;
+  EXPECT_EQ(decode_envelope(flood(kMessageBytesMax - more))->later.items, kMessageBytesMax - more);
+  EXPECT_EQ(refusal(flood(kMessageBytesMax - more + 1)), Errc::too_large);
+  // A count that nothing stands behind makes no room.
+  EXPECT_EQ(refusal(encode_envelope({{}, 1, TimeQuery{{}, 1}, {~0ULL - 3, {0xf6}}})),
+            Errc::truncated);
 }
 
 TEST(Messages, RefuseClaimsOutOfBounds) {

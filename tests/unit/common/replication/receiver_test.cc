@@ -1,6 +1,7 @@
 #include "common/replication/receiver.h"
 
 #include "tests/unit/common/replication/replica_fixture.h"
+#include "tests/vectors/samples.h"
 
 namespace dunlin::replication {
 namespace {
@@ -243,6 +244,23 @@ TEST_F(ReceiverTest, DuplicatesChangeNothing) {
   EXPECT_EQ(replica_->stats().duplicates, 2u);
   EXPECT_EQ(replica_->stats().entries_received, 4u);
   EXPECT_EQ(stored(peer_.log()).held(), set_of(1, 3));
+}
+
+TEST_F(ReceiverTest, OperationsOfANewerMinorVersionAreKeptAndCounted) {
+  start_linked();
+  meet();
+  const Op later = dunlin::test::later_anchor();
+  const SegmentRecord segment = peer_.control({dunlin::test::sample_unknown(), later});
+  const SegmentRecord next = peer_.control({Lost{Epoch{4}, kSamplesTrack, {}}, later});
+  hear_live(peer_, {segment});
+  hear_live(peer_, {segment, next});
+  serve();
+  EXPECT_EQ(refusals(), 0u);
+  EXPECT_EQ(replica_->stats().unknown.operations, 3u);
+  EXPECT_EQ(stored(peer_.log(kControlTrack)).held(), set_of(1, 3));
+  const auto kept = store_->read(peer_.log(kControlTrack), {2, 2}, 1'000'000).value();
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].bytes, *segment.bytes);
 }
 
 TEST_F(ReceiverTest, WhatDoesNotVerifyIsRefusedAndCounted) {

@@ -179,6 +179,66 @@ TEST_F(PresenceTest, ForeignNonsenseIsCountedAndNobodysError) {
   EXPECT_EQ(state(peer_), PeerState::up);
 }
 
+TEST_F(PresenceTest, AnotherMajorVersionIsRefusedAndTheReasonNamesBoth) {
+  start_linked();
+  Bytes other = peer_.hello();
+  other[1] = 2;
+  hear(TopicClass::hello, peer_.node(), other);
+  EXPECT_EQ(replica_->stats().refused.at("unsupported"), 1u);
+  const auto told = take<Notice>();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].kind, Notice::Kind::refused);
+  EXPECT_EQ(told[0].node, peer_.node());
+  EXPECT_NE(told[0].detail.find("speaks protocol 2, this program speaks 1"), std::string::npos)
+      << told[0].detail;
+  EXPECT_EQ(state(peer_), std::nullopt);
+}
+
+TEST_F(PresenceTest, ANodeOfANewerMinorVersionIsHeard) {
+  start_linked();
+  const auto own = known(replica_->self())->speaks;
+  ASSERT_TRUE(own);
+  EXPECT_EQ(own->minor, kProtocolMinor);
+  EXPECT_EQ(own->capabilities, (std::vector<std::string>{"columns", "zstd"}));
+
+  peer_.minor = 3;
+  peer_.later = {2, {0x18, 0x2a, 0x81, 0xf6}};  // 42, [null]
+  const Bytes hello = peer_.hello();
+  Bytes altered = hello;
+  altered[altered.size() - 3] ^= 1;  // 43
+  hear(TopicClass::hello, peer_.node(), altered);
+  EXPECT_EQ(replica_->stats().refused.at("bad_signature"), 1u);
+  Envelope shortened = decode_envelope(hello).value();
+  shortened.later = {};
+  hear(TopicClass::hello, peer_.node(), encode_envelope(shortened));
+  EXPECT_EQ(replica_->stats().refused.at("bad_signature"), 2u);
+  EXPECT_EQ(replica_->stats().unknown.fields, 0u);
+  EXPECT_EQ(state(peer_), std::nullopt);
+
+  hear(TopicClass::hello, peer_.node(), hello);
+  EXPECT_EQ(state(peer_), PeerState::up);
+  ASSERT_TRUE(known(peer_.node())->speaks);
+  EXPECT_EQ(known(peer_.node())->speaks->minor, 3u);
+  EXPECT_EQ(replica_->stats().unknown.fields, 2u);
+  hear(TopicClass::gossip, {}, peer_.wrap(Vector{peer_.node(), {{peer_.log(), 9, 1, {}}}}));
+  EXPECT_EQ(status(peer_.log()).head, 9u);
+  EXPECT_EQ(replica_->stats().unknown.fields, 4u);
+  EXPECT_EQ(refusals(), 2u);
+}
+
+TEST_F(PresenceTest, MessagesOfANewerMinorVersionAreIgnoredAndCounted) {
+  start_linked();
+  const Bytes message =
+      encode_envelope({peer_.nonce, 1, UnknownMessage{100, {0x82, 0x18, 0x64, 1}}});
+  for (const TopicClass topic : {TopicClass::hello, TopicClass::gate, TopicClass::gossip,
+                                 TopicClass::live, TopicClass::bulk, TopicClass::inbox})
+    hear(topic, peer_.node(), message);
+  EXPECT_EQ(replica_->stats().unknown.messages, 6u);
+  EXPECT_EQ(refusals(), 0u);
+  EXPECT_TRUE(outputs_.empty());
+  EXPECT_EQ(state(peer_), std::nullopt);
+}
+
 // Believes everybody, so that thousands of nodes cost nothing.
 class Credulous final : public Verifier {
   Result<void> verify(ByteView, ByteView, const Signature&) override { return {}; }

@@ -16,6 +16,7 @@ Hello any_hello() {
   for (std::uint64_t n = test::below(4); n > 0; --n) {
     hello.heads.push_back({Epoch{test::any_uint()}, Track{test::any_uint()}, test::any_seq()});
   }
+  hello.minor = test::any_uint();
   for (std::uint64_t n = test::below(3); n > 0; --n) hello.capabilities.push_back(test::any_text());
   hello.nonce = Nonce{test::any_uint()};
   hello.counter = test::any_uint();
@@ -61,8 +62,16 @@ Message any_message() {
   }
 }
 
+LaterFields any_later() {
+  LaterFields later{test::below(3), {}};
+  CborWriter writer(later.cbor);
+  for (std::uint64_t n = later.items; n > 0; --n)
+    test::one_in(2) ? writer.null() : writer.text(test::any_text());
+  return later;
+}
+
 RC_GTEST_PROP(RoundTrip, Messages, ()) {
-  const Envelope envelope{Nonce{test::any_uint()}, test::any_uint(), any_message()};
+  const Envelope envelope{Nonce{test::any_uint()}, test::any_uint(), any_message(), any_later()};
   test::expect_canonical(encode_envelope(envelope), decode_envelope, encode_envelope);
 }
 

@@ -86,6 +86,23 @@ TEST_F(TimeSyncTest, AGatewayTellsTheTimeAndTheAnchorHasHalfOfTheDelay) {
   EXPECT_EQ(refusals(), 0u);
 }
 
+TEST_F(TimeSyncTest, AGatewayOfANewerMinorVersionTellsTheTime) {
+  start_agent(false);
+  gateway_.minor = 7;
+  gateway_.later = {2, {0xf6, 0x05}};
+  greet(gateway_, Role::gateway);
+  const auto asked = sent<TimeQuery>();
+  ASSERT_EQ(asked.size(), 1u);
+  const Bytes reply = gateway_.time_reply(replica_->self(), asked[0].request, kUtc);
+  Bytes altered = reply;
+  altered.back() ^= 1;
+  hear(TopicClass::inbox, replica_->self(), altered);
+  EXPECT_EQ(replica_->stats().refused.at("bad_signature"), 1u);
+  hear(TopicClass::inbox, replica_->self(), reply);
+  EXPECT_EQ(greeting().utc, kUtc);
+  EXPECT_EQ(replica_->stats().unknown.fields, 4u);  // of its Hello and its TimeReply
+}
+
 TEST_F(TimeSyncTest, OnlyTheGatewayThatWasAskedIsHeard) {
   start_agent(false);
   append_since_boot();

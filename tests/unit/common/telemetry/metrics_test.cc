@@ -48,6 +48,7 @@ Snapshot full_snapshot() {
   s.lost_entries = {{"drop_oldest", 2}};
   s.forks = 1;
   s.messages_refused = {{"malformed", 4}};
+  s.unknown = {{"field", 8}};
   s.readings_refused = {{"type_changed", 5}};
   s.input_errors = {{"csv \"x\"\n", 6}};
   s.broker_connected = true;
@@ -82,6 +83,7 @@ TEST(Metrics, RendersTotalsAsTheyAre) {
        "dunlin_log_entries 15", "dunlin_disk_free_bytes 1048576", "dunlin_bytes_written_total 8192",
        "dunlin_segments_merged_total 640", R"(dunlin_lost_entries_total{policy="drop_oldest"} 2)",
        "dunlin_forks_total 1", R"(dunlin_messages_refused_total{reason="malformed"} 4)",
+       R"(dunlin_unknown_total{kind="field"} 8)",
        R"(dunlin_readings_refused_total{reason="type_changed"} 5)",
        R"(dunlin_input_errors_total{input="csv \"x\"\n"} 6)", "dunlin_broker_connected 1",
        "dunlin_store_writable 0", "dunlin_oldest_gap_age_seconds 601"});
