@@ -126,8 +126,7 @@ struct TimeReply {
   bool operator==(const TimeReply&) const = default;
 };
 
-// A message of a newer minor version.
-struct UnknownMessage {
+struct UnknownMessage {  // of a newer minor version
   std::uint64_t code = 0;
   Bytes cbor;  // the whole message, canonical
   bool operator==(const UnknownMessage&) const = default;
@@ -157,8 +156,7 @@ struct Envelope {
 };
 
 Bytes encode_envelope(const Envelope& envelope);
-// Strict, but for what a newer minor version may add. `unsupported` for another major version and a
-// key id other than 0.
+// Strict, but for what newer minor versions add. `unsupported`: another major version or key id.
 Result<Envelope> decode_envelope(ByteView bytes);
 
 std::string_view message_name(const Message& message);  // "hello", "vector", ...

@@ -179,6 +179,8 @@ TEST_F(ConvergeTest, TellsOfItselfOverHttp) {
     names.insert(node["name"].get<std::string>() + "/" + node["role"].get<std::string>());
     EXPECT_EQ(node["lag_entries"], 0);
     EXPECT_EQ(node["lag_seconds"], 0.0);
+    EXPECT_EQ(node["protocol"], "1.0");
+    EXPECT_EQ(node["capabilities"], json::array({"columns", "zstd"}));
     if (node["role"] == "gateway") continue;
     EXPECT_EQ(node["cell"], "default");
     EXPECT_EQ(node["state"], "up");

@@ -19,6 +19,7 @@ namespace {
 using replication::encode_envelope;
 using replication::Hello;
 using replication::Segments;
+using replication::UnknownMessage;
 using test::Fleet;
 using test::Member;
 
@@ -214,6 +215,18 @@ TEST(Hostile, EveryReasonHasItsCount) {
   ASSERT_LE(codec[at], 2) << "not the codec";
   codec[at] = 23;
   expect_counted("unsupported", forger.segments(codec));
+  // What newer minor versions send is not refused, and has a count of its own.
+  const auto unknown = [&](const std::string& kind) {
+    return gateway.metric("dunlin_unknown_total{kind=\"" + kind + "\"}");
+  };
+  EXPECT_EQ(unknown("message") + unknown("field") + unknown("operation"), 0.0);
+  stranger.say(live, forger.wrap(UnknownMessage{100, {0x82, 0x18, 0x64, 1}}));
+  EXPECT_TRUE(test::eventually([&] { return unknown("message") == 1; }));
+  // Each peer's first refusal is told at once.
+  stranger.say("live/" + std::string(32, '7'), version);
+  EXPECT_TRUE(test::eventually([&] {
+    return gateway.log().find("speaks protocol 9, this program speaks 1") != std::string::npos;
+  })) << gateway.log();
   // The forger is a node as any other of an open fleet: what it signs itself is taken.
   stranger.say(live, good);
   EXPECT_TRUE(test::eventually([&] {
