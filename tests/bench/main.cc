@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 
+#include "tests/bench/flush.h"
 #include "tests/bench/pipe/sink.h"
 #include "tests/bench/pipe/source.h"
 #include "tests/bench/replicate.h"
@@ -52,6 +53,12 @@ int replicate(const ReplicateOptions& options) {
   return 0;
 }
 
+int print_all(const Result<Figures>& figures) {
+  if (!figures.ok()) return fail(figures.error());
+  for (const Figure& figure : *figures) print(figure);
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -74,6 +81,21 @@ int main(int argc, char** argv) {
   run->add_option("--columns", options.columns, "its columns to take, by commas; all by default")
       ->delimiter(',');
   run->add_option("--against", against, "also run a rival")->check(CLI::IsMember({"pipe"}));
+
+  const std::map<std::string, Shape> shapes{
+      {"steady", Shape::steady}, {"idle", Shape::idle}, {"burst", Shape::burst}};
+  FlushOptions flush;
+  std::uint64_t quiet_seconds = 0;
+  CLI::App* run_flushes =
+      app.add_subcommand("flush", "bytes on the wire and the disk as a function of flush interval");
+  run_flushes->add_option("--shape", flush.shape)->transform(CLI::CheckedTransformer(shapes));
+  run_flushes->add_option("--intervals", flush.intervals, "seconds of readings, by commas")
+      ->delimiter(',')
+      ->check(CLI::PositiveNumber);
+  run_flushes->add_option("--flushes", flush.flushes, "for each interval")
+      ->check(CLI::PositiveNumber);
+  run_flushes->add_option("--quiet", quiet_seconds, "no readings at all for so many seconds");
+  run_flushes->add_flag("--tls", flush.tls);
 
   PipeSourceOptions source;
   std::string source_mode = "online";
@@ -98,6 +120,10 @@ int main(int argc, char** argv) {
     return pipe_source_main(source);
   }
   if (pipe_sink->parsed()) return pipe_sink_main(sink);
+  if (run_flushes->parsed()) {
+    return print_all(quiet_seconds > 0 ? run_quiet(std::chrono::seconds(quiet_seconds), flush.tls)
+                                       : run_flush(flush));
+  }
   options.against_pipe = against == "pipe";
   return replicate(options);
 }
