@@ -251,6 +251,7 @@ telemetry::Snapshot make_snapshot(const NodeReport& report, const InputCounts& i
                {"operation", stats.unknown.operations}};
   for (const auto& [policy, count] : stats.lost_entries)
     s.lost_entries.push_back({std::string(policy), count});
+  s.signatures_verified = stats.signatures_verified;
   s.forks = stats.forks;
   s.log_bytes = report.disk.database_bytes;
   for (const NodeStatus& node : report.nodes) {

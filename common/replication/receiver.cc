@@ -97,11 +97,10 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
       return {};
     }
   }
-  // A verified successor that joins vouches for this segment: its hash covers ours.
-  const Hash* successor = known == nullptr ? nullptr : known->state.hash_before(info.last + 1);
-  if (successor == nullptr || *successor != info.after) {
+  if (!vouched_for(info)) {
     DUNLIN_TRY(
         c_.verifier.verify(*key, head_statement(id, info.last, info.after), header.signature));
+    c_.stats.signatures_verified += 1;
   }
   if (!keyed) c_.table.nodes[id.node].public_key = *key;
 
@@ -111,11 +110,21 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   if (info.first > proven + 1)
     schedule(now, id.node, request == 0 ? kGapGrace : Duration{}, !log.forked);
   log.writing.insert(info.interval());
+  arriving_.insert_or_assign({id, info.first}, info.before);
   batch.bytes += bytes->size();
   for (const Entry& entry : decoded.entries) c_.stats.unknown.operations += count_unknown(entry);
   batch.segments.push_back({std::move(decoded.info), bytes, {}});
   if (id.track == kControlTrack) batch.segments.back().control = std::move(decoded.entries);
   return {};
+}
+
+// A verified successor that joins, stored or on its way there, vouches: its hash covers ours.
+bool Receiver::vouched_for(const SegmentInfo& info) const {
+  const LogRecord* known = c_.table.find(info.log);
+  const Hash* successor = known == nullptr ? nullptr : known->state.hash_before(info.last + 1);
+  if (successor != nullptr && *successor == info.after) return true;
+  const auto arriving = arriving_.find({info.log, info.last + 1});
+  return arriving != arriving_.end() && arriving->second == info.after;
 }
 
 // Logs are made for whoever asks, so there is a bound to them: in all, and of one node.
@@ -206,6 +215,7 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
   writing_bytes_ -= done.bytes;
   for (const SegmentRecord& segment : done.segments) {
     c_.table.log(segment.info.log).writing.erase(segment.info.interval());
+    arriving_.erase({segment.info.log, segment.info.first});
   }
   std::map<NodeId, std::size_t> origins;  // and bytes of theirs
   bool progressed = false;

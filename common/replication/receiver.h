@@ -70,6 +70,7 @@ class Receiver {
   // Verifies one segment and adds it to `batch`, or says why not.
   Result<void> take(const Moment& now, const std::shared_ptr<const Bytes>& bytes,
                     std::uint64_t request, ForeignWrite& batch);
+  bool vouched_for(const SegmentInfo& info) const;
   Result<void> check_room(const LogId& log) const;
   Result<void> check_control(const LogId& log, const std::vector<Entry>& entries) const;
   Result<const Bytes*> key_of(const SegmentHeader& header, const DecodedSegment& decoded);
@@ -90,6 +91,7 @@ class Receiver {
   std::size_t waiting_bytes_ = 0;
   std::map<Token, ForeignWrite> writes_;
   std::size_t writing_bytes_ = 0;
+  std::map<std::pair<LogId, Seq>, Hash> arriving_;  // of `writes_` and what is to be: hash before
   std::map<NodeId, Session> sessions_;
   std::map<NodeId, Peer> peers_;
   Acknowledger acknowledger_;

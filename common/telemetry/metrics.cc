@@ -161,6 +161,8 @@ void add_traffic(Page& page, const Snapshot& s) {
   }
   page.family(kCounter, "dunlin_gossip_rounds_total", "Gossip rounds, by how they ended.")
       .add_all("result", s.gossip_rounds);
+  page.family(kCounter, "dunlin_signatures_verified_total", "Signatures of segments verified.")
+      .add(s.signatures_verified);
   page.family(kGauge, "dunlin_broker_connected", "1 while connected to the broker.")
       .add(s.broker_connected);
 }

@@ -50,6 +50,7 @@ struct Snapshot {
   std::uint64_t segments_merged = 0;
 
   std::vector<Total> lost_entries;  // by policy
+  std::uint64_t signatures_verified = 0;
   std::uint64_t forks = 0;
   std::vector<Total> messages_refused;  // by reason
   std::vector<Total> unknown;           // by kind: "message", "field", "operation"

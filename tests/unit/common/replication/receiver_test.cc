@@ -109,6 +109,7 @@ TEST_F(ReceiverTest, AGapIsFetchedAfterItsGrace) {
   serve();
   EXPECT_EQ(status(peer_.log()).missing_entries, 0u);
   EXPECT_EQ(status(peer_.log()).complete, 9u);
+  EXPECT_EQ(replica_->stats().signatures_verified, 3u);  // the third vouches for the second
   pass(10s);
   EXPECT_TRUE(sent<Fetch>().empty());
 }
@@ -144,6 +145,46 @@ TEST_F(ReceiverTest, CreditIsToppedUpWhenThingsAreDurable) {
   EXPECT_TRUE(fetches[0].wants.empty());
   EXPECT_GE(fetches[0].credit, 10'000u);
   EXPECT_LE(fetches[0].credit, 20'000u);
+}
+
+TEST_F(ReceiverTest, OneSignatureVouchesForABacklogNewestFirst) {
+  start_linked();
+  meet();
+  const SegmentRecord first = peer_.samples(2);
+  const SegmentRecord second = peer_.samples(3);
+  const SegmentRecord third = peer_.samples(4);
+  const SegmentRecord fourth = peer_.samples(1);
+  greet(peer_, Role::agent, {{peer_.log().epoch, kSamplesTrack, 10}});
+  pass(10ms);
+  const auto fetches = sent<Fetch>();
+  ASSERT_EQ(fetches.size(), 1u);
+  const std::uint64_t before = replica_->stats().signatures_verified;
+  hear_answer(peer_, {fourth, third}, fetches[0].request);
+  hear_answer(peer_, {second}, fetches[0].request);  // while those are being written
+  EXPECT_EQ(replica_->stats().signatures_verified, before + 1);
+  serve();
+  hear_answer(peer_, {first}, fetches[0].request, true);
+  serve();
+  EXPECT_EQ(replica_->stats().signatures_verified, before + 1);
+  EXPECT_EQ(stored(peer_.log()).held(), set_of(1, 10));
+}
+
+// Nobody vouches for a segment that a successor on its way does not continue.
+TEST_F(ReceiverTest, AnotherBranchIsNotVouchedFor) {
+  start_linked();
+  meet();
+  (void)peer_.samples(3);
+  const SegmentRecord second = peer_.samples(2);
+  Peer twin = peer_.twin();
+  (void)twin.open();
+  SegmentRecord forged = twin.samples(3, 50);
+  Bytes bytes = *forged.bytes;
+  bytes.back() ^= 1;  // of its signature
+  forged.bytes = std::make_shared<const Bytes>(std::move(bytes));
+  hear_live(peer_, {second, forged});
+  EXPECT_EQ(replica_->stats().refused.at("bad_signature"), 1u);
+  serve();
+  EXPECT_EQ(stored(peer_.log()).held(), set_of(4, 5));
 }
 
 TEST_F(ReceiverTest, DataWaitsForItsTrack0WhichIsFetched) {

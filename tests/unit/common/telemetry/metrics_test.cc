@@ -45,6 +45,7 @@ Snapshot full_snapshot() {
   s.disk_free_bytes = 1 << 20;
   s.bytes_written = 8'192;
   s.segments_merged = 640;
+  s.signatures_verified = 12;
   s.lost_entries = {{"drop_oldest", 2}};
   s.forks = 1;
   s.messages_refused = {{"malformed", 4}};
@@ -81,8 +82,9 @@ TEST(Metrics, RendersTotalsAsTheyAre) {
        "9000000000000",
        R"(dunlin_gossip_rounds_total{result="in_step"} 7)", "dunlin_log_bytes 4096",
        "dunlin_log_entries 15", "dunlin_disk_free_bytes 1048576", "dunlin_bytes_written_total 8192",
-       "dunlin_segments_merged_total 640", R"(dunlin_lost_entries_total{policy="drop_oldest"} 2)",
-       "dunlin_forks_total 1", R"(dunlin_messages_refused_total{reason="malformed"} 4)",
+       "dunlin_segments_merged_total 640", "dunlin_signatures_verified_total 12",
+       R"(dunlin_lost_entries_total{policy="drop_oldest"} 2)", "dunlin_forks_total 1",
+       R"(dunlin_messages_refused_total{reason="malformed"} 4)",
        R"(dunlin_unknown_total{kind="field"} 8)",
        R"(dunlin_readings_refused_total{reason="type_changed"} 5)",
        R"(dunlin_input_errors_total{input="csv \"x\"\n"} 6)", "dunlin_broker_connected 1",
