@@ -76,6 +76,8 @@ int main(int argc, char** argv) {
   run->add_option("--readings", options.readings, "how many (trickle: 10 a second)");
   run->add_option("--mode", options.mode)->transform(CLI::CheckedTransformer(modes));
   run->add_option("--batch", options.batch, "readings per entry")->check(CLI::Range(1, 1000));
+  run->add_option("--live", options.live_seconds,
+                  "backlog: so many seconds of live readings, 200 each, beginning with it");
   run->add_option("--data", options.data, "a CSV file with a header instead of the seeded series");
   run->add_option("--time", options.time, "its time column, or two joined: \"date time\"");
   run->add_option("--columns", options.columns, "its columns to take, by commas; all by default")

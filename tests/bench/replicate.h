@@ -16,8 +16,11 @@ struct ReplicateOptions {
   std::uint64_t readings = 2'000'000;
   Mode mode = Mode::online;
   std::uint64_t batch = 100;  // readings per entry; trickle flushes each
-  std::string data;           // a CSV file with a header instead of the seeded series
-  std::string time;           // its time column or columns ("date time"); "" = stamped when read
+  // Backlog: from its connection on the agent also takes 200 readings a second for so long, each
+  // flushed on a track of its own.
+  std::uint64_t live_seconds = 0;
+  std::string data;  // a CSV file with a header instead of the seeded series
+  std::string time;  // its time column or columns ("date time"); "" = stamped when read
   std::vector<std::string> columns;  // the columns to take; empty = all
   bool against_pipe = false;
   std::string programs;  // folder of dunlin-agent and dunlin-gateway

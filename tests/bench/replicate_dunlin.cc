@@ -8,6 +8,8 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/ids.h"
+#include "common/replication/origin.h"
+#include "common/storage/query.h"
 #include "common/storage/sqlite.h"
 #include "tests/bench/byte_counter.h"
 #include "tests/bench/replicate.h"
@@ -26,6 +28,9 @@ using test::ChildProcess;
 
 constexpr auto kTimeLimit = std::chrono::minutes(10);
 constexpr int kTricklePeriodMs = 100;
+constexpr double kSettled = 0.5;  // seconds, after which the end of a backlog is over
+constexpr int kLivePeriodMs = 10;
+constexpr auto kLiveStreams = {"live_a", "live_b"};
 
 double now_seconds() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -117,11 +122,25 @@ class DunlinRun {
         "[node]\nname = \"" + name + "\"\ndata_dir = \"" + folder_.file(name) + "\"\n" +
             "[broker]\nurl = \"mqtt://127.0.0.1:" + std::to_string(broker_port) + "\"\n" +
             "[storage]\nmax_bytes = 0\n[log]\nformat = \"json\"\n" + "level = \"" +
-            (options_.mode == Mode::trickle ? "debug" : "info") + "\"\n" + more);
+            (options_.mode == Mode::trickle || options_.live_seconds > 0 ? "debug" : "info") +
+            "\"\n" + more);
   }
   std::string track() const {
     return "[[track]]\nname = \"samples\"\nflush_readings = " + std::to_string(batch()) +
            "\nflush_interval = \"200ms\"\n";
+  }
+
+  std::string live() const {
+    if (options_.live_seconds == 0) return {};
+    std::string text = "[[track]]\nname = \"live\"\nflush_readings = 1\n";
+    for (const std::string stream : kLiveStreams) {
+      text += "[[stream]]\nname = \"" + stream + "\"\ntrack = \"live\"\n" +
+              "[[input]]\ntype = \"model\"\nstream = \"" + stream + "\"\nspeed = 1\nperiod = \"" +
+              std::to_string(kLivePeriodMs) +
+              "ms\"\nreadings = " + std::to_string(options_.live_seconds * 1000 / kLivePeriodMs) +
+              "\n";
+    }
+    return text;
   }
 
   Result<ChildProcess> start(const std::string& program, const std::string& config,
@@ -140,6 +159,13 @@ class DunlinRun {
     });
     if (!ready) return {Errc::timeout, "the gateway does not get ready"};
     return {};
+  }
+
+  double gateway_metric(const std::string& name) const {
+    const auto reply = test::http_get(http_port_, "/metrics");
+    const std::size_t at = reply.ok() ? reply->body.find("\n" + name + " ") : std::string::npos;
+    if (at == std::string::npos) return -1;
+    return std::strtod(reply->body.c_str() + at + name.size() + 2, nullptr);
   }
 
   struct Progress {
@@ -226,7 +252,7 @@ class DunlinRun {
       if (!writer.wait(std::chrono::seconds(30))) return {Errc::timeout, "the agent does not stop"};
     }
     DUNLIN_TRY(start_gateway());
-    const std::string file = config("agent", wire_->port(), track());
+    const std::string file = config("agent", wire_->port(), track() + live());
     const auto entries = static_cast<Seq>(agent_entries());
     DUNLIN_ASSIGN(agent_, start("dunlin-agent", file, "agent.log"));
     double newest = 0;
@@ -241,6 +267,10 @@ class DunlinRun {
     DUNLIN_ASSIGN(const double connected, wait_event("agent.log", "broker_connected"));
     add("newest_visible_seconds", std::max(0.0, newest - connected), "s", 0.1);
     report_duration(durable - connected);
+    if (options_.live_seconds > 0) return report_live(connected, durable);
+    add("signature_checks_per_1000_entries",
+        gateway_metric("dunlin_signatures_verified_total") * 1000 / static_cast<double>(entries),
+        "1", 1.0);
     return {};
   }
 
@@ -249,41 +279,83 @@ class DunlinRun {
     const std::string file = config("agent", wire_->port(), track() + input());
     DUNLIN_ASSIGN(agent_, start("dunlin-agent", file, "agent.log"));
     DUNLIN_TRY(wait_durable(options_.readings));
-    DUNLIN_ASSIGN(std::vector<double> latencies, latencies_of_readings());
+    DUNLIN_ASSIGN(const std::vector<Latency> measured, latencies("samples", {"greenhouse_model"}));
+    std::vector<double> latencies = between(measured, 0, now_seconds());
     if (latencies.empty()) return {Errc::not_found, "the gateway tells of no reading"};
     add("latency_p50", percentile(latencies, 50), "ms");
     add("latency_p99", percentile(latencies, 99), "ms");
     return {};
   }
 
+  struct Latency {
+    double at = 0;  // seconds since 1970
+    double milliseconds = 0;
+  };
+  static std::vector<double> between(const std::vector<Latency>& all, double begin, double end) {
+    std::vector<double> out;
+    for (const Latency& latency : all) {
+      if (latency.at >= begin && latency.at < end) out.push_back(latency.milliseconds);
+    }
+    return out;
+  }
+
   // A reading's own time is that of its append; the gateway's debug log tells when it was durable.
-  Result<std::vector<double>> latencies_of_readings() {
-    std::map<std::int64_t, std::int64_t> durable_us;
+  Result<std::vector<Latency>> latencies(const std::string& track,
+                                         std::initializer_list<const char*> streams) const {
+    const std::string log_end = "/" + std::to_string(replication::track_of(track).value);
+    std::map<std::int64_t, std::int64_t> durable_us;  // by the last entry of what became it
     std::ifstream file(folder_.file("gateway.log"));
     for (std::string line; std::getline(file, line);) {
       const json event = json::parse(line, nullptr, false);
       if (!event.is_object() || event.value("event", "") != "replicated") continue;
-      if (event.value("readings", 0) == 1) durable_us[event["last"]] = event["durable_us"];
+      if (event.value("log", "").ends_with(log_end))
+        durable_us[event["last"]] = event["durable_us"];
     }
-    DUNLIN_ASSIGN(
-        storage::Connection db,
-        storage::Connection::open(folder_.file("agent") + "/log.db", SQLITE_OPEN_READONLY));
-    DUNLIN_ASSIGN(storage::Statement select,
-                  db.prepare("SELECT last, time_min FROM segments WHERE readings = 1"));
-    std::vector<double> out;
-    while (true) {
-      DUNLIN_ASSIGN(const bool more, select.step());
-      if (!more) return out;
-      const auto at = durable_us.find(select.integer(0));
-      if (at != durable_us.end())
-        out.push_back(static_cast<double>(at->second - select.integer(1)) * 1e-3);
+    DUNLIN_ASSIGN(storage::Reader reader, storage::Reader::open(folder_.file("agent") + "/log.db"));
+    std::vector<Latency> out;
+    for (const std::string stream : streams) {
+      DUNLIN_ASSIGN(
+          const storage::Table table,
+          reader.query("SELECT seq, time FROM stream_" + stream, {}, {.rows_max = 1'000'000}));
+      for (const auto& row : table.rows) {
+        const auto time_us = std::get<std::int64_t>(row[1]);
+        const auto at = durable_us.lower_bound(std::get<std::int64_t>(row[0]));
+        if (at == durable_us.end()) continue;
+        out.push_back({static_cast<double>(time_us) * 1e-6,
+                       static_cast<double>(at->second - time_us) * 1e-3});
+      }
     }
+    return out;
+  }
+
+  // Of the live readings between `connected` and `durable`, when the backlog was fetched, and of
+  // those that came later.
+  Result<void> report_live(double connected, double durable) {
+    const auto expected = static_cast<std::int64_t>(
+        options_.readings + kLiveStreams.size() * options_.live_seconds * 1000 / kLivePeriodMs);
+    if (!test::eventually([&] { return readings_in("gateway") >= expected; }, kTimeLimit))
+      return {Errc::timeout, "the gateway does not get the live readings"};
+    DUNLIN_ASSIGN(const std::vector<Latency> all, latencies("live", kLiveStreams));
+    std::vector<double> meanwhile = between(all, connected, durable);
+    std::vector<double> steady = between(all, durable + kSettled, now_seconds());
+    if (meanwhile.empty() || steady.empty())
+      return {Errc::not_found, "too few live readings: --live should outlast the backlog"};
+    const double p99 = percentile(meanwhile, 99), steady_p99 = percentile(steady, 99);
+    add("live_readings_during_backfill", static_cast<double>(meanwhile.size()), "1", {}, true);
+    add("latency_p50_during_backfill", percentile(meanwhile, 50), "ms");
+    add("latency_p99_during_backfill", p99, "ms");
+    add("latency_p50_steady", percentile(steady, 50), "ms");
+    add("latency_p99_steady", steady_p99, "ms");
+    add("latency_p99_during_backfill_ratio", p99 / steady_p99, "1", 2.0);
+    return {};
   }
 
   void report_duration(double seconds) {
     readings_ = readings_in("agent");
     add("seconds_until_durable", seconds, "s");
-    add("readings_per_second", static_cast<double>(readings_) / seconds, "1/s", {}, true);
+    const bool catch_up = options_.mode == Mode::backlog;
+    add("readings_per_second", static_cast<double>(readings_) / seconds, "1/s",
+        catch_up ? std::optional(500'000.0) : std::nullopt, true);
   }
 
   Result<void> finish() {
