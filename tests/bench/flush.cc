@@ -1,12 +1,12 @@
 #include "tests/bench/flush.h"
 
-#include <signal.h>
-
 #include <algorithm>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "agent/inputs/greenhouse.h"
 #include "common/log/limits.h"
