@@ -73,22 +73,28 @@ void expect_samples(const std::string& page, const std::vector<std::string>& wan
 
 TEST(Metrics, RendersTotalsAsTheyAre) {
   const Metrics metrics({.version = "0.1.0", .revision = "abc"});
-  expect_samples(
-      metrics.render(full_snapshot()),
-      {R"(dunlin_build_info{version="0.1.0",revision="abc"} 1)",
-       R"(dunlin_entries_total{direction="received"} 12)",
-       R"(dunlin_readings_total{direction="received"} 1200)",
-       R"(dunlin_bytes_total{direction="received",lane="bulk",message="segments"} )"
-       "9000000000000",
-       R"(dunlin_gossip_rounds_total{result="in_step"} 7)", "dunlin_log_bytes 4096",
-       "dunlin_log_entries 15", "dunlin_disk_free_bytes 1048576", "dunlin_bytes_written_total 8192",
-       "dunlin_segments_merged_total 640", "dunlin_signatures_verified_total 12",
-       R"(dunlin_lost_entries_total{policy="drop_oldest"} 2)", "dunlin_forks_total 1",
-       R"(dunlin_messages_refused_total{reason="malformed"} 4)",
-       R"(dunlin_unknown_total{kind="field"} 8)",
-       R"(dunlin_readings_refused_total{reason="type_changed"} 5)",
-       R"(dunlin_input_errors_total{input="csv \"x\"\n"} 6)", "dunlin_broker_connected 1",
-       "dunlin_store_writable 0", "dunlin_oldest_gap_age_seconds 601"});
+  expect_samples(metrics.render(full_snapshot()),
+                 {R"(dunlin_build_info{version="0.1.0",revision="abc"} 1)",
+                  R"(dunlin_entries_total{direction="received"} 12)",
+                  R"(dunlin_readings_total{direction="received"} 1200)",
+                  R"(dunlin_bytes_total{direction="received",lane="bulk",message="segments"} )"
+                  "9000000000000",
+                  R"(dunlin_gossip_rounds_total{result="in_step"} 7)",
+                  "dunlin_log_bytes 4096",
+                  "dunlin_log_entries 15",
+                  "dunlin_disk_free_bytes 1048576",
+                  "dunlin_bytes_written_total 8192",
+                  "dunlin_segments_merged_total 640",
+                  "dunlin_signatures_verified_total 12",
+                  R"(dunlin_lost_entries_total{policy="drop_oldest"} 2)",
+                  "dunlin_forks_total 1",
+                  R"(dunlin_messages_refused_total{reason="malformed"} 4)",
+                  R"(dunlin_unknown_total{kind="field"} 8)",
+                  R"(dunlin_readings_refused_total{reason="type_changed"} 5)",
+                  R"(dunlin_input_errors_total{input="csv \"x\"\n"} 6)",
+                  "dunlin_broker_connected 1",
+                  "dunlin_store_writable 0",
+                  "dunlin_oldest_gap_age_seconds 601"});
 }
 
 TEST(Metrics, DerivesPeersAndCellsFromTheNodes) {
