@@ -80,18 +80,6 @@ std::string numbers(std::int64_t first, std::int64_t last) {
   return lines;
 }
 
-// A column of `status` of the samples track; -1 when it is not known.
-std::int64_t status(const Member& member, const std::string& node, const std::string& what) {
-  const json table = json::parse(member.command({"status", "--json"}).text, nullptr, false);
-  if (!table.is_object()) return -1;
-  for (const json& row : table["rows"]) {
-    std::map<std::string, json> named;
-    for (std::size_t i = 0; i < row.size(); ++i) named[table["columns"][i]] = row[i];
-    if (named["node"] == node && named["track"] == 1) return named[what];
-  }
-  return -1;
-}
-
 json samples_log(const Member& gateway, const std::string& node) {
   const json answer = gateway.get_json("/v1/nodes");
   if (!answer.is_object()) return {};
@@ -120,7 +108,7 @@ TEST_P(GatewayDiskFullTest, StopsAcknowledgingAndGoesOnWhenThereIsRoom) {
   // An agent notes what is acked with its next write.
   ASSERT_TRUE(a.say(numbers(1, 1)) && b.say(numbers(1, 1)));
   ASSERT_TRUE(test::eventually(
-      [&] { return status(a, a.node(), "acked") > 0 && status(b, b.node(), "acked") > 0; }));
+      [&] { return a.status(a.node(), "acked") > 0 && b.status(b.node(), "acked") > 0; }));
 
   disk.fill();
   std::int64_t said = 1000;
@@ -139,8 +127,8 @@ TEST_P(GatewayDiskFullTest, StopsAcknowledgingAndGoesOnWhenThereIsRoom) {
   ASSERT_TRUE(
       test::eventually([&] { return a.readings() == said + 1 && b.readings() == said + 1; }));
   for (Member* agent : {&a, &b}) {
-    EXPECT_LT(status(*agent, agent->node(), "acked"), status(*agent, agent->node(), "last"));
-    EXPECT_LE(status(*agent, agent->node(), "acked"), status(gateway, agent->node(), "last"));
+    EXPECT_LT(agent->status(agent->node(), "acked"), agent->status(agent->node(), "last"));
+    EXPECT_LE(agent->status(agent->node(), "acked"), gateway.status(agent->node(), "last"));
   }
   EXPECT_EQ(gateway.get("/readyz").status, 503);
   EXPECT_TRUE(gateway.process().running());

@@ -110,6 +110,17 @@ bool Member::say(const std::string& lines, std::chrono::milliseconds patience) c
   return said;
 }
 
+std::int64_t Member::status(const std::string& node, const std::string& column) const {
+  const json table = json::parse(command({"status", "--json"}).text, nullptr, false);
+  if (!table.is_object()) return -1;
+  for (const json& row : table["rows"]) {
+    std::map<std::string, json> named;
+    for (std::size_t i = 0; i < row.size(); ++i) named[table["columns"][i]] = row[i];
+    if (named["node"] == node && named["track"] == 1) return named[column];
+  }
+  return -1;
+}
+
 HttpReply Member::get(const std::string& path) const {
   Result<HttpReply> reply = http_get(http_port_, path);
   return reply.ok() ? *std::move(reply) : HttpReply{};

@@ -54,6 +54,9 @@ class Member {
   bool say(const std::string& lines,
            std::chrono::milliseconds patience = std::chrono::seconds(20)) const;
 
+  // A column of what `status` says of the samples track of a node; -1 when it is not known.
+  std::int64_t status(const std::string& node, const std::string& column) const;
+
   // HTTP; a status of 0 when nobody answers, null for what is no JSON.
   HttpReply get(const std::string& path) const;
   nlohmann::json get_json(const std::string& path) const;
