@@ -15,7 +15,7 @@ namespace dunlin::replication {
 class Acknowledger {
  public:
   static constexpr Duration kDelay = std::chrono::seconds(1);
-  static constexpr std::size_t kBytes = 128 * 1024;
+  static constexpr std::size_t kBytes = 512 * 1024;
 
   // So many more bytes of the logs of `origin` are durable; 0 = it asks again.
   void durable(const NodeId& origin, std::size_t bytes, Instant now);

@@ -19,7 +19,7 @@ using std::chrono::steady_clock;
 
 constexpr auto kLookEvery = std::chrono::seconds(1);
 constexpr std::uint64_t kRetireShare = 32;  // of a bound goes at a time
-constexpr int kRestsPerStep = 4;
+constexpr int kRestsPerStep = 40;
 constexpr steady_clock::duration kRestMax = std::chrono::seconds(1);
 constexpr auto kCompactAgain = std::chrono::seconds(60);  // after a step that failed
 
