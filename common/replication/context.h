@@ -5,6 +5,7 @@
 
 #include "common/base/random.h"
 #include "common/replication/clock.h"
+#include "common/replication/envelope.h"
 #include "common/replication/io.h"
 #include "common/replication/log_table.h"
 

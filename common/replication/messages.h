@@ -3,7 +3,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "common/base/time.h"
@@ -14,8 +13,9 @@
 
 namespace dunlin::replication {
 
-// The messages of protocol 1 (common/doc/wire_format.md, "Messages"). The number of each is its
-// code on the wire. Code 2 (Digest) is taken for what follows.
+// The messages of protocol 1 (common/doc/wire_format.md, "Messages"), plain values: envelope.h has
+// their bytes and what is signed of them. The number of each is its code on the wire. Code 2
+// (Digest) is taken for what follows.
 
 inline constexpr std::uint64_t kProtocolVersion = 1;  // the major one: others are refused
 inline constexpr std::uint64_t kProtocolMinor = 0;    // for people: nothing is refused by it
@@ -131,34 +131,5 @@ struct UnknownMessage {  // of a newer minor version
   Bytes cbor;  // the whole message, canonical
   bool operator==(const UnknownMessage&) const = default;
 };
-
-using Message =
-    std::variant<Hello, Vector, Fetch, Segments, Ack, TimeQuery, TimeReply, UnknownMessage>;
-
-// What a newer minor version appended to a message: its last items, unread.
-struct LaterFields {
-  std::uint64_t items = 0;
-  Bytes cbor;  // of all of them, canonical
-  bool operator==(const LaterFields&) const = default;
-};
-
-// What is signed covers later fields as well, though nobody here understands them.
-Bytes hello_statement(const Hello& hello, const LaterFields& later = {});
-Bytes ack_statement(const Ack& ack, const LaterFields& later = {});
-Bytes time_statement(const TimeReply& reply, const LaterFields& later = {});
-
-// Every message travels in one: [version, key id, sender's nonce, counter, message].
-struct Envelope {
-  Nonce nonce;
-  std::uint64_t counter = 0;
-  Message message;
-  LaterFields later = {};  // of `message`, unless that is unknown as a whole
-};
-
-Bytes encode_envelope(const Envelope& envelope);
-// Strict, but for what newer minor versions add. `unsupported`: another major version or key id.
-Result<Envelope> decode_envelope(ByteView bytes);
-
-std::string_view message_name(const Message& message);  // "hello", "vector", ...
 
 }  // namespace dunlin::replication

@@ -1,5 +1,5 @@
 // A message that decodes is canonical: its envelope encodes to the same bytes.
-#include "common/replication/messages.h"
+#include "common/replication/envelope.h"
 #include "tests/fuzz/fuzz.h"
 
 void dunlin::fuzz::take(ByteView input) {

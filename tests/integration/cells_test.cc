@@ -7,7 +7,7 @@
 #include <optional>
 #include <set>
 
-#include "common/replication/messages.h"
+#include "common/replication/envelope.h"
 #include "dunlin/transport.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"

@@ -7,7 +7,7 @@
 
 #include "common/codec/segment_codec.h"
 #include "common/log/chain.h"
-#include "common/replication/messages.h"
+#include "common/replication/envelope.h"
 #include "common/security/keys.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"

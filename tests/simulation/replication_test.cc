@@ -2,7 +2,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "common/replication/messages.h"
 #include "tests/simulation/scenario.h"
 #include "tests/simulation/seeds.h"
 

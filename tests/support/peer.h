@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/replication/messages.h"
+#include "common/replication/envelope.h"
 #include "tests/support/segment_maker.h"
 
 namespace dunlin::test {

@@ -1,6 +1,6 @@
 // Properties of every message over random values: encode, decode, encode; every truncation is
 // refused; a flipped bit is refused or says something else.
-#include "common/replication/messages.h"
+#include "common/replication/envelope.h"
 #include "tests/support/generators.h"
 
 namespace dunlin::replication {

@@ -1,4 +1,4 @@
-#include "common/replication/messages.h"
+#include "common/replication/envelope.h"
 
 #include "common/codec/cbor.h"
 #include "common/codec/log_state_codec.h"

@@ -1,4 +1,4 @@
-#include "common/replication/messages.h"
+#include "common/replication/envelope.h"
 
 #include <gtest/gtest.h>
 
@@ -133,7 +133,7 @@ constexpr std::string_view kHeader =
     "Messages in their envelopes, of the node with the key of keys.txt.\n"
     "Segments carry opaque byte strings here: an envelope does not look into them.";
 
-TEST(Messages, MatchTheGoldenBytes) {
+TEST(Envelope, MatchTheGoldenBytes) {
   std::vector<Golden> all;
   for (const Case& c : cases()) all.push_back({c.name, c.about, encode_envelope(c.envelope)});
   const auto stored = test::expect_golden("messages.txt", kHeader, all);
@@ -147,7 +147,7 @@ TEST(Messages, MatchTheGoldenBytes) {
   }
 }
 
-TEST(Messages, NamesAreThoseOfTheMetrics) {
+TEST(Envelope, NamesAreThoseOfTheMetrics) {
   EXPECT_EQ(message_name(Hello{}), "hello");
   EXPECT_EQ(message_name(Vector{}), "vector");
   EXPECT_EQ(message_name(Fetch{}), "fetch");
@@ -158,7 +158,7 @@ TEST(Messages, NamesAreThoseOfTheMetrics) {
   EXPECT_EQ(message_name(UnknownMessage{}), "unknown");
 }
 
-TEST(Messages, RefuseEveryTruncationAndEveryMore) {
+TEST(Envelope, RefuseEveryTruncationAndEveryMore) {
   for (const Case& c : cases()) {
     Bytes bytes = encode_envelope(c.envelope);
     for (std::size_t n = 0; n < bytes.size(); ++n) {
@@ -171,7 +171,7 @@ TEST(Messages, RefuseEveryTruncationAndEveryMore) {
   }
 }
 
-TEST(Messages, EveryFlippedBitIsRefusedOrAnotherCanonicalMessage) {
+TEST(Envelope, EveryFlippedBitIsRefusedOrAnotherCanonicalMessage) {
   for (const Case& c : cases()) {
     test::for_each_flip(encode_envelope(c.envelope), [&](const Bytes& flipped, std::size_t bit) {
       const Result<Envelope> decoded = decode_envelope(flipped);
@@ -181,7 +181,7 @@ TEST(Messages, EveryFlippedBitIsRefusedOrAnotherCanonicalMessage) {
   }
 }
 
-TEST(Messages, TheSignatureCoversAllOfAHello) {
+TEST(Envelope, TheSignatureCoversAllOfAHello) {
   const auto verifier = security::make_openssl_verifier();
   for (const Case& c : cases()) {
     const auto* sent = std::get_if<Hello>(&c.envelope.message);
@@ -199,7 +199,7 @@ TEST(Messages, TheSignatureCoversAllOfAHello) {
   }
 }
 
-TEST(Messages, HelloStatementIsALabelAndTheUnsignedHello) {
+TEST(Envelope, HelloStatementIsALabelAndTheUnsignedHello) {
   const Bytes statement = hello_statement(sample_hello(NodeState::down));
   const std::string_view label = "dunlin/1 hello";
   ASSERT_GT(statement.size(), label.size());
@@ -226,7 +226,7 @@ Errc refusal(const Bytes& bytes) {
   return envelope.ok() ? Errc::closed : envelope.error().code;
 }
 
-TEST(Messages, OtherMajorVersionsAndKeysAreUnsupported) {
+TEST(Envelope, OtherMajorVersionsAndKeysAreUnsupported) {
   const auto credit = [](CborWriter& w) {
     w.array(5), w.uint(4), w.bytes(NodeId{}.bytes), w.uint(1), w.uint(1), w.array(0);
   };
@@ -245,7 +245,7 @@ TEST(Messages, OtherMajorVersionsAndKeysAreUnsupported) {
             Errc::malformed);
 }
 
-TEST(Messages, UnknownOnesAreKeptWhole) {
+TEST(Envelope, UnknownOnesAreKeptWhole) {
   for (const std::uint64_t code : {0U, 2U, 9U, 1000U}) {
     const Bytes bytes = enveloped([&](CborWriter& w) { w.array(2), w.uint(code), w.uint(0); });
     const Result<Envelope> envelope = decode_envelope(bytes);
@@ -269,7 +269,7 @@ TEST(Messages, UnknownOnesAreKeptWhole) {
   EXPECT_EQ(refusal(unknown("82186481818181818181818100")), Errc::malformed);  // nested too deep
 }
 
-TEST(Messages, LaterFieldsAreWellFormedAndBehindTheKnownOnes) {
+TEST(Envelope, LaterFieldsAreWellFormedAndBehindTheKnownOnes) {
   // [7, node, 1, ...], a TimeQuery and what came later.
   const auto query = [](std::uint64_t items, std::string_view request, std::string_view later) {
     return enveloped([&](CborWriter& w) {
@@ -290,7 +290,7 @@ TEST(Messages, LaterFieldsAreWellFormedAndBehindTheKnownOnes) {
   EXPECT_EQ(refusal(query(4, "01", "81818181818181818100")), Errc::malformed);  // too deep
 }
 
-TEST(Messages, AFloodOfLaterFieldsStaysWithinTheLimits) {
+TEST(Envelope, AFloodOfLaterFieldsStaysWithinTheLimits) {
   const auto flood = [](std::uint64_t items) {
     Envelope envelope{{}, 1, TimeQuery{{}, 1}, {items, Bytes(items, 0xf6)}};
     return encode_envelope(envelope);
@@ -303,7 +303,7 @@ TEST(Messages, AFloodOfLaterFieldsStaysWithinTheLimits) {
             Errc::truncated);
 }
 
-TEST(Messages, RefuseClaimsOutOfBounds) {
+TEST(Envelope, RefuseClaimsOutOfBounds) {
   const auto vector = [](std::size_t logs, Seq head, Seq floor, const IntervalSet& missing) {
     return encode_envelope(
         {{}, 1, Vector{{}, std::vector<Vector::Item>(logs, {{}, head, floor, missing})}});
@@ -344,7 +344,7 @@ TEST(Messages, RefuseClaimsOutOfBounds) {
   EXPECT_EQ(refusal(encode_envelope({{}, 1, hello})), Errc::malformed);
 }
 
-TEST(Messages, RefuseWhatIsTooLarge) {
+TEST(Envelope, RefuseWhatIsTooLarge) {
   const auto big = std::make_shared<const Bytes>(kSegmentBytesMax + 1);
   EXPECT_EQ(refusal(encode_envelope({{}, 1, Segments{Lane::live, 0, false, {big}}})),
             Errc::too_large);

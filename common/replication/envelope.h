@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string_view>
+#include <variant>
+
+#include "common/replication/messages.h"
+
+namespace dunlin::replication {
+
+using Message =
+    std::variant<Hello, Vector, Fetch, Segments, Ack, TimeQuery, TimeReply, UnknownMessage>;
+
+// What a newer minor version appended to a message: its last items, unread.
+struct LaterFields {
+  std::uint64_t items = 0;
+  Bytes cbor;  // of all of them, canonical
+  bool operator==(const LaterFields&) const = default;
+};
+
+// What is signed covers later fields as well, though nobody here understands them.
+Bytes hello_statement(const Hello& hello, const LaterFields& later = {});
+Bytes ack_statement(const Ack& ack, const LaterFields& later = {});
+Bytes time_statement(const TimeReply& reply, const LaterFields& later = {});
+
+// Every message travels in one (common/doc/wire_format.md): [version, key id, sender's nonce,
+// counter, message].
+struct Envelope {
+  Nonce nonce;
+  std::uint64_t counter = 0;
+  Message message;
+  LaterFields later = {};  // of `message`, unless that is unknown as a whole
+};
+
+Bytes encode_envelope(const Envelope& envelope);
+// Strict, but for what newer minor versions add. `unsupported`: another major version or key id.
+Result<Envelope> decode_envelope(ByteView bytes);
+
+std::string_view message_name(const Message& message);  // "hello", "vector", ...
+
+}  // namespace dunlin::replication
