@@ -11,6 +11,8 @@
 
 namespace dunlin::replication {
 
+inline constexpr std::uint64_t kGreetingSpread = 2'000'000;  // us: a cell greets in no chorus
+
 // What the parts of one replica share. Owned by the Replica; the parts keep a reference.
 struct Context {
   Signer& signer;

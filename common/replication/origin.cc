@@ -27,11 +27,19 @@ constexpr Duration kPushTimeout = seconds(2);    // then a pushed segment no lon
 constexpr Duration kProbeFirst = seconds(2);     // Vector while something has not arrived
 constexpr Duration kVectorPeriod = seconds(30);  // Vector when all is well, doubling
 constexpr Duration kVectorPeriodMax = seconds(300);
-constexpr std::uint64_t kGreetingSpread = 2'000'000;  // us, so that a cell does not greet in chorus
 constexpr std::size_t kPushMessageBytes = 64 * 1024;
 constexpr std::uint64_t kTrimShare = 32;    // of the bound goes at a time
 constexpr std::size_t kLostRangesMax = 64;  // in one declaration
 constexpr std::size_t kGatewaysAsked = 16;  // for Acks that did not come
+
+// What is at a gateway that says this of an own log.
+IntervalSet held_there(const Vector::Item& item, const LogState& state) {
+  IntervalSet held;
+  const Seq head = std::min(item.head, state.head());
+  if (head > 0) held.insert({1, head});
+  held.erase(item.missing);
+  return held;
+}
 
 }  // namespace
 
@@ -450,15 +458,6 @@ void Origin::push_bytes(const Moment& now, const LogId& log,
     pushed_bytes_ += it->bytes.size();
   }
   c_.send(TopicClass::live, c_.self(), Lane::live, std::move(message));
-}
-
-// What is at a gateway that says this of an own log.
-IntervalSet Origin::held_there(const Vector::Item& item, const LogState& state) const {
-  IntervalSet held;
-  const Seq head = std::min(item.head, state.head());
-  if (head > 0) held.insert({1, head});
-  held.erase(item.missing);
-  return held;
 }
 
 bool Origin::is_of_another_branch(const Vector::Item& item) const {

@@ -140,7 +140,6 @@ class Origin {
   OwnTrack& owner_of(const LogId& log);
   bool let_go(const Release& release);
   void declare_lost(const Moment& now, const LogId& log, const std::vector<OldSegment>& dropped);
-  IntervalSet held_there(const Vector::Item& item, const LogState& state) const;
   bool is_of_another_branch(const Vector::Item& item) const;
   void expect_arrival(const Moment& now);
   bool behind() const;

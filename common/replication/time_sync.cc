@@ -13,8 +13,7 @@ constexpr Duration kLookMax = seconds(60);      // also how late our own clock i
 constexpr Duration kExchangeMax = seconds(30);  // an answer that took longer tells nothing
 constexpr Duration kJump = seconds(1);          // of a clock, worth telling
 constexpr Duration kAnnounceSpacing = seconds(10);
-constexpr std::uint64_t kGreetingSpread = 2'000'000;  // us, so that a cell does not greet in chorus
-constexpr int kAnswersPerSecond = 100;                // each costs a signature
+constexpr int kAnswersPerSecond = 100;  // each costs a signature
 
 }  // namespace
 
