@@ -58,7 +58,7 @@ struct SegmentInfo {
 // A verified segment on its way to storage or to a peer. Immutable, shared.
 struct SegmentRecord {
   SegmentInfo info;
-  std::shared_ptr<const Bytes> bytes;  // as received or as first encoded
+  std::shared_ptr<const Bytes> bytes;  // as received, first encoded or merged
   std::vector<Entry> control;          // decoded entries, of track-0 segments only
 };
 

@@ -55,7 +55,7 @@ struct StorageUsed {
   std::uint64_t disk_free = 0;         // there, with what its files hold free
   std::map<LogId, std::uint64_t> own;  // stored segments of own data tracks, former epochs' too
 };
-// Retention wants these to go. Own entries go only when a gateway holds them.
+// Retention wants these to go. Own entries go only when they are acked.
 struct Retire {
   std::vector<OldSegment> segments;
 };

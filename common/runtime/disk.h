@@ -29,8 +29,8 @@ struct DiskOptions {
 
 // The thread that may stall on fsync, so that nothing else does. It owns the store. Requests are
 // done in order; writes that wait together share one commit. While nothing is asked of it, it
-// compacts the store, a step at a time and for a fifth of its time at most: a request waits for one
-// step, which is some milliseconds and a commit.
+// compacts the store, a step at a time and for a fortieth of its time, or a step a second: a
+// request waits for one step, which is some milliseconds and a commit.
 class Disk {
  public:
   using Reply = std::function<void(replication::Input)>;  // called on the disk thread

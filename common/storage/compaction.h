@@ -39,9 +39,9 @@ struct StoredSpan {
   std::uint64_t readings = 0;
   UtcMicros time_min = 0;
   UtcMicros time_max = -1;
-  // Of an own log: a gateway holds it, or nothing behind it either. What lies between is on its way
-  // to a gateway, and what is only partly acknowledged could neither be released nor declared lost
-  // as it is.
+  // Of an own log: enough gateways signed for it, or for nothing behind it either. What lies
+  // between is on its way there, and what is only partly acknowledged could neither be released nor
+  // declared lost as it is.
   bool acked = false;
   bool on_its_way = false;
 
