@@ -40,7 +40,8 @@ Lane lane_of(const Message& message) {
 Replica::Replica(ReplicaOptions options, Nonce nonce, Signer& signer, Verifier& verifier)
     : options_(std::move(options)),
       context_{signer, verifier, Random(options_.seed), nonce, {}, {}, {}, {}},
-      origin_(context_, options_.origin),
+      uplink_(context_, options_.uplink),
+      origin_(context_, uplink_, options_.origin),
       receiver_(context_, options_.receiver),
       responder_(context_),
       time_sync_(context_) {}
@@ -66,6 +67,7 @@ Result<void> Replica::start(const Moment& now, ReplicaStart start) {
                          Duration(anchor.uncertainty_us));
   }
   DUNLIN_ASSIGN(will_, make_hello(now, NodeState::down));
+  uplink_.start(now);
   DUNLIN_TRY(origin_.start(now, start.own_streams, start.own_lost, known));
   return after_step(now), Result<void>{};
 }
@@ -86,7 +88,7 @@ struct Replica::Visitor {
   }
   Result<void> operator()(const ReadFinished& input) {
     // An answer that nobody waits for belongs to a request that was replaced.
-    if (!r.origin_.on_read_finished(now, input)) (void)r.responder_.on_read_finished(now, input);
+    if (!r.uplink_.on_read_finished(now, input)) (void)r.responder_.on_read_finished(now, input);
     return {};
   }
   Result<void> operator()(const OldestListed& input) {
@@ -99,6 +101,7 @@ struct Replica::Visitor {
   Result<void> operator()(const Retire& input) { return r.on_retire(now, input), Result<void>{}; }
   Result<void> operator()(const DeadlinePassed&) {
     r.origin_.on_deadline(now);
+    r.uplink_.on_deadline(now);
     r.receiver_.on_deadline(now);
     return {};
   }
@@ -125,7 +128,7 @@ std::optional<Output> Replica::poll() {
 std::optional<Instant> Replica::next_deadline() const {
   std::optional<Instant> next = origin_.next_deadline();
   for (const std::optional<Instant>& other :
-       {receiver_.next_deadline(), time_sync_.next_deadline()}) {
+       {uplink_.next_deadline(), receiver_.next_deadline(), time_sync_.next_deadline()}) {
     if (other) next = std::min(next.value_or(*other), *other);
   }
   return next;
@@ -142,7 +145,7 @@ Result<Bytes> Replica::make_hello(const Moment& now, NodeState state) {
   hello.name = options_.origin.name;
   hello.role = options_.role;
   hello.state = state;
-  if (state == NodeState::up) hello.heads = origin_.own_heads();
+  if (state == NodeState::up) hello.heads = uplink_.own_heads();
   hello.capabilities.assign(std::begin(kCapabilities), std::end(kCapabilities));
   hello.nonce = context_.nonce;
   hello.counter = ++context_.last_counter;
@@ -173,7 +176,7 @@ void Replica::on_link_up(const Moment& now) {
   const bool gateway_near = std::any_of(peers_.begin(), peers_.end(), [](const auto& item) {
     return item.second.up && item.second.hello.role == Role::gateway;
   });
-  if (gateway_near) origin_.push_newest(now);
+  if (gateway_near) uplink_.push_newest(now);
 }
 
 // Whoever is still there says so again when the link returns: their Hello is retained.
@@ -276,7 +279,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
       DUNLIN_TRY(receiver_.on_claim(now, {hello.node, head.epoch, head.track}, head.head));
     }
   } else if (fresh && hello.role == Role::gateway && context_.link_up) {
-    origin_.push_newest(now);
+    uplink_.push_newest(now);
   }
   return {};
 }
@@ -343,7 +346,7 @@ Result<void> Replica::on_vector(const Moment& now, const Received& received, con
   bool theirs = false;
   for (const Vector::Item& item : vector.logs) {
     if (item.log.node == self()) {
-      if (from_gateway) origin_.on_arrived(now, vector.sender, item);
+      if (from_gateway) uplink_.on_arrived(now, vector.sender, item);
       ours = true;
     } else if (item.log.node == vector.sender && options_.role == Role::gateway) {
       DUNLIN_TRY(receiver_.on_claim(now, item.log, item.head));
@@ -363,14 +366,14 @@ Result<void> Replica::on_vector(const Moment& now, const Received& received, con
 
 Result<void> Replica::on_ack(const Moment& now, const Ack& ack, const LaterFields& later) {
   // What was signed for a former instance of ours, or came on another's topic, is no mistake.
-  if (ack.origin != self() || ack.nonce != context_.nonce || !origin_.ledger().counts(ack.sender))
+  if (ack.origin != self() || ack.nonce != context_.nonce || !uplink_.ledger().counts(ack.sender))
     return {};
   const auto peer = peers_.find(ack.sender);
   if (peer == peers_.end() || peer->second.hello.role != Role::gateway)
     return {Errc::bad_signature, "an Ack of a node that is no gateway"};
   DUNLIN_TRY(context_.verifier.verify(peer->second.hello.public_key, ack_statement(ack, later),
                                       ack.signature));
-  origin_.on_ack(now, ack);
+  if (uplink_.on_ack(ack)) origin_.on_acks_changed(now);
   return {};
 }
 

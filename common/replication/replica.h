@@ -13,6 +13,7 @@ namespace dunlin::replication {
 struct ReplicaOptions {
   Role role = Role::agent;
   OriginOptions origin;
+  UplinkOptions uplink = {};
   ReceiverOptions receiver;
   std::uint64_t seed = 1;
 };
@@ -124,6 +125,7 @@ class Replica {
 
   ReplicaOptions options_;
   Context context_;
+  Uplink uplink_;
   Origin origin_;
   Receiver receiver_;
   Responder responder_;

@@ -169,16 +169,16 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   node.replica.seed = security::random_u64();
   replication::OriginOptions& origin = node.replica.origin;
   origin.name = options.name;
-  origin.pushes = !gateway;
+  node.replica.uplink.pushes = !gateway;
   origin.tracks = policies(options);
   origin.stream_tracks = options.stream_tracks;
   origin.boot = boot;
   origin.boot_id = id;
   for (const std::string& hex : options.archive_gateways) {
     DUNLIN_ASSIGN(const NodeId archive, NodeId::from_string(hex));
-    origin.archive.gateways.push_back(archive);
+    node.replica.uplink.archive.gateways.push_back(archive);
   }
-  origin.archive.acks = options.archive_acks;
+  node.replica.uplink.archive.acks = options.archive_acks;
   if (gateway) {
     node.disk.refuse_below_free = options.disk_free_min;
     node.disk.retain_bytes = bound;

@@ -29,7 +29,7 @@ ReplicaOptions options(Role role) {
   ReplicaOptions options;
   options.role = role;
   options.origin.name = "fuzz";
-  options.origin.pushes = role == Role::agent;
+  options.uplink.pushes = role == Role::agent;
   options.origin.tracks = {TrackPolicy{.flush_readings = 6, .bytes_max = 4096},
                            TrackPolicy{.name = "alarms",
                                        .track = track_of("alarms"),
@@ -38,7 +38,7 @@ ReplicaOptions options(Role role) {
   options.origin.stream_tracks = {{"s2", "alarms"}};
   options.origin.storage_bytes_max = 16 * 1024;
   options.origin.unwritten_bytes_max = 4096;
-  options.origin.window_bytes = 2048;
+  options.uplink.window_bytes = 2048;
   options.receiver = {.writing_bytes_max = kWritingBytesMax,
                       .waiting_bytes_max = kWaitingBytesMax,
                       .chunk_bytes = 1024,

@@ -47,12 +47,13 @@ void Cluster::make_node(std::size_t index) {
   if (index < options_.gateways) {
     node.name = index == 0 ? "gateway" : "gateway-" + std::to_string(index);
     node.replica.role = Role::gateway;
-    node.replica.origin.pushes = false;
+    node.replica.uplink.pushes = false;
     node.replica.receiver = options_.receiver;
     node.disk = options_.gateway_disk;
   } else {
     node.name = "agent-" + std::to_string(index);
     node.replica.origin = options_.origin;
+    node.replica.uplink = options_.uplink;
     node.disk = options_.agent_disk;
     node.clock.battery = random_.below(4) != 0;
     node.space_every = options_.space_every;

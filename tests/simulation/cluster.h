@@ -23,12 +23,13 @@ struct ClusterOptions {
               .delay_max = std::chrono::milliseconds(20)};
   DiskModel agent_disk;
   DiskModel gateway_disk;
-  replication::OriginOptions origin;      // of agents
-  replication::ReceiverOptions receiver;  // of gateways
-  bool light = false;                     // light stores and keys, for large fleets and long runs
-  bool clocks = false;                    // clocks that drift and jump, or start in 1970
-  Duration space_every{0};                // agents look after their space this often; 0 = never
-  double crash_after_ack = 0;             // chance that a gateway dies with a Vector just sent
+  replication::OriginOptions origin;       // of agents
+  replication::UplinkOptions uplink = {};  // of agents
+  replication::ReceiverOptions receiver;   // of gateways
+  bool light = false;                      // light stores and keys, for large fleets and long runs
+  bool clocks = false;                     // clocks that drift and jump, or start in 1970
+  Duration space_every{0};                 // agents look after their space this often; 0 = never
+  double crash_after_ack = 0;              // chance that a gateway dies with a Vector just sent
   std::function<void(const std::string& line)> trace = {};
 };
 

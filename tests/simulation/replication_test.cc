@@ -18,7 +18,7 @@ using testing::IsEmpty;
 TEST(Replication, PerfectBus) {
   for_seeds(4, [](std::uint64_t seed) {
     ClusterOptions options = random_options(seed);
-    options.origin.window_bytes = 20 * 1024;
+    options.uplink.window_bytes = 20 * 1024;
     options.link = {.delay_min = milliseconds(1), .delay_max = milliseconds(1)};
     Cluster cluster(options);
     cluster.run_for(seconds(2));

@@ -20,7 +20,7 @@ ClusterOptions random_options(std::uint64_t seed) {
     options.origin.tracks.back().track = replication::track_of("slow");
     options.origin.stream_tracks["stream.1"] = "slow";
   }
-  options.origin.window_bytes = std::size_t{4096} << random.below(7);
+  options.uplink.window_bytes = std::size_t{4096} << random.below(7);
   options.receiver.chunk_bytes = std::uint64_t{4096} << random.below(6);
   options.receiver.waiting_bytes_max = std::size_t{8192} << random.below(7);
   options.receiver.writing_bytes_max = std::size_t{65536} << random.below(8);

@@ -124,7 +124,7 @@ TEST_F(OriginTest, ReadingsBeyondTheBoundWaitOrAreRefused) {
 
 TEST_F(OriginTest, TheWindowClosesAndOpensWithTheVector) {
   ReplicaOptions options = agent_options();
-  options.origin.window_bytes = 10'000;
+  options.uplink.window_bytes = 10'000;
   start_linked(std::move(options));
   for (int i = 0; i < 6; ++i) store_entry(4000);
   const auto pushed = carried(sent<Segments>());
@@ -396,7 +396,7 @@ TEST_F(OriginTest, AnAckThatDidNotComeIsAskedFor) {
 TEST_F(OriginTest, ItTakesTheAcksOfSeveralNamedGateways) {
   Peer second(Role::gateway), third(Role::gateway), stranger(Role::gateway);
   ReplicaOptions options = agent_options();
-  options.origin.archive = {{gateway_.node(), second.node(), third.node()}, 2};
+  options.uplink.archive = {{gateway_.node(), second.node(), third.node()}, 2};
   start_linked(std::move(options));
   for (Peer* peer : {&second, &third, &stranger}) greet(*peer, Role::gateway);
   for (int i = 0; i < 5; ++i) store_entry();

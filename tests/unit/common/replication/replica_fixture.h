@@ -59,7 +59,7 @@ class ReplicaTest : public testing::Test {
     ReplicaOptions options;
     options.role = Role::gateway;
     options.origin.name = "gateway";
-    options.origin.pushes = false;
+    options.uplink.pushes = false;
     return options;
   }
 

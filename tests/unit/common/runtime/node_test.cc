@@ -111,7 +111,7 @@ class NodeTest : public testing::Test {
   }
   void start_gateway() {
     options_.replica.role = Role::gateway;
-    options_.replica.origin.pushes = false;
+    options_.replica.uplink.pushes = false;
     start();
   }
   Result<void> append(std::int64_t first, std::int64_t last, std::stop_token stop = {}) {
