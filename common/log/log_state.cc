@@ -52,6 +52,11 @@ LogState::Fit LogState::fit(const SegmentInfo& segment) const {
   return Fit::fresh;
 }
 
+const LogState::Run* LogState::last_run_before(Seq seq) const {
+  const auto it = ending_at_or_after(runs_, seq);
+  return it == runs_.begin() ? nullptr : &*(it - 1);
+}
+
 const Hash* LogState::hash_before(Seq first) const {
   const auto it = ending_at_or_after(runs_, first);
   return it != runs_.end() && it->first == first ? &it->before : nullptr;

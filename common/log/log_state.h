@@ -57,6 +57,8 @@ class LogState {
   // The hash(first - 1) that a held run [first..] was verified against: a segment that ends at
   // first - 1 with this hash needs no signature check.
   const Hash* hash_before(Seq first) const;
+  // The newest run that ends before `seq`; null for none.
+  const Run* last_run_before(Seq seq) const;
   // The hash of a held run's last entry.
   const Hash* hash_after(Seq last) const;
 

@@ -49,16 +49,15 @@ struct Context {
     for (auto it = begin; it != end && items.size() < kVectorLogsMax; ++it) {
       const LogState& state = it->second.state;
       if (state.head() == 0) continue;
-      Vector::Item item{it->first, state.head(), 1, state.missing()};
+      Vector::Item item{it->first, state.head(), state.head_hash(), state.missing()};
       const std::size_t gaps_max = std::min(kGapsMax, room);
       if (item.missing.intervals().size() > gaps_max) {
-        item.head = item.missing.intervals()[gaps_max].first - 1;
+        const LogState::Run* run = state.last_run_before(item.missing.intervals()[gaps_max].first);
+        if (run == nullptr) continue;
+        item.head = run->last, item.hash = run->after;
         item.missing.erase({item.head + 1, state.head()});
       }
-      if (item.head == 0) continue;
       room -= item.missing.intervals().size();
-      const Seq floor = state.runs().empty() ? state.head() + 1 : state.runs().front().first;
-      item.floor = std::min(floor, item.head + 1);
       items.push_back(std::move(item));
     }
     return items;

@@ -75,7 +75,7 @@ Result<UtcMicros> read_utc(CborReader& r) {
 void write_items(CborWriter& w, const std::vector<Vector::Item>& items) {
   w.array(items.size());
   for (const Vector::Item& item : items) {
-    w.array(6), write_log(w, item.log), w.uint(item.head), w.uint(item.floor);
+    w.array(6), write_log(w, item.log), w.uint(item.head), w.bytes(item.hash);
     encode_intervals(w, item.missing);
   }
 }
@@ -88,11 +88,9 @@ Result<std::vector<Vector::Item>> read_items(CborReader& r) {
     DUNLIN_TRY(r.array_of(6));
     DUNLIN_ASSIGN(item.log, read_log(r));
     DUNLIN_ASSIGN(item.head, r.uint());
-    DUNLIN_ASSIGN(item.floor, r.uint());
+    DUNLIN_TRY(r.bytes_into(item.hash));
     DUNLIN_ASSIGN(item.missing, decode_intervals(r));
-    if (item.head > kSeqMax || item.floor == 0 || item.floor > item.head + 1) {
-      return r.error(Errc::malformed, "head or floor out of range");
-    }
+    if (item.head > kSeqMax) return r.error(Errc::malformed, "head beyond 2^62");
     if (item.missing.last().value_or(0) > item.head) {
       return r.error(Errc::malformed, "missing beyond the head");
     }
@@ -114,8 +112,8 @@ struct MessageWriter {
 
   void operator()(const Hello& m) { write_hello(w, m, later, true); }
   void operator()(const Vector& m) {
-    begin_message(w, 3, later, Vector::kCode);
-    w.bytes(m.sender.bytes), write_items(w, m.logs);
+    begin_message(w, 4, later, Vector::kCode);
+    w.bytes(m.sender.bytes), write_items(w, m.logs), w.boolean(m.whole);
   }
   void operator()(const Fetch& m) {
     begin_message(w, 5, later, Fetch::kCode);
@@ -183,6 +181,7 @@ Result<Message> read_vector(CborReader& r) {
   Vector m;
   DUNLIN_TRY(r.bytes_into(m.sender.bytes));
   DUNLIN_ASSIGN(m.logs, read_items(r));
+  DUNLIN_ASSIGN(m.whole, r.boolean());
   return Message(std::move(m));
 }
 
@@ -261,7 +260,7 @@ struct Layout {
   Result<Message> (*read)(CborReader&);
 };
 constexpr Layout kLayouts[] = {{Hello::kCode, 14, read_hello},
-                               {Vector::kCode, 3, read_vector},
+                               {Vector::kCode, 4, read_vector},
                                {Fetch::kCode, 5, read_fetch},
                                {Segments::kCode, 5, read_segments},
                                {Ack::kCode, 6, read_ack},

@@ -54,19 +54,21 @@ struct Hello {
   bool operator==(const Hello&) const = default;
 };
 
-// What the sender holds: of each log [1..head] less `missing`, of which entries below `floor` are
-// no longer kept. A gateway's Vector, sent after its commit, tells an origin what arrived there.
+// What the sender holds, or once held: of each log [1..head] less `missing`, and the hash of its
+// head, so that two branches of a log are told apart. A gateway's Vector tells an origin what
+// arrived there; an origin's tells how far its logs go, and asks for the gateway's.
 struct Vector {
   static constexpr std::uint64_t kCode = 3;
   struct Item {
     LogId log;
     Seq head = 0;
-    Seq floor = 1;
+    Hash hash{};  // of entry `head`
     IntervalSet missing;
     bool operator==(const Item&) const = default;
   };
   NodeId sender;
   std::vector<Item> logs;
+  bool whole = true;  // of an origin's logs none that the sender has is left out
   bool operator==(const Vector&) const = default;
 };
 

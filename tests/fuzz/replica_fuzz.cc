@@ -296,10 +296,9 @@ class Machine {
     const ForeignNode& node = peer();
     Vector vector{node.signer->node(), {}};
     for (std::uint64_t n = below(4); n > 0; --n) {
-      Vector::Item item{some_log(node), some_seq(), 1, {}};
+      Vector::Item item{some_log(node), some_seq(), {}, {}};
       item.missing = some_set(3);
       if (item.head < kSeqMax) item.missing.erase({item.head + 1, kSeqMax});
-      item.floor = std::min(item.head + 1, some_seq());
       vector.logs.push_back(std::move(item));
     }
     receive(TopicClass::gossip, {}, {Nonce{1}, 1, std::move(vector)});

@@ -58,7 +58,7 @@ Ack sample_ack() {
   Ack ack{key->node(), origin, Nonce{0xfedcba9876543210}, {}, {}};
   IntervalSet missing;
   missing.insert({41, 50});
-  ack.logs.push_back({{origin, Epoch{7}, kSamplesTrack}, 300, 1, std::move(missing)});
+  ack.logs.push_back({{origin, Epoch{7}, kSamplesTrack}, 300, sha256(as_bytes("three hundred")), std::move(missing)});
   ack.signature = *key->sign(ack_statement(ack));
   return ack;
 }
@@ -87,7 +87,9 @@ std::vector<Case> cases() {
   const LogId log = test::test_log(kSamplesTrack);
   const Vector vector{
       node,
-      {{test::test_log(kControlTrack), 2, 1, {}}, {log, 300, 21, set_of({{41, 50}, {60, 60}})}}};
+      {{test::test_log(kControlTrack), 2, sha256(as_bytes("two")), {}},
+       {log, 300, sha256(as_bytes("three hundred")), set_of({{41, 50}, {60, 60}})}},
+      false};
   return {
       {"hello_up",
        "Hello of an agent with two logs; the signature is that of the test key",
@@ -96,7 +98,7 @@ std::vector<Case> cases() {
        "the same as a will: state down, no heads, no UTC",
        {nonce, 17, sample_hello(NodeState::down)}},
       {"vector",
-       "Vector of two logs; of track 1: head 300, floor 21, missing 41-50 and 60",
+       "Vector of two logs, not all; of track 1: head 300, missing 41-50 and 60",
        {nonce, 18, vector}},
       {"vector_empty", "Vector without logs", {Nonce{}, 0, Vector{node, {}}}},
       {"fetch",
@@ -304,16 +306,14 @@ TEST(Envelope, AFloodOfLaterFieldsStaysWithinTheLimits) {
 }
 
 TEST(Envelope, RefuseClaimsOutOfBounds) {
-  const auto vector = [](std::size_t logs, Seq head, Seq floor, const IntervalSet& missing) {
+  const auto vector = [](std::size_t logs, Seq head, const IntervalSet& missing) {
     return encode_envelope(
-        {{}, 1, Vector{{}, std::vector<Vector::Item>(logs, {{}, head, floor, missing})}});
+        {{}, 1, Vector{{}, std::vector<Vector::Item>(logs, {{}, head, {}, missing})}});
   };
-  EXPECT_TRUE(decode_envelope(vector(kVectorLogsMax, 5, 6, set_of({{1, 5}}))).ok());
-  EXPECT_EQ(refusal(vector(kVectorLogsMax + 1, 5, 1, {})), Errc::too_large);
-  EXPECT_EQ(refusal(vector(1, 5, 0, {})), Errc::malformed);
-  EXPECT_EQ(refusal(vector(1, 5, 7, {})), Errc::malformed);
-  EXPECT_EQ(refusal(vector(1, 5, 1, set_of({{6, 6}}))), Errc::malformed);
-  EXPECT_EQ(refusal(vector(1, kSeqMax + 1, 1, {})), Errc::malformed);
+  EXPECT_TRUE(decode_envelope(vector(kVectorLogsMax, 5, set_of({{1, 5}}))).ok());
+  EXPECT_EQ(refusal(vector(kVectorLogsMax + 1, 5, {})), Errc::too_large);
+  EXPECT_EQ(refusal(vector(1, 5, set_of({{6, 6}}))), Errc::malformed);
+  EXPECT_EQ(refusal(vector(1, kSeqMax + 1, {})), Errc::malformed);
 
   const auto fetch = [](std::size_t wants, std::uint64_t request) {
     return encode_envelope({{}, 1, Fetch{{}, request, 1, std::vector<Fetch::Want>(wants)}});

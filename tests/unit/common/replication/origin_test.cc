@@ -366,11 +366,11 @@ TEST_F(OriginTest, WhatIsNotSignedStays) {
   arrive(gateway_, own(), 4);
   store_entry();
   EXPECT_EQ(stored(own()).acked(), set_of(1, 1));
-  Ack forged{gateway_.node(), replica_->self(), nonce_, {{own(), 4, 1, {}}}, {}};
+  Ack forged{gateway_.node(), replica_->self(), nonce_, {item(own(), 4)}, {}};
   hear(TopicClass::inbox, replica_->self(), gateway_.wrap(forged));
   EXPECT_EQ(refusals(), 1u);
   hear(TopicClass::inbox, replica_->self(),
-       gateway_.ack(replica_->self(), Nonce{nonce_.value + 1}, {{own(), 4, 1, {}}}));
+       gateway_.ack(replica_->self(), Nonce{nonce_.value + 1}, {item(own(), 4)}));
   store_entry();
   EXPECT_EQ(stored(own()).acked(), set_of(1, 1));
 }

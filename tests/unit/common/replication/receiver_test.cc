@@ -76,7 +76,7 @@ TEST_F(ReceiverTest, AFailedWriteIsNotAcknowledgedAndFetchedAgain) {
   EXPECT_TRUE(sent<Vector>().empty());
   EXPECT_EQ(stored(peer_.log()).head(), 0u);
   // The origin says how far its log goes, since nobody acknowledges it.
-  hear(TopicClass::gossip, {}, peer_.wrap(Vector{peer_.node(), {{peer_.log(), 6, 1, {}}}}));
+  hear(TopicClass::gossip, {}, peer_.wrap(Vector{peer_.node(), {{peer_.log(), 6, {}, {}}}}));
   pass(2s);
   const auto fetches = sent<Fetch>();
   ASSERT_EQ(fetches.size(), 1u);

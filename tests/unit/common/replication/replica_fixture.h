@@ -151,16 +151,25 @@ class ReplicaTest : public testing::Test {
                    bool done = false) {
     hear(TopicClass::inbox, replica_->self(), peer.segments(segments, request, done));
   }
+  // What a gateway says that holds [1..head] of an own log but for `missing`.
+  Vector::Item item(const LogId& log, Seq head, IntervalSet missing = {}) {
+    Vector::Item item{log, head, {}, std::move(missing)};
+    const auto stored = store_->read(log, {head, head}, 0).value();
+    if (stored.empty()) return item;
+    const SegmentHeader header = parse_segment(stored[0].bytes).value();
+    item.hash = entry_hashes(header).value()[head - header.first];
+    return item;
+  }
   // `gateway` says that it holds [1..head] of a log but for `missing`, and signs it.
   void acknowledge(Peer& gateway, const LogId& log, Seq head, const IntervalSet& missing = {}) {
     arrive(gateway, log, head, missing);
     hear(TopicClass::inbox, replica_->self(),
-         gateway.ack(replica_->self(), nonce_, {{log, head, 1, missing}}));
+         gateway.ack(replica_->self(), nonce_, {item(log, head, missing)}));
   }
   // It says so without a signature.
   void arrive(Peer& gateway, const LogId& log, Seq head, const IntervalSet& missing = {}) {
     hear(TopicClass::inbox, replica_->self(),
-         gateway.wrap(Vector{gateway.node(), {{log, head, 1, missing}}}));
+         gateway.wrap(Vector{gateway.node(), {item(log, head, missing)}}));
   }
 
   // Of this node.

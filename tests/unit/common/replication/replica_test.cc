@@ -220,7 +220,7 @@ TEST_F(PresenceTest, ANodeOfANewerMinorVersionIsHeard) {
   ASSERT_TRUE(known(peer_.node())->speaks);
   EXPECT_EQ(known(peer_.node())->speaks->minor, 3u);
   EXPECT_EQ(replica_->stats().unknown.fields, 2u);
-  hear(TopicClass::gossip, {}, peer_.wrap(Vector{peer_.node(), {{peer_.log(), 9, 1, {}}}}));
+  hear(TopicClass::gossip, {}, peer_.wrap(Vector{peer_.node(), {{peer_.log(), 9, {}, {}}}}));
   EXPECT_EQ(status(peer_.log()).head, 9u);
   EXPECT_EQ(replica_->stats().unknown.fields, 4u);
   EXPECT_EQ(refusals(), 2u);

@@ -28,8 +28,9 @@ Vector any_vector() {
   Vector vector{test::any_log().node, {}};
   for (std::uint64_t n = test::below(4); n > 0; --n) {
     const Seq head = test::any_seq();
-    vector.logs.push_back({test::any_log(), head, 1 + test::below(head), test::any_set(head)});
+    vector.logs.push_back({test::any_log(), head, test::any_hash(), test::any_set(head)});
   }
+  vector.whole = test::below(2) == 0;
   return vector;
 }
 
