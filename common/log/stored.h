@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+#include <vector>
+
 #include "common/log/interval_set.h"
 #include "common/log/segment.h"
 
@@ -19,6 +22,32 @@ struct Release {
 struct Acked {
   LogId log;
   IntervalSet acked;
+};
+
+// Takes back what this database wrote of an own log beyond `last`: it was given out once more, or
+// comes again. No stored segment spans `last`.
+struct Rollback {
+  LogId log;
+  Seq last = 0;
+  Hash hash{};  // hash(last); chain_start(log) for 0
+};
+
+// What one commit does: the epoch first, then rollbacks, segments, releases and acks.
+struct Changes {
+  std::vector<SegmentRecord> segments = {};
+  std::vector<Release> releases = {};
+  std::vector<Acked> acks = {};
+  std::vector<Rollback> rollbacks = {};
+  std::optional<Epoch> epoch = {};  // the database's from here on
+
+  // Shares its commit with nothing that came before or comes after it.
+  bool stands_alone() const { return epoch || !rollbacks.empty(); }
+  // Requires that neither stands alone.
+  void append(const Changes& more) {
+    segments.insert(segments.end(), more.segments.begin(), more.segments.end());
+    releases.insert(releases.end(), more.releases.begin(), more.releases.end());
+    acks.insert(acks.end(), more.acks.begin(), more.acks.end());
+  }
 };
 
 // What became of a segment that was handed to storage.

@@ -66,12 +66,10 @@ using Input = std::variant<Append, Flush, LinkUp, LinkDown, Received, WriteFinis
 
 // ---- outputs ----
 
-// Make these durable in one transaction, in the order of the Writes; then answer WriteFinished.
-struct Write {
+// Make these durable in the order of the Writes, each in one transaction; then answer
+// WriteFinished. Writes that wait together may share one unless they stand alone.
+struct Write : Changes {
   Token token = 0;
-  std::vector<SegmentRecord> segments;
-  std::vector<Release> releases;
-  std::vector<Acked> acks;
 };
 // Whole stored segments with entries of the interval, newest first.
 struct Read {

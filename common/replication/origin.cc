@@ -275,7 +275,7 @@ void Origin::start_relief() {
 }
 
 void Origin::emit(const OwnWrite& write) {
-  Write out{write.token, write.segments, write.releases, {}};
+  Write out{{.segments = write.segments, .releases = write.releases}, write.token};
   if (acks_due_) {
     const auto [begin, end] = c_.table.of(c_.self());
     for (auto it = begin; it != end; ++it) {

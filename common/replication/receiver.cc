@@ -203,7 +203,7 @@ void Receiver::write(ForeignWrite batch) {
   const Token token = c_.next_token();
   writing_bytes_ += batch.bytes;
   if (batch.session) sessions_[*batch.session].unwritten += 1;
-  c_.outputs.push_back(Write{token, batch.segments, batch.releases, {}});
+  c_.outputs.push_back(Write{{.segments = batch.segments, .releases = batch.releases}, token});
   writes_.emplace(token, std::move(batch));
 }
 

@@ -102,7 +102,9 @@ void Disk::handle(std::deque<Request> requests) {
   };
   for (Request& request : requests) {
     if (auto* item = std::get_if<Write>(&request)) {
+      if (item->stands_alone()) finish_batch();
       batch.push_back(std::move(*item));
+      if (batch.back().stands_alone()) finish_batch();
       continue;
     }
     finish_batch();
@@ -124,18 +126,13 @@ void Disk::handle(std::deque<Request> requests) {
 Result<std::vector<WriteOutcome>> Disk::commit(const std::vector<Write>& batch) {
   if (!store_) reopen_after({Errc::io, "the database is not open"});
   if (!store_) return {Errc::io, "the database cannot be opened"};
-  std::vector<SegmentRecord> segments;
-  std::vector<Release> releases;
-  std::vector<Acked> acks;
-  for (const Write& write : batch) {
-    segments.insert(segments.end(), write.segments.begin(), write.segments.end());
-    releases.insert(releases.end(), write.releases.begin(), write.releases.end());
-    acks.insert(acks.end(), write.acks.begin(), write.acks.end());
-  }
-  if (options_.refuse_below_free > 0 && !segments.empty() && room() < options_.refuse_below_free) {
+  Changes changes = batch.front();
+  for (std::size_t i = 1; i < batch.size(); ++i) changes.append(batch[i]);
+  if (options_.refuse_below_free > 0 && !changes.segments.empty() &&
+      room() < options_.refuse_below_free) {
     return {Errc::storage_full, "less free space than storage.min_free_bytes"};
   }
-  return store_->commit(segments, releases, acks);
+  return store_->commit(changes);
 }
 
 // Pages of the database that hold nothing are as good as free space, and all that letting go of

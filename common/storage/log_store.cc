@@ -228,19 +228,17 @@ Result<void> LogStore::write_row(const LogRow& row) {
   return update_log_.run();
 }
 
-Result<std::vector<WriteOutcome>> LogStore::commit(std::span<const SegmentRecord> segments,
-                                                   std::span<const Release> releases,
-                                                   std::span<const Acked> acks) {
+Result<std::vector<WriteOutcome>> LogStore::commit(const Changes& changes) {
   DUNLIN_ASSIGN(Transaction transaction, Transaction::begin(db_));
   std::map<LogId, LogRow> changed;
   std::vector<WriteOutcome> outcomes;
-  outcomes.reserve(segments.size());
-  for (const SegmentRecord& segment : segments) {
+  outcomes.reserve(changes.segments.size());
+  for (const SegmentRecord& segment : changes.segments) {
     DUNLIN_ASSIGN(const WriteOutcome outcome, store_segment(segment, changed));
     outcomes.push_back(outcome);
   }
-  for (const Release& release : releases) DUNLIN_TRY(delete_segments(release, changed));
-  for (const Acked& ack : acks) {
+  for (const Release& release : changes.releases) DUNLIN_TRY(delete_segments(release, changed));
+  for (const Acked& ack : changes.acks) {
     DUNLIN_ASSIGN(LogRow row, row_of(ack.log, changed));
     row.state.acknowledge(ack.acked);
     changed[ack.log] = std::move(row);
@@ -248,7 +246,7 @@ Result<std::vector<WriteOutcome>> LogStore::commit(std::span<const SegmentRecord
   for (const auto& [log, row] : changed) DUNLIN_TRY(write_row(row));
   DUNLIN_TRY(transaction.commit());
   for (auto& [log, row] : changed) rows_[log] = std::move(row);
-  compactor_.committed(segments, outcomes);
+  compactor_.committed(changes.segments, outcomes);
   return outcomes;
 }
 

@@ -2,7 +2,6 @@
 
 #include <map>
 #include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -70,9 +69,7 @@ class LogStore {
   // Lost and TimeAnchor of track 0, notes acks, deletes what is released. Segments that are held
   // already are `duplicate`; a second branch is kept as evidence and reported as `fork`. An error
   // changes nothing.
-  Result<std::vector<WriteOutcome>> commit(std::span<const SegmentRecord> segments,
-                                           std::span<const Release> releases,
-                                           std::span<const Acked> acks);
+  Result<std::vector<WriteOutcome>> commit(const Changes& changes);
 
   // Whole stored segments that hold entries of `wanted`, newest first, at most `bytes_max` but at
   // least one. O(log n + answer).

@@ -148,17 +148,17 @@ class Salvager {
     }
     SegmentRecord record{decoded->info, std::make_shared<const Bytes>(bytes), {}};
     if (control) record.control = std::move(decoded->entries);
-    batch_.push_back(std::move(record));
-    return batch_.size() < kBatch ? Result<void>{} : flush();
+    batch_.segments.push_back(std::move(record));
+    return batch_.segments.size() < kBatch ? Result<void>{} : flush();
   }
 
   Result<void> flush() {
-    DUNLIN_TRY(fresh_.commit(batch_, {}, {}));
-    for (const SegmentRecord& record : batch_) {
+    DUNLIN_TRY(fresh_.commit(batch_));
+    for (const SegmentRecord& record : batch_.segments) {
       report_.segments += 1;
       report_.entries += record.info.last - record.info.first + 1;
     }
-    batch_.clear();
+    batch_ = {};
     return {};
   }
 
@@ -167,8 +167,7 @@ class Salvager {
   Result<void> take_states(Connection& db) {
     Result<Statement> rows = db.prepare("SELECT node, epoch, track, state FROM logs");
     if (!rows.ok()) return {};
-    std::vector<Release> releases;
-    std::vector<Acked> acks;
+    Changes changes;
     for (Result<bool> row = rows->step(); row.ok() && *row; row = rows->step()) {
       LogId log;
       const ByteView node = rows->blob(0);
@@ -179,11 +178,11 @@ class Salvager {
       const Result<LogState> state = decode_log_state(log, rows->blob(3));
       if (!state.ok() || !agrees(*state, fresh_.state(log))) continue;
       for (const Interval& interval : state->released().intervals()) {
-        if (interval.last <= state->head()) releases.push_back({log, interval, {}, {}});
+        if (interval.last <= state->head()) changes.releases.push_back({log, interval, {}, {}});
       }
-      if (!state->acked().empty()) acks.push_back({log, state->acked()});
+      if (!state->acked().empty()) changes.acks.push_back({log, state->acked()});
     }
-    DUNLIN_TRY(fresh_.commit({}, releases, acks));
+    DUNLIN_TRY(fresh_.commit(changes));
     return {};
   }
 
@@ -204,7 +203,7 @@ class Salvager {
   Verifier& verifier_;
   LogStore::Salvage& report_;
   std::map<NodeId, Bytes> keys_;
-  std::vector<SegmentRecord> batch_;
+  Changes batch_;
 };
 
 }  // namespace

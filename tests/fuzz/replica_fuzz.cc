@@ -172,8 +172,7 @@ class Machine {
   }
 
   std::vector<WriteOutcome> commit(const Write& write) {
-    Result<std::vector<WriteOutcome>> outcomes =
-        store_->commit(write.segments, write.releases, write.acks);
+    Result<std::vector<WriteOutcome>> outcomes = store_->commit(write);
     DUNLIN_CHECK(outcomes.ok() && outcomes->size() == write.segments.size());
     for (std::size_t i = 0; i < outcomes->size(); ++i) {
       if ((*outcomes)[i].kind == WriteOutcome::Kind::stored) stored(write.segments[i]);

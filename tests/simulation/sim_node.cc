@@ -250,7 +250,15 @@ void SimNode::send(const Send& send) {
 
 void SimNode::begin_job() {
   if (requests_.empty()) return;
-  job_ = std::exchange(requests_, {});
+  // A Write that stands alone is a job by itself.
+  const auto alone = [](const Request& request) {
+    const auto* write = std::get_if<Write>(&request);
+    return write != nullptr && write->stands_alone();
+  };
+  do {
+    job_.push_back(std::move(requests_.front()));
+    requests_.pop_front();
+  } while (!requests_.empty() && !alone(job_.back()) && !alone(requests_.front()));
   const Duration spread = options_.disk.delay_max - options_.disk.delay_min;
   const auto more = random_.below(static_cast<std::uint64_t>(spread.count()) + 1);
   job_done_ = now_ + options_.disk.delay_min + Duration(static_cast<Duration::rep>(more));
@@ -300,15 +308,9 @@ void SimNode::answer(const ListOldest& list) {
 }
 
 Result<std::vector<WriteOutcome>> SimNode::store_batch(const std::vector<Write>& batch) {
-  std::vector<SegmentRecord> segments;
-  std::vector<Release> releases;
-  std::vector<Acked> acks;
-  for (const Write& write : batch) {
-    segments.insert(segments.end(), write.segments.begin(), write.segments.end());
-    releases.insert(releases.end(), write.releases.begin(), write.releases.end());
-    acks.insert(acks.end(), write.acks.begin(), write.acks.end());
-  }
-  return store_->commit(segments, releases, acks);
+  Changes changes = batch.front();
+  for (std::size_t i = 1; i < batch.size(); ++i) changes.append(batch[i]);
+  return store_->commit(changes);
 }
 
 // As runtime::Disk does it.

@@ -49,9 +49,9 @@ void store_commit(benchmark::State& state) {
   if (!store.ok()) return state.SkipWithError(store.error().message().c_str());
   for (auto _ : state) {
     state.PauseTiming();
-    const std::vector<SegmentRecord> segments = {series.next_segment()};
+    const Changes changes{.segments = {series.next_segment()}};
     state.ResumeTiming();
-    const auto outcomes = store->commit(segments, {}, {});
+    const auto outcomes = store->commit(changes);
     if (!outcomes.ok()) return state.SkipWithError(outcomes.error().message().c_str());
   }
   state.SetItemsProcessed(state.iterations());

@@ -12,10 +12,8 @@ class DiskStore final : public SimStore {
   explicit DiskStore(storage::LogStore store) : store_(std::move(store)) {}
 
   Result<Contents> load() override { return store_.load(); }
-  Result<std::vector<WriteOutcome>> commit(std::span<const SegmentRecord> segments,
-                                           std::span<const Release> releases,
-                                           std::span<const Acked> acks) override {
-    return store_.commit(segments, releases, acks);
+  Result<std::vector<WriteOutcome>> commit(const Changes& changes) override {
+    return store_.commit(changes);
   }
   Result<std::vector<StoredSegment>> read(const LogId& log, Interval wanted,
                                           std::uint64_t bytes_max) override {

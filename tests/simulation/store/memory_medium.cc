@@ -61,9 +61,7 @@ class MemoryStore final : public SimStore {
   MemoryStore(std::shared_ptr<Database> data, NodeId node) : data_(std::move(data)), node_(node) {}
 
   Result<Contents> load() override;
-  Result<std::vector<WriteOutcome>> commit(std::span<const SegmentRecord> segments,
-                                           std::span<const Release> releases,
-                                           std::span<const Acked> acks) override;
+  Result<std::vector<WriteOutcome>> commit(const Changes& changes) override;
   Result<std::vector<StoredSegment>> read(const LogId& id, Interval wanted,
                                           std::uint64_t bytes_max) override;
   Result<std::vector<OldSegment>> oldest(const LogId& id, std::uint64_t bytes_min) override {
@@ -153,15 +151,13 @@ Result<void> MemoryStore::load_own(const Log& log, Contents& contents) const {
 
 // ---- commits ----
 
-Result<std::vector<WriteOutcome>> MemoryStore::commit(std::span<const SegmentRecord> segments,
-                                                      std::span<const Release> releases,
-                                                      std::span<const Acked> acks) {
+Result<std::vector<WriteOutcome>> MemoryStore::commit(const Changes& changes) {
   std::vector<WriteOutcome> outcomes;
-  for (const SegmentRecord& record : segments) {
+  for (const SegmentRecord& record : changes.segments) {
     DUNLIN_ASSIGN(const WriteOutcome outcome, store_segment(record));
     outcomes.push_back(outcome);
   }
-  for (const Release& release : releases) {
+  for (const Release& release : changes.releases) {
     Log& from = log(release.log);
     std::erase_if(from.segments, [&](const auto& item) {
       const auto& [first, last] = item.first;
@@ -171,7 +167,7 @@ Result<std::vector<WriteOutcome>> MemoryStore::commit(std::span<const SegmentRec
     });
     from.state.release(release.interval, release.before, release.after);
   }
-  for (const Acked& ack : acks) log(ack.log).state.acknowledge(ack.acked);
+  for (const Acked& ack : changes.acks) log(ack.log).state.acknowledge(ack.acked);
   return outcomes;
 }
 

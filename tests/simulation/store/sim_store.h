@@ -2,7 +2,6 @@
 
 #include <any>
 #include <memory>
-#include <span>
 
 #include "common/storage/log_store.h"
 #include "tests/simulation/disk/sim_disk.h"
@@ -17,9 +16,7 @@ class SimStore {
   virtual ~SimStore() = default;
 
   virtual Result<Contents> load() = 0;
-  virtual Result<std::vector<WriteOutcome>> commit(std::span<const SegmentRecord> segments,
-                                                   std::span<const Release> releases,
-                                                   std::span<const Acked> acks) = 0;
+  virtual Result<std::vector<WriteOutcome>> commit(const Changes& changes) = 0;
   virtual Result<std::vector<StoredSegment>> read(const LogId& log, Interval wanted,
                                                   std::uint64_t bytes_max) = 0;
   virtual Result<std::vector<OldSegment>> oldest(const LogId& log, std::uint64_t bytes_min) = 0;

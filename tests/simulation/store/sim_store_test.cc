@@ -180,7 +180,8 @@ class Pair {
       ack.log = segments_.logs()[1];
       ack.acked.insert({1 + random_.below(20), 20 + random_.below(20)});
     }
-    const auto outcomes = both([&](SimStore& store) { return store.commit(segments, {}, acks); });
+    const auto outcomes =
+        both([&](SimStore& store) { return store.commit({.segments = segments, .acks = acks}); });
     ASSERT_EQ(outcomes[0].size(), outcomes[1].size());
     for (std::size_t i = 0; i < outcomes[0].size(); ++i) {
       EXPECT_EQ(outcomes[0][i].kind, outcomes[1][i].kind);
@@ -195,7 +196,7 @@ class Pair {
     ASSERT_TRUE(old.ok());
     std::vector<Release> releases;
     for (const OldSegment& segment : *old) releases.push_back(segment.release);
-    (void)both([&](SimStore& store) { return store.commit({}, releases, {}); });
+    (void)both([&](SimStore& store) { return store.commit({.releases = releases}); });
   }
 
   void restart() {
@@ -306,7 +307,7 @@ class Survivor {
     }
     std::vector<SegmentRecord> segments;
     for (std::uint64_t n = 1 + random_.below(3); n > 0; --n) segments.push_back(segments_.draw());
-    const auto outcomes = store_->commit(segments, {}, {});
+    const auto outcomes = store_->commit({.segments = segments});
     if (!outcomes.ok()) {
       EXPECT_NE(outcomes.error().code, Errc::corrupt) << outcomes.error().message();
       if (outcomes.error().code != Errc::storage_full) store_.reset();

@@ -111,7 +111,7 @@ class ReplicaTest : public testing::Test {
 
   // Storage.
   void finish(const Write& write) {
-    auto outcomes = store_->commit(write.segments, write.releases, write.acks);
+    auto outcomes = store_->commit(write);
     ASSERT_TRUE(outcomes.ok()) << outcomes.error().message();
     (void)step(WriteFinished{write.token, *std::move(outcomes)});
   }

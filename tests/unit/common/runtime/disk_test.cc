@@ -101,7 +101,8 @@ class DiskTest : public testing::Test {
   void TearDown() override { replies_.release(); }
 
   Token write(std::vector<SegmentRecord> segments, std::vector<Release> releases = {}) {
-    disk_->submit(Write{++last_token_, std::move(segments), std::move(releases), {}});
+    disk_->submit(
+        Write{{.segments = std::move(segments), .releases = std::move(releases)}, ++last_token_});
     return last_token_;
   }
   Result<std::vector<WriteOutcome>> finished(Token token) {

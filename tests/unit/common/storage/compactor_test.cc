@@ -203,7 +203,7 @@ TEST_F(CompactorTest, OneReadingPerFlushEndsAsABatchDevice) {
       hash = entry.add({seq, Hlc::of(flushed, 0), {std::move(samples)}}, before).value().after;
       waiting.push_back(build_segments(log, before, 0, entry, signer)->front());
       if (waiting.size() < 100 && seq < 20'000 / rows) continue;
-      EXPECT_TRUE(store_->commit(std::exchange(waiting, {}), {}, {}).ok());
+      EXPECT_TRUE(store_->commit({.segments = std::exchange(waiting, {})}).ok());
       compact();
     }
     return static_cast<double>(store_->log_bytes(log));
@@ -223,7 +223,7 @@ TEST_F(CompactorTest, WhatWasListedStaysUntilItIsReleased) {
   std::uint64_t bytes = 0;
   for (const OldSegment& segment : old) releases.push_back(segment.release), bytes += segment.bytes;
   const std::uint64_t held = store_->log_bytes(origin.log());
-  ASSERT_TRUE(store_->commit({}, releases, {}).ok());
+  ASSERT_TRUE(store_->commit({.releases = releases}).ok());
   EXPECT_EQ(store_->log_bytes(origin.log()), held - bytes);
   EXPECT_EQ(store_->state(origin.log())->held().intervals().front().first, old.size() + 1);
   expect_sums();

@@ -59,7 +59,7 @@ class Origin {
     const auto segments = build_segments(log(track), log_state.hashes[first - 1], 0,
                                          chain.from(first - 1).first(last - first + 1), *key_);
     ASSERT_TRUE(segments.ok()) << segments.error().message();
-    const auto outcomes = store_.commit(*segments, {}, {});
+    const auto outcomes = store_.commit({.segments = *segments});
     ASSERT_TRUE(outcomes.ok()) << outcomes.error().message();
     for (const WriteOutcome& outcome : *outcomes) {
       ASSERT_EQ(outcome.kind, WriteOutcome::Kind::stored);

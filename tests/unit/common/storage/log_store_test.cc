@@ -83,7 +83,7 @@ TEST_F(LogStoreTest, WhatWasCommittedIsThereAfterReopening) {
     LogStore store = open();
     const std::vector<SegmentRecord> batch{open_segment(), segment(entries, 11, 20),
                                            segment(entries, 1, 5)};
-    const auto outcomes = store.commit(batch, {}, {});
+    const auto outcomes = store.commit({.segments = batch});
     ASSERT_TRUE(outcomes.ok());
     for (const WriteOutcome& outcome : *outcomes)
       EXPECT_EQ(outcome.kind, WriteOutcome::Kind::stored);
@@ -110,12 +110,12 @@ TEST_F(LogStoreTest, AnEpochBelongsToTheFile) {
 TEST_F(LogStoreTest, DuplicatesAndOverlapsAreReadOnce) {
   LogStore store = open();
   const auto entries = chain(10);
-  ASSERT_TRUE(store.commit(std::vector{segment(entries, 1, 6)}, {}, {}).ok());
-  EXPECT_EQ((*store.commit(std::vector{segment(entries, 1, 6)}, {}, {}))[0].kind,
+  ASSERT_TRUE(store.commit({.segments = {segment(entries, 1, 6)}}).ok());
+  EXPECT_EQ((*store.commit({.segments = {segment(entries, 1, 6)}}))[0].kind,
             WriteOutcome::Kind::duplicate);
-  EXPECT_EQ((*store.commit(std::vector{segment(entries, 2, 3)}, {}, {}))[0].kind,
+  EXPECT_EQ((*store.commit({.segments = {segment(entries, 2, 3)}}))[0].kind,
             WriteOutcome::Kind::duplicate);
-  EXPECT_EQ((*store.commit(std::vector{segment(entries, 4, 10)}, {}, {}))[0].kind,
+  EXPECT_EQ((*store.commit({.segments = {segment(entries, 4, 10)}}))[0].kind,
             WriteOutcome::Kind::stored);
   EXPECT_EQ(state_of(store, log()).complete(), 10U);
   EXPECT_EQ(store.fork_count().value(), 0U);
@@ -125,11 +125,11 @@ TEST_F(LogStoreTest, TwoHashesForOneSequenceNumberAreAForkWithEvidence) {
   LogStore store = open();
   const auto kept = chain(10);
   const auto other = chain(10, 1000, 4);
-  ASSERT_TRUE(store.commit(std::vector{segment(kept, 1, 8)}, {}, {}).ok());
-  const auto overlapping = store.commit(std::vector{segment(other, 3, 9)}, {}, {});
+  ASSERT_TRUE(store.commit({.segments = {segment(kept, 1, 8)}}).ok());
+  const auto overlapping = store.commit({.segments = {segment(other, 3, 9)}});
   EXPECT_EQ((*overlapping)[0].kind, WriteOutcome::Kind::fork);
   EXPECT_EQ((*overlapping)[0].fork_seq, 4U);
-  const auto joining = store.commit(std::vector{segment(other, 9, 10)}, {}, {});
+  const auto joining = store.commit({.segments = {segment(other, 9, 10)}});
   EXPECT_EQ((*joining)[0].kind, WriteOutcome::Kind::fork);
   EXPECT_EQ((*joining)[0].fork_seq, 8U);
   EXPECT_EQ(store.fork_count().value(), 2U);
@@ -143,8 +143,8 @@ TEST_F(LogStoreTest, AFailedCommitChangesNothing) {
   SegmentRecord broken = segment(entries, 4, 8);
   broken.bytes =
       std::make_shared<const Bytes>(Bytes{1, 2, 3});  // unreadable where it must be compared
-  ASSERT_TRUE(store.commit(std::vector{segment(entries, 1, 5)}, {}, {}).ok());
-  EXPECT_FALSE(store.commit(std::vector{segment(entries, 9, 10), broken}, {}, {}).ok());
+  ASSERT_TRUE(store.commit({.segments = {segment(entries, 1, 5)}}).ok());
+  EXPECT_FALSE(store.commit({.segments = {segment(entries, 9, 10), broken}}).ok());
   EXPECT_EQ(state_of(store, log()).head(), 5U);
   EXPECT_EQ(store.read(log(), {1, 10}, 1 << 20)->size(), 1U);
 }
@@ -153,7 +153,7 @@ TEST_F(LogStoreTest, ReadsWholeSegmentsNewestFirstWithinTheCredit) {
   LogStore store = open();
   const auto entries = chain(40);
   for (Seq first = 1; first <= 31; first += 10) {
-    ASSERT_TRUE(store.commit(std::vector{segment(entries, first, first + 9)}, {}, {}).ok());
+    ASSERT_TRUE(store.commit({.segments = {segment(entries, first, first + 9)}}).ok());
   }
   const auto all = store.read(log(), {5, 35}, 1 << 20).value();
   ASSERT_EQ(all.size(), 4U);
@@ -169,7 +169,7 @@ TEST_F(LogStoreTest, ReleasesTheOldestAndKeepsTheChainWhole) {
   LogStore store = open();
   const auto entries = chain(30);
   for (Seq first = 1; first <= 21; first += 10) {
-    ASSERT_TRUE(store.commit(std::vector{segment(entries, first, first + 9)}, {}, {}).ok());
+    ASSERT_TRUE(store.commit({.segments = {segment(entries, first, first + 9)}}).ok());
   }
   const std::uint64_t bytes = store.log_bytes(log());
   const auto old = store.oldest(log(), 1).value();
@@ -178,14 +178,14 @@ TEST_F(LogStoreTest, ReleasesTheOldestAndKeepsTheChainWhole) {
   EXPECT_EQ(old[0].release.before, chain_start(log()));
   EXPECT_EQ(old[0].release.after, entries.links[9].after);
   EXPECT_EQ(old[0].readings, 10U);
-  ASSERT_TRUE(store.commit({}, std::vector{old[0].release}, {}).ok());
+  ASSERT_TRUE(store.commit({.releases = {old[0].release}}).ok());
   EXPECT_EQ(store.log_bytes(log()), bytes - old[0].bytes);
   const LogState state = state_of(store, log());
   EXPECT_TRUE(state.missing().empty());
   EXPECT_EQ(state.released().intervals(), (std::vector<Interval>{{1, 10}}));
   EXPECT_EQ(state.runs().front().before, entries.links[9].after);
   // What was released does not come back.
-  EXPECT_EQ((*store.commit(std::vector{segment(entries, 1, 10)}, {}, {}))[0].kind,
+  EXPECT_EQ((*store.commit({.segments = {segment(entries, 1, 10)}}))[0].kind,
             WriteOutcome::Kind::duplicate);
 
   EXPECT_EQ(store.older_than(log(), kStart + 21 * 1'000'000)->size(), 1U);
@@ -214,7 +214,7 @@ TEST_F(LogStoreTest, WhatHasNoTimeIsAsOldAsWhatFollows) {
   add(3, 5);                       // since boot: nothing behind it is old
   std::vector<SegmentRecord> segments;
   for (Seq seq = 1; seq <= 6; ++seq) segments.push_back(segment(entries, seq, seq));
-  ASSERT_TRUE(store.commit(segments, {}, {}).ok());
+  ASSERT_TRUE(store.commit({.segments = segments}).ok());
   const auto old = store.older_than(log(), kStart + kHour);
   ASSERT_TRUE(old.ok());
   std::vector<Seq> gone;
@@ -230,11 +230,11 @@ TEST_F(LogStoreTest, PagesThatAreFreeAreSpare) {
   LogStore store = open();
   const auto entries = chain(400, 0, 1, 200);
   ASSERT_TRUE(
-      store.commit(std::vector{segment(entries, 1, 200), segment(entries, 201, 400)}, {}, {}).ok());
+      store.commit({.segments = {segment(entries, 1, 200), segment(entries, 201, 400)}}).ok());
   const std::uint64_t used = store.used_bytes().value();
   const std::uint64_t spare = store.spare_bytes().value();
   const auto old = store.oldest(log(), 1).value();
-  ASSERT_TRUE(store.commit({}, std::vector{old[0].release}, {}).ok());
+  ASSERT_TRUE(store.commit({.releases = {old[0].release}}).ok());
   EXPECT_GE(store.spare_bytes().value(), spare + old[0].bytes - 4096);
   EXPECT_EQ(store.used_bytes().value() + store.spare_bytes().value(), used + spare);
 }
@@ -242,10 +242,10 @@ TEST_F(LogStoreTest, PagesThatAreFreeAreSpare) {
 TEST_F(LogStoreTest, AcksAreRemembered) {
   {
     LogStore store = open();
-    ASSERT_TRUE(store.commit(std::vector{segment(chain(10), 1, 10)}, {}, {}).ok());
+    ASSERT_TRUE(store.commit({.segments = {segment(chain(10), 1, 10)}}).ok());
     IntervalSet acked;
     acked.insert({1, 7});
-    ASSERT_TRUE(store.commit({}, {}, std::vector{Acked{log(), acked}}).ok());
+    ASSERT_TRUE(store.commit({.acks = {Acked{log(), acked}}}).ok());
   }
   LogStore store = open();
   EXPECT_TRUE(state_of(store, log()).acked().contains(Interval{1, 7}));
@@ -272,13 +272,13 @@ TEST_F(LogStoreTest, ReadingsOfABootAreAsOldAsTheirAnchorSays) {
   samples.rows.begin_row(50'000'000);
   samples.rows.add_integer(1);
   const SegmentRecord first = make(kSamplesTrack, chain_start(log()), 1, {samples});
-  ASSERT_TRUE(store.commit(std::vector{first}, {}, {}).ok());
+  ASSERT_TRUE(store.commit({.segments = {first}}).ok());
   EXPECT_EQ(old(), 0u);
   const SegmentRecord control =
       make(kControlTrack, chain_start(log(kControlTrack)), 1, {Open{key_->public_key(), "node"}});
   const SegmentRecord late =
       make(kControlTrack, control.info.after, 2, {TimeAnchor{3, "id", 0, kStart, 1}});
-  ASSERT_TRUE(store.commit(std::vector{control, late}, {}, {}).ok());
+  ASSERT_TRUE(store.commit({.segments = {control, late}}).ok());
   EXPECT_EQ(old(), 1u);
   EXPECT_EQ(store.older_than(log(), kStart + 50'000'000).value().size(), 0u);
 }
@@ -294,12 +294,12 @@ TEST_F(LogStoreTest, OwnClockAndTimelessBootOutliveTheirEntries) {
     samples.rows.begin_row(1), samples.rows.add_integer(1);
     ASSERT_TRUE(entries.add({1, Hlc::of(1234, 5), {samples}}, start).ok());
     const auto segments = build_segments(own, start, 0, entries, *own_).value();
-    ASSERT_TRUE(store.commit(segments, {}, {}).ok());
+    ASSERT_TRUE(store.commit({.segments = segments}).ok());
   }
   LogStore store = open();
   EXPECT_EQ(store.load()->own_hlc, Hlc::of(1234, 5));
   const Release release{own, {1, 1}, start, store.state(own)->head_hash()};
-  ASSERT_TRUE(store.commit({}, std::vector{release}, {}).ok());
+  ASSERT_TRUE(store.commit({.releases = {release}}).ok());
   EXPECT_EQ(store.load()->own_hlc, Hlc::of(1234, 5));
   EXPECT_EQ(store.load()->own_timeless_boot, 3u);
 }

@@ -114,7 +114,7 @@ TEST_F(SalvageTest, WhatWasReleasedAndAckedIsKnown) {
   for (const OldSegment& segment : *old) releases.push_back(segment.release);
   IntervalSet durable;
   durable.insert({1, 1200});
-  ASSERT_TRUE(store_->commit({}, releases, std::vector<Acked>{{origin_.log(), durable}}).ok());
+  ASSERT_TRUE(store_->commit({.releases = releases, .acks = {{origin_.log(), durable}}}).ok());
   const IntervalSet released = store_->state(origin_.log())->released();
   ASSERT_GE(released.count(), 100u);
   close();
