@@ -37,7 +37,7 @@ Result<IntervalSet> decode_intervals(CborReader& reader) {
 Bytes encode_log_state(const LogState& state) {
   Bytes out;
   CborWriter w(out);
-  w.array(7);
+  w.array(state.sealed() ? 8 : 7);
   w.uint(state.head()), w.bytes(state.head_hash());
   w.array(state.runs().size());
   for (const LogState::Run& run : state.runs()) {
@@ -47,13 +47,15 @@ Bytes encode_log_state(const LogState& state) {
   encode_intervals(w, state.released());
   encode_intervals(w, state.acked());
   w.uint(state.lost_readings());
+  if (state.sealed()) w.array(2), w.uint(state.sealed()->last), w.bytes(state.sealed()->hash);
   return out;
 }
 
 Result<LogState> decode_log_state(const LogId& log, ByteView bytes) {
   CborReader r(bytes);
   LogState::Parts parts;
-  DUNLIN_TRY(r.array_of(7));
+  DUNLIN_ASSIGN(const std::uint64_t items, r.array());
+  if (items != 7 && items != 8) return r.error(Errc::malformed, "a state of another length");
   DUNLIN_ASSIGN(parts.head, r.uint());
   DUNLIN_TRY(r.bytes_into(parts.head_hash));
   if (parts.head > kSeqMax) return r.error(Errc::malformed, "head beyond 2^62");
@@ -75,6 +77,13 @@ Result<LogState> decode_log_state(const LogId& log, ByteView bytes) {
   DUNLIN_ASSIGN(parts.released, decode_intervals(r));
   DUNLIN_ASSIGN(parts.acked, decode_intervals(r));
   DUNLIN_ASSIGN(parts.lost_readings, r.uint());
+  if (items == 8) {
+    LogState::Sealed& sealed = parts.sealed.emplace();
+    DUNLIN_TRY(r.array_of(2));
+    DUNLIN_ASSIGN(sealed.last, r.uint());
+    DUNLIN_TRY(r.bytes_into(sealed.hash));
+    if (sealed.last > kSeqMax) return r.error(Errc::malformed, "seal beyond 2^62");
+  }
   DUNLIN_TRY(r.finish());
   return LogState::from_parts(log, std::move(parts));
 }

@@ -106,6 +106,19 @@ void LogState::declare_lost(const std::vector<LostRange>& ranges) {
   lost_readings_ = std::max(lost_readings_, readings);
 }
 
+void LogState::roll_back(Seq last, const Hash& hash) {
+  while (!runs_.empty() && runs_.back().first > last) runs_.pop_back();
+  if (!runs_.empty() && runs_.back().last > last)
+    runs_.back().last = last, runs_.back().after = hash;
+  for (IntervalSet* set : {&lost_, &released_, &acked_}) set->erase({last + 1, ~Seq{0}});
+  if (lost_.empty()) lost_readings_ = 0;
+  if (head_ > last) head_ = last, head_hash_ = last == 0 ? Hash{} : hash;
+}
+
+void LogState::seal(Seq last, const Hash& hash) {
+  if (!sealed_ || last > sealed_->last) sealed_ = Sealed{last, hash};
+}
+
 LogState LogState::from_parts(LogId id, Parts parts) {
   LogState state(id);
   state.runs_ = std::move(parts.runs);
@@ -115,6 +128,7 @@ LogState LogState::from_parts(LogId id, Parts parts) {
   state.lost_readings_ = parts.lost_readings;
   state.head_ = parts.head;
   state.head_hash_ = parts.head_hash;
+  state.sealed_ = parts.sealed;
   return state;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "common/log/interval_set.h"
@@ -14,6 +15,7 @@ namespace dunlin {
 //   released  held once and pruned by rule
 //   acked     of an own log: what a gateway said is durable there
 //   head      the highest sequence proven by a signed segment
+//   sealed    where its node ended the log for good, by the Seal that says most
 //   missing() = [1..head] minus held, lost and released
 //
 // Invariants: runs are sorted, disjoint and not adjacent; head >= every run's last.
@@ -25,6 +27,12 @@ class LogState {
     Hash before{};  // hash(first - 1)
     Hash after{};   // hash(last)
     bool operator==(const Run&) const = default;
+  };
+
+  struct Sealed {
+    Seq last = 0;
+    Hash hash{};  // hash(last)
+    bool operator==(const Sealed&) const = default;
   };
 
   // What admitting a segment to the log would mean.
@@ -46,6 +54,7 @@ class LogState {
   const IntervalSet& released() const { return released_; }
   const IntervalSet& acked() const { return acked_; }
   std::uint64_t lost_readings() const { return lost_readings_; }
+  const std::optional<Sealed>& sealed() const { return sealed_; }
 
   IntervalSet held() const;
   IntervalSet missing() const;
@@ -70,6 +79,12 @@ class LogState {
   void acknowledge(IntervalSet durable) { acked_ = std::move(durable); }
   // The origin's cumulative declaration. Declarations may come in any order, and twice.
   void declare_lost(const std::vector<LostRange>& ranges);
+  // What is held, lost, released and acked beyond `last` goes, and the head with it; `hash` is
+  // hash(last). lost_readings() stays, too high perhaps, until nothing lost is left; so does a
+  // seal.
+  void roll_back(Seq last, const Hash& hash);
+  // Seals may come in any order: of two the one with the greater `last` counts.
+  void seal(Seq last, const Hash& hash);
 
   // For storage and for tests.
   struct Parts {
@@ -80,6 +95,7 @@ class LogState {
     std::uint64_t lost_readings = 0;
     Seq head = 0;
     Hash head_hash{};
+    std::optional<Sealed> sealed;
   };
   static LogState from_parts(LogId id, Parts parts);
 
@@ -94,6 +110,7 @@ class LogState {
   std::uint64_t lost_readings_ = 0;
   Seq head_ = 0;
   Hash head_hash_{};
+  std::optional<Sealed> sealed_;
 };
 
 }  // namespace dunlin

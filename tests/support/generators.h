@@ -191,6 +191,7 @@ inline LogState any_log_state(const LogId& log) {
   parts.released = any_set(parts.head);
   parts.acked = any_set(parts.head);
   parts.lost_readings = any_uint();
+  if (one_in(2)) parts.sealed = {one_in(4) ? 0 : any_seq(), any_hash()};
   return LogState::from_parts(log, std::move(parts));
 }
 

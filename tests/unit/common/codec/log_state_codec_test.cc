@@ -37,15 +37,20 @@ std::vector<std::pair<std::string, LogState>> cases() {
   SegmentInfo info;
   info.first = 1, info.last = 25, info.before = hash_of_byte(0xaa), info.after = hash_of_byte(0xbb);
   whole.admit(info);
-  return {
-      {"empty", LogState(test::test_log(kSamplesTrack))}, {"whole", whole}, {"busy", busy_state()}};
+  LogState sealed = whole;
+  sealed.seal(25, hash_of_byte(0xbb));
+  return {{"empty", LogState(test::test_log(kSamplesTrack))},
+          {"whole", whole},
+          {"busy", busy_state()},
+          {"sealed", sealed}};
 }
 
 TEST(LogStateCodec, MatchesTheGoldenBytes) {
   const LogId log = test::test_log(kSamplesTrack);
   const char* abouts[] = {
       "nothing is known", "entries 1 to 25 are held",
-      "1-10 lost, 11-20 released, 21-40 and 51-300 held, 1-5, 7 and 300 acknowledged"};
+      "1-10 lost, 11-20 released, 21-40 and 51-300 held, 1-5, 7 and 300 acknowledged",
+      "entries 1 to 25 are held, and its node ended the log there"};
   std::vector<Golden> all;
   for (const auto& [name, state] : cases())
     all.push_back({name, abouts[all.size()], encode_log_state(state)});

@@ -38,7 +38,7 @@ IntervalSet set_of(std::initializer_list<Interval> intervals) {
 // The same by plain sets.
 struct Model {
   static constexpr Seq kBound = 40;
-  std::set<Seq> held, released, lost;
+  std::set<Seq> held, released, lost, acked;
   Seq head = 0;
   std::uint64_t lost_readings = 0;
 
@@ -66,6 +66,7 @@ struct Model {
       ASSERT_EQ(all_held.contains(s), held.contains(s)) << s;
       ASSERT_EQ(state.released().contains(s), released.contains(s)) << s;
       ASSERT_EQ(state.lost().contains(s), lost.contains(s)) << s;
+      ASSERT_EQ(state.acked().contains(s), acked.contains(s)) << s;
       const bool known = held.contains(s) || released.contains(s) || lost.contains(s);
       ASSERT_EQ(missing.contains(s), s <= head && !known) << s;
       whole = whole && known && s <= head;
@@ -90,7 +91,7 @@ class Machine {
   explicit Machine(std::uint64_t seed) : random_(seed) {}
 
   void step() {
-    switch (random_.below(5)) {
+    switch (random_.below(6)) {
       case 0:
       case 1:
         return admit();
@@ -98,6 +99,8 @@ class Machine {
         return fork();
       case 3:
         return release();
+      case 4:
+        return random_.below(4) == 0 ? roll_back() : acknowledge();
       default:
         return declare_lost();
     }
@@ -139,6 +142,24 @@ class Machine {
     const Seq last = first + random_.below(run.last - first + 1);
     state_.release({first, last}, hash_of(first - 1), hash_of(last));
     for (Seq s = first; s <= last; ++s) model_.held.erase(s), model_.released.insert(s);
+  }
+
+  // Of what is known here: hash(last) is told by nobody else.
+  void roll_back() {
+    const Seq last = random_.below(model_.head + 1);
+    state_.roll_back(last, hash_of(last));
+    for (std::set<Seq>* set : {&model_.held, &model_.released, &model_.lost, &model_.acked})
+      set->erase(set->upper_bound(last), set->end());
+    if (model_.lost.empty()) model_.lost_readings = 0;
+    model_.head = last;
+  }
+
+  // Gateways may hold more than there is here.
+  void acknowledge() {
+    const Interval interval = some_interval();
+    state_.acknowledge(set_of({interval}));
+    model_.acked.clear();
+    for (Seq s = interval.first; s <= interval.last; ++s) model_.acked.insert(s);
   }
 
   void declare_lost() {
@@ -227,6 +248,42 @@ TEST(LogState, DeclarationsComeInAnyOrder) {
   EXPECT_EQ(forth, back);
   EXPECT_EQ(back.lost(), set_of({{1, 7}}));
   EXPECT_EQ(back.lost_readings(), 12U);
+}
+
+TEST(LogState, WhatIsRolledBackComesAnew) {
+  LogState whole, again;
+  whole.admit(segment(1, 4));
+  again.admit(segment(1, 6));
+  again.admit(segment(9, 10));
+  again.declare_lost({{7, 8, hash_of(6), hash_of(8), 3}});
+  again.acknowledge(set_of({{12, 13}}));
+  again.roll_back(4, hash_of(4));
+  EXPECT_EQ(again, whole);
+  again.admit(segment(5, 6));
+  EXPECT_EQ(again.runs(), (std::vector<LogState::Run>{{1, 6, hash_of(0), hash_of(6)}}));
+  again.roll_back(0, hash_of(0));
+  EXPECT_EQ(again, LogState());
+}
+
+TEST(LogState, NothingBehindTheHeadIsRolledBack) {
+  LogState state;
+  state.admit(segment(1, 4));
+  state.acknowledge(set_of({{1, 9}}));
+  state.roll_back(6, hash_of(6));
+  EXPECT_EQ(state.head(), 4U);
+  EXPECT_EQ(state.head_hash(), hash_of(4));
+  EXPECT_EQ(state.acked(), set_of({{1, 6}}));
+}
+
+TEST(LogState, TheSealThatSaysMostCounts) {
+  LogState state;
+  EXPECT_FALSE(state.sealed());
+  state.seal(0, hash_of(0));
+  state.seal(5, hash_of(5));
+  state.seal(5, hash_of(5, 1));
+  state.seal(3, hash_of(3));
+  state.roll_back(2, hash_of(2));
+  EXPECT_EQ(state.sealed(), (LogState::Sealed{5, hash_of(5)}));
 }
 
 TEST(LogState, TheLatestAcknowledgementCounts) {
