@@ -132,7 +132,10 @@ Result<std::vector<WriteOutcome>> Disk::commit(const std::vector<Write>& batch) 
       room() < options_.refuse_below_free) {
     return {Errc::storage_full, "less free space than storage.min_free_bytes"};
   }
-  return store_->commit(changes);
+  if (changes.epoch) next_epoch_ = changes.epoch;
+  Result<std::vector<WriteOutcome>> outcomes = store_->commit(changes);
+  if (outcomes.ok() && changes.epoch) options_.epoch = *changes.epoch;
+  return outcomes;
 }
 
 // Pages of the database that hold nothing are as good as free space, and all that letting go of
@@ -204,6 +207,7 @@ void Disk::reopen_after(const Error& error) {
     return;
   }
   Result<storage::LogStore::Contents> contents = store->load();
+  if (contents.ok() && contents->epoch == next_epoch_) options_.epoch = contents->epoch;
   if (!contents.ok() || contents->epoch != options_.epoch) {
     // Somebody replaced the file: the replica in memory would write into the wrong log.
     detail::fail_check(__FILE__, __LINE__, "the database was replaced while running; restart");

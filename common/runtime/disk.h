@@ -60,6 +60,7 @@ class Disk {
   std::optional<storage::LogStore> store_;
   Verifier& verifier_;
   Reply reply_;
+  std::optional<Epoch> next_epoch_;  // of a commit whose end is not known
   bool last_write_ok_ = true;
   std::uint64_t written_since_look_ = 0;
   std::chrono::steady_clock::time_point looked_at_{};

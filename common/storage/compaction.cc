@@ -146,6 +146,11 @@ void CompactionQueue::stored(const LogId& log, Seq first, std::uint64_t bytes) {
   if (bytes < kSmallBytes && ++mark.fresh >= fan_in_) due_.insert(log);
 }
 
+void CompactionQueue::rolled_back(const LogId& log, Seq last) {
+  Mark& mark = marks_[log];
+  mark.from = std::min(mark.from, last + 1);
+}
+
 void CompactionQueue::looked(const LogId& log, Seq resume, bool over) {
   Mark& mark = marks_[log];
   mark.from = resume;

@@ -74,6 +74,8 @@ class CompactionQueue {
   // A log as it is when the database is opened.
   void add(const LogId& log, Seq head, std::uint64_t segments, std::uint64_t bytes);
   void stored(const LogId& log, Seq first, std::uint64_t bytes);
+  // Nothing is stored beyond `last` any more.
+  void rolled_back(const LogId& log, Seq last);
 
   // A log that has something to merge, perhaps; null for none. Valid until the next call.
   const LogId* next() const { return due_.empty() ? nullptr : &*due_.begin(); }

@@ -61,13 +61,16 @@ Result<void> Compactor::prepare(Connection& db) {
   return {};
 }
 
-void Compactor::committed(std::span<const SegmentRecord> segments,
-                          std::span<const WriteOutcome> outcomes) {
+void Compactor::committed(const Changes& changes, std::span<const WriteOutcome> outcomes) {
   commits_ += 1;
-  for (std::size_t i = 0; i < segments.size(); ++i) {
-    const SegmentInfo& info = segments[i].info;
+  for (const Rollback& rollback : changes.rollbacks) {
+    queue_.rolled_back(rollback.log, rollback.last);
+    listed_.erase(rollback.log);
+  }
+  for (std::size_t i = 0; i < changes.segments.size(); ++i) {
+    const SegmentInfo& info = changes.segments[i].info;
     if (outcomes[i].kind == WriteOutcome::Kind::stored)
-      queue_.stored(info.log, info.first, segments[i].bytes->size());
+      queue_.stored(info.log, info.first, changes.segments[i].bytes->size());
   }
 }
 

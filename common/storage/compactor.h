@@ -24,7 +24,7 @@ class Compactor {
   void opened(const LogId& log, Seq head, std::uint64_t segments, std::uint64_t bytes) {
     queue_.add(log, head, segments, bytes);
   }
-  void committed(std::span<const SegmentRecord> segments, std::span<const WriteOutcome> outcomes);
+  void committed(const Changes& changes, std::span<const WriteOutcome> outcomes);
   // A Release of the segments up to `last` may follow. It names whole segments, so these stay as
   // they are for the next 64 commits. One that comes later finds less to delete, and the next
   // listing names the rest.

@@ -47,6 +47,14 @@ Error as_corrupt(const Error& error) {
   return {Errc::corrupt, error.message()};
 }
 
+Result<std::vector<Entry>> entries_of(ByteView body) {
+  const Result<SegmentHeader> header = parse_segment(body);
+  if (!header.ok()) return as_corrupt(header.error());
+  Result<std::vector<Entry>> entries = decode_entries(*header);
+  if (!entries.ok()) return as_corrupt(entries.error());
+  return entries;
+}
+
 constexpr std::uint64_t kForksKeptPerLog = 16;
 
 }  // namespace
@@ -177,20 +185,17 @@ Result<void> LogStore::load_own_control(const LogRow& row, Contents& contents) {
     for (const LostRange& range : lost.ranges) sum += range.last - range.first + 1;
     return sum;
   };
+  const bool present = row.state.id().epoch == epoch_;
   select_oldest_.bind(1, row.id);
   while (true) {
     DUNLIN_ASSIGN(const bool more, select_oldest_.step());
     if (!more) return {};
-    const Result<SegmentHeader> header = parse_segment(select_oldest_.blob(4));
-    if (!header.ok()) return as_corrupt(header.error());
-    const Result<std::vector<Entry>> entries = decode_entries(*header);
-    if (!entries.ok()) return as_corrupt(entries.error());
-    for (const Entry& entry : *entries) {
+    DUNLIN_ASSIGN(const std::vector<Entry> entries, entries_of(select_oldest_.blob(4)));
+    for (const Entry& entry : entries) {
       for (const Op& op : entry.ops) {
-        if (const auto* define = std::get_if<Define>(&op); define && header->log.epoch == epoch_)
+        if (const auto* define = std::get_if<Define>(&op); define && present)
           contents.own_streams.push_back(*define);
-        if (const auto* anchor = std::get_if<TimeAnchor>(&op);
-            anchor && header->log.epoch == epoch_)
+        if (const auto* anchor = std::get_if<TimeAnchor>(&op); anchor && present)
           contents.own_anchors.push_back(*anchor);
         const auto* lost = std::get_if<Lost>(&op);
         if (lost == nullptr) continue;
@@ -229,8 +234,20 @@ Result<void> LogStore::write_row(const LogRow& row) {
 }
 
 Result<std::vector<WriteOutcome>> LogStore::commit(const Changes& changes) {
-  DUNLIN_ASSIGN(Transaction transaction, Transaction::begin(db_));
+  const Epoch former = epoch_;
   std::map<LogId, LogRow> changed;
+  Result<std::vector<WriteOutcome>> outcomes = write(changes, changed);
+  if (!outcomes.ok()) return epoch_ = former, outcomes;
+  for (auto& [log, row] : changed) rows_[log] = std::move(row);
+  compactor_.committed(changes, *outcomes);
+  return outcomes;
+}
+
+Result<std::vector<WriteOutcome>> LogStore::write(const Changes& changes,
+                                                  std::map<LogId, LogRow>& changed) {
+  DUNLIN_ASSIGN(Transaction transaction, Transaction::begin(db_));
+  if (changes.epoch) DUNLIN_TRY(begin_epoch(*changes.epoch));
+  for (const Rollback& rollback : changes.rollbacks) DUNLIN_TRY(roll_back(rollback, changed));
   std::vector<WriteOutcome> outcomes;
   outcomes.reserve(changes.segments.size());
   for (const SegmentRecord& segment : changes.segments) {
@@ -245,9 +262,17 @@ Result<std::vector<WriteOutcome>> LogStore::commit(const Changes& changes) {
   }
   for (const auto& [log, row] : changed) DUNLIN_TRY(write_row(row));
   DUNLIN_TRY(transaction.commit());
-  for (auto& [log, row] : changed) rows_[log] = std::move(row);
-  compactor_.committed(changes.segments, outcomes);
   return outcomes;
+}
+
+// The clock goes on, though the logs of the new epoch do not tell it yet.
+Result<void> LogStore::begin_epoch(Epoch epoch) {
+  DUNLIN_TRY(keep_own_hlc());
+  epoch_ = epoch;
+  DUNLIN_ASSIGN(Statement upsert,
+                db_.prepare("INSERT INTO meta(key, value) VALUES('epoch', ?1)"
+                            " ON CONFLICT(key) DO UPDATE SET value = excluded.value"));
+  return upsert.bind(1, stored(epoch.value)).run();
 }
 
 Result<void> LogStore::insert_boot_spans(std::int64_t segment, const SegmentInfo& info) {
@@ -348,42 +373,101 @@ Result<void> LogStore::apply_control(const SegmentRecord& segment,
         insert_node_.bind(1, ByteView(log.node.bytes)).bind(2, ByteView(open->public_key));
         insert_node_.bind(3, std::string_view(open->name));
         DUNLIN_TRY(insert_node_.run());
-      } else if (const auto* define = std::get_if<Define>(&op)) {
-        Bytes definition;
-        CborWriter writer(definition);
-        encode_op(writer, op);
-        insert_stream_.bind(1, ByteView(log.node.bytes)).bind(2, stored(log.epoch.value));
-        insert_stream_.bind(3, stored(define->id)).bind(4, stored(define->version));
-        insert_stream_.bind(5, std::string_view(define->schema.name)).bind(6, ByteView(definition));
-        DUNLIN_TRY(insert_stream_.run());
-      } else if (const auto* anchor = std::get_if<TimeAnchor>(&op)) {
-        if (anchor->monotonic_us < 0 || anchor->utc_us < 0) continue;  // of no clock
-        insert_anchor_.bind(1, ByteView(log.node.bytes)).bind(2, stored(log.epoch.value));
-        insert_anchor_.bind(3, stored(anchor->boot)).bind(4, stored(entry.seq));
-        insert_anchor_.bind(5, std::string_view(anchor->boot_id)).bind(6, anchor->monotonic_us);
-        insert_anchor_.bind(7, anchor->utc_us).bind(8, stored(anchor->uncertainty_us));
-        DUNLIN_TRY(insert_anchor_.run());
+      } else if (const auto* seal = std::get_if<Seal>(&op)) {
+        const LogId target{log.node, seal->epoch, seal->track};
+        DUNLIN_ASSIGN(LogRow row, row_of(target, changed));
+        row.state.seal(seal->last, seal->hash);
+        changed[target] = std::move(row);
       } else if (const auto* lost = std::get_if<Lost>(&op)) {
         const LogId target{log.node, lost->epoch, lost->track};
         DUNLIN_ASSIGN(LogRow row, row_of(target, changed));
         row.state.declare_lost(lost->ranges);
         changed[target] = std::move(row);
+      } else {
+        DUNLIN_TRY(apply_definition(log, entry.seq, op));
       }
     }
   }
   return {};
 }
 
-Result<void> LogStore::delete_segments(const Release& release, std::map<LogId, LogRow>& changed) {
-  DUNLIN_ASSIGN(LogRow row, row_of(release.log, changed));
-  delete_range_.bind(1, row.id).bind(2, stored(release.interval.first));
-  delete_range_.bind(3, stored(release.interval.last));
+// Define and TimeAnchor: what queries read the data tracks by.
+Result<void> LogStore::apply_definition(const LogId& log, Seq seq, const Op& op) {
+  if (const auto* define = std::get_if<Define>(&op)) {
+    Bytes definition;
+    CborWriter writer(definition);
+    encode_op(writer, op);
+    insert_stream_.bind(1, ByteView(log.node.bytes)).bind(2, stored(log.epoch.value));
+    insert_stream_.bind(3, stored(define->id)).bind(4, stored(define->version));
+    insert_stream_.bind(5, std::string_view(define->schema.name)).bind(6, ByteView(definition));
+    return insert_stream_.run();
+  }
+  const auto* anchor = std::get_if<TimeAnchor>(&op);
+  if (anchor == nullptr || anchor->monotonic_us < 0 || anchor->utc_us < 0) return {};  // no clock
+  insert_anchor_.bind(1, ByteView(log.node.bytes)).bind(2, stored(log.epoch.value));
+  insert_anchor_.bind(3, stored(anchor->boot)).bind(4, stored(seq));
+  insert_anchor_.bind(5, std::string_view(anchor->boot_id)).bind(6, anchor->monotonic_us);
+  insert_anchor_.bind(7, anchor->utc_us).bind(8, stored(anchor->uncertainty_us));
+  return insert_anchor_.run();
+}
+
+// From what is left of a control log.
+Result<void> LogStore::apply_definitions_again(const LogRow& row) {
+  const LogId& log = row.state.id();
+  for (const char* sql : {"DELETE FROM streams WHERE node = ?1 AND epoch = ?2",
+                          "DELETE FROM anchors WHERE node = ?1 AND epoch = ?2"}) {
+    DUNLIN_ASSIGN(Statement clear, db_.prepare(sql));
+    clear.bind(1, ByteView(log.node.bytes)).bind(2, stored(log.epoch.value));
+    DUNLIN_TRY(clear.run());
+  }
+  DUNLIN_ASSIGN(const std::vector<StoredSegment> newest_first,
+                read_row(row.id, {1, kSeqMax}, std::numeric_limits<std::uint64_t>::max()));
+  for (auto segment = newest_first.rbegin(); segment != newest_first.rend(); ++segment) {
+    DUNLIN_ASSIGN(const std::vector<Entry> entries, entries_of(segment->bytes));
+    for (const Entry& entry : entries) {
+      for (const Op& op : entry.ops) DUNLIN_TRY(apply_definition(log, entry.seq, op));
+    }
+  }
+  return {};
+}
+
+Result<void> LogStore::roll_back(const Rollback& rollback, std::map<LogId, LogRow>& changed) {
+  DUNLIN_ASSIGN(LogRow row, row_of(rollback.log, changed));
+  const Seq next = rollback.last + 1;
+  DUNLIN_ASSIGN(const std::vector<StoredSegment> around, read_row(row.id, {next, next}, ~0ULL));
+  for (const StoredSegment& segment : around) {
+    if (segment.interval.first < next) {
+      return {Errc::invalid_argument, "a segment of " + rollback.log.to_string() + " goes beyond " +
+                                          std::to_string(rollback.last)};
+    }
+  }
+  DUNLIN_TRY(keep_own_hlc());
+  DUNLIN_TRY(cut(row, rollback.last, rollback.hash));
+  changed[rollback.log] = std::move(row);
+  return {};
+}
+
+// Takes away all segments beyond `last`; none may span it.
+Result<void> LogStore::cut(LogRow& row, Seq last, const Hash& hash) {
+  DUNLIN_TRY(delete_range(row, {last + 1, kSeqMax}));
+  row.state.roll_back(last, hash);
+  const bool control = row.state.id().track == kControlTrack;
+  return control ? apply_definitions_again(row) : Result<void>{};
+}
+
+Result<void> LogStore::delete_range(LogRow& row, Interval interval) {
+  delete_range_.bind(1, row.id).bind(2, stored(interval.first)).bind(3, stored(interval.last));
   while (true) {
     DUNLIN_ASSIGN(const bool more, delete_range_.step());
-    if (!more) break;
+    if (!more) return {};
     row.bytes -= loaded(delete_range_.integer(0));
     row.segments -= 1;
   }
+}
+
+Result<void> LogStore::delete_segments(const Release& release, std::map<LogId, LogRow>& changed) {
+  DUNLIN_ASSIGN(LogRow row, row_of(release.log, changed));
+  DUNLIN_TRY(delete_range(row, release.interval));
   row.state.release(release.interval, release.before, release.after);
   if (is_own(release.log)) DUNLIN_TRY(keep_own_hlc());
   changed[release.log] = std::move(row);
@@ -432,11 +516,16 @@ Result<void> LogStore::replace(const Compactor::Replacement& replacement, LogRow
 
 Result<std::vector<StoredSegment>> LogStore::read(const LogId& log, Interval wanted,
                                                   std::uint64_t bytes_max) {
-  std::vector<StoredSegment> found;
   const auto row = rows_.find(log);
-  if (row == rows_.end()) return found;
+  if (row == rows_.end()) return std::vector<StoredSegment>{};
+  return read_row(row->second.id, wanted, bytes_max);
+}
+
+Result<std::vector<StoredSegment>> LogStore::read_row(std::int64_t row, Interval wanted,
+                                                      std::uint64_t bytes_max) {
+  std::vector<StoredSegment> found;
   const Seq earliest = wanted.first > kSegmentEntriesMax ? wanted.first - kSegmentEntriesMax : 1;
-  select_newest_.bind(1, row->second.id).bind(2, stored(earliest)).bind(3, stored(wanted.last));
+  select_newest_.bind(1, row).bind(2, stored(earliest)).bind(3, stored(wanted.last));
   select_newest_.bind(4, stored(wanted.first));
   std::uint64_t total = 0;
   while (true) {

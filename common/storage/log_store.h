@@ -42,7 +42,7 @@ class LogStore {
 
   // Everything the replica starts from.
   struct Contents {
-    Epoch epoch;  // of this database, drawn when it was created
+    Epoch epoch;  // of this database: drawn when it was created, or committed since
     std::vector<LogState> logs;
     std::vector<KnownNode> nodes;
     std::vector<Define> own_streams;  // of this epoch
@@ -65,10 +65,14 @@ class LogStore {
 
   Result<Contents> load();
 
-  // One transaction: stores segments and the version vector that claims them, applies Open, Define,
-  // Lost and TimeAnchor of track 0, notes acks, deletes what is released. Segments that are held
-  // already are `duplicate`; a second branch is kept as evidence and reported as `fork`. An error
-  // changes nothing.
+  // One transaction: moves to another epoch, takes back what is rolled back, stores segments and
+  // the version vector that claims them, applies Open, Seal, Define, Lost and TimeAnchor of track
+  // 0, deletes what is released, notes acks. Segments that are held already are `duplicate`; a
+  // second branch is kept as evidence and reported as `fork`. One outcome per segment. An error
+  // changes nothing; `invalid_argument` when a stored segment spans the end of a rollback.
+  //
+  // Of a control log that is rolled back the definitions and anchors go; what it said of other logs
+  // and of its node stays said.
   Result<std::vector<WriteOutcome>> commit(const Changes& changes);
 
   // Whole stored segments that hold entries of `wanted`, newest first, at most `bytes_max` but at
@@ -124,6 +128,8 @@ class LogStore {
   static Result<LogStore> open_file(const Options& options, const NodeId& node);
   Result<void> prepare();
   Result<void> settle_wal();
+  Result<std::vector<WriteOutcome>> write(const Changes& changes, std::map<LogId, LogRow>& changed);
+  Result<void> begin_epoch(Epoch epoch);
   Result<void> create_identity(const NodeId& node, Epoch fresh_epoch);
   Result<void> load_rows();
   Result<void> load_own_control(const LogRow& row, Contents& contents);
@@ -132,7 +138,14 @@ class LogStore {
                                      std::map<LogId, LogRow>& changed);
   Result<std::optional<Seq>> first_difference(const LogRow& row, const SegmentRecord& segment);
   Result<void> apply_control(const SegmentRecord& segment, std::map<LogId, LogRow>& changed);
+  Result<void> apply_definition(const LogId& log, Seq seq, const Op& op);
+  Result<void> apply_definitions_again(const LogRow& row);
+  Result<void> roll_back(const Rollback& rollback, std::map<LogId, LogRow>& changed);
+  Result<void> cut(LogRow& row, Seq last, const Hash& hash);
+  Result<void> delete_range(LogRow& row, Interval interval);
   Result<void> delete_segments(const Release& release, std::map<LogId, LogRow>& changed);
+  Result<std::vector<StoredSegment>> read_row(std::int64_t row, Interval wanted,
+                                              std::uint64_t bytes_max);
   Result<std::vector<OldSegment>> collect_oldest(const LogRow& row, std::uint64_t bytes_min,
                                                  std::optional<UtcMicros> before);
   Result<void> write_row(const LogRow& row);

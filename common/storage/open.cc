@@ -137,9 +137,7 @@ Result<void> LogStore::create_identity(const NodeId& node, Epoch fresh_epoch) {
     epoch_.value = static_cast<std::uint64_t>(select.integer(0));
     return {};
   }
-  epoch_ = fresh_epoch;
-  DUNLIN_ASSIGN(Statement insert, db_.prepare("INSERT INTO meta(key, value) VALUES('epoch', ?1)"));
-  return insert.bind(1, static_cast<std::int64_t>(epoch_.value)).run();
+  return begin_epoch(fresh_epoch);
 }
 
 // After a failed fsync the WAL may read back what is not on the disk, and what is committed behind

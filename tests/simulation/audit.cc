@@ -51,6 +51,8 @@ void Audit::claimed(std::size_t gateway, const Vector::Item& item) {
 
 void Audit::committed(const Party& by, const Write& write, std::span<const WriteOutcome> outcomes) {
   Node& node = nodes_[by.index];
+  for (const Rollback& rollback : write.rollbacks)
+    node.committed[rollback.log].erase({rollback.last + 1, ~Seq{0}});
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     const SegmentRecord& segment = write.segments[i];
     if (outcomes[i].kind == WriteOutcome::Kind::fork) {

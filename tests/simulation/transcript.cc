@@ -33,6 +33,9 @@ std::string text(const Interval& interval) {
 struct Describe {
   std::string operator()(const Write& write) {
     std::string out = "writes #" + std::to_string(write.token);
+    if (write.epoch) out += " opens epoch " + std::to_string(write.epoch->value);
+    for (const Rollback& rollback : write.rollbacks)
+      out += " takes back " + rollback.log.to_string() + " to " + std::to_string(rollback.last);
     for (const SegmentRecord& segment : write.segments) {
       out += " " + segment.info.log.to_string() + ":" + text(segment.info.interval());
     }
@@ -64,6 +67,8 @@ struct Mix {
   std::uint64_t hash;
   std::uint64_t operator()(const Write& write) {
     hash = mix_number(hash, write.token);
+    if (write.epoch) hash = mix_number(hash, write.epoch->value);
+    for (const Rollback& rollback : write.rollbacks) hash = mix_number(hash, rollback.last);
     for (const SegmentRecord& segment : write.segments) hash = mix_bytes(hash, *segment.bytes);
     return hash;
   }

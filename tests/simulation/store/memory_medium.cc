@@ -101,6 +101,9 @@ class MemoryStore final : public SimStore {
   Result<WriteOutcome> store_segment(const SegmentRecord& record);
   Result<std::optional<Seq>> first_difference(const Log& log, const SegmentRecord& record) const;
   void apply_control(const SegmentRecord& record);
+  void apply_anchor(const LogId& id, const TimeAnchor& anchor);
+  bool spanned(const Rollback& rollback) const;
+  Result<void> cut(Log& log, Seq last, const Hash& hash);
   Result<void> load_own(const Log& log, Contents& contents) const;
   std::optional<UtcMicros> newest_of(const LogId& id, const Segment& segment) const;
   std::vector<OldSegment> collect_oldest(const LogId& id, std::uint64_t bytes_min,
@@ -152,6 +155,13 @@ Result<void> MemoryStore::load_own(const Log& log, Contents& contents) const {
 // ---- commits ----
 
 Result<std::vector<WriteOutcome>> MemoryStore::commit(const Changes& changes) {
+  for (const Rollback& rollback : changes.rollbacks) {
+    if (spanned(rollback))
+      return {Errc::invalid_argument, "a segment goes beyond the end of a rollback"};
+  }
+  data_->epoch = changes.epoch.value_or(data_->epoch);
+  for (const Rollback& rollback : changes.rollbacks)
+    DUNLIN_TRY(cut(log(rollback.log), rollback.last, rollback.hash));
   std::vector<WriteOutcome> outcomes;
   for (const SegmentRecord& record : changes.segments) {
     DUNLIN_ASSIGN(const WriteOutcome outcome, store_segment(record));
@@ -233,15 +243,52 @@ void MemoryStore::apply_control(const SegmentRecord& record) {
             known == data_->nodes.end() ? open->public_key : known->second.public_key;
         data_->nodes[id.node] = {id.node, Bytes(key), open->name};
       } else if (const auto* anchor = std::get_if<TimeAnchor>(&op)) {
-        const UtcMicros start = anchor->utc_us - anchor->monotonic_us;
-        UtcMicros& known =
-            data_->boots.try_emplace({id.node, id.epoch, anchor->boot}, start).first->second;
-        known = std::max(known, start);
+        apply_anchor(id, *anchor);
+      } else if (const auto* seal = std::get_if<Seal>(&op)) {
+        log({id.node, seal->epoch, seal->track}).state.seal(seal->last, seal->hash);
       } else if (const auto* lost = std::get_if<Lost>(&op)) {
         log({id.node, lost->epoch, lost->track}).state.declare_lost(lost->ranges);
       }
     }
   }
+}
+
+void MemoryStore::apply_anchor(const LogId& id, const TimeAnchor& anchor) {
+  const UtcMicros start = anchor.utc_us - anchor.monotonic_us;
+  UtcMicros& known =
+      data_->boots.try_emplace({id.node, id.epoch, anchor.boot}, start).first->second;
+  known = std::max(known, start);
+}
+
+bool MemoryStore::spanned(const Rollback& rollback) const {
+  const auto it = data_->logs.find(rollback.log);
+  if (it == data_->logs.end()) return false;
+  const auto& segments = it->second.segments;
+  return std::any_of(segments.begin(), segments.end(), [&](const auto& item) {
+    return item.first.first <= rollback.last && item.first.second > rollback.last;
+  });
+}
+
+Result<void> MemoryStore::cut(Log& log, Seq last, const Hash& hash) {
+  const LogId& id = log.state.id();
+  const auto from = log.segments.lower_bound({last + 1, 0});
+  for (auto it = from; it != log.segments.end(); ++it) log.bytes -= it->second.bytes->size();
+  log.segments.erase(from, log.segments.end());
+  log.state.roll_back(last, hash);
+  if (id.track != kControlTrack) return {};
+  std::erase_if(data_->boots, [&](const auto& item) {
+    return std::get<0>(item.first) == id.node && std::get<1>(item.first) == id.epoch;
+  });
+  for (const auto& [interval, segment] : log.segments) {
+    DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*segment.bytes));
+    DUNLIN_ASSIGN(const std::vector<Entry> entries, decode_entries(header));
+    for (const Entry& entry : entries) {
+      for (const Op& op : entry.ops) {
+        if (const auto* anchor = std::get_if<TimeAnchor>(&op)) apply_anchor(id, *anchor);
+      }
+    }
+  }
+  return {};
 }
 
 // ---- reads ----

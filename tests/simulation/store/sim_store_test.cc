@@ -36,44 +36,49 @@ namespace simulation {
 namespace {
 
 constexpr Epoch kEpoch{7};
+constexpr Epoch kNextEpoch{8};
 constexpr UtcMicros kStart = 1'750'000'000'000'000;
 
-// Segments of a few logs of two nodes, some of them from a second branch.
+// Segments of a few logs of two nodes, some of them from a second branch. The first node has logs
+// of another epoch, too, which are drawn when it has begun.
 class Segments {
  public:
   explicit Segments(std::uint64_t seed) : random_(seed) {
-    for (std::uint64_t n = 0; n < 2; ++n) {
-      keys_.push_back(light_key(n));
-      for (const Track track : {kControlTrack, kSamplesTrack}) {
-        const LogId log{keys_[n]->node(), kEpoch, track};
-        logs_.push_back(log);
-        for (const bool fork : {false, true}) {
-          Hash before = chain_start(log);
-          for (Seq seq = 1; seq <= kLength; ++seq)
-            before = chains_[{log, fork}].add(make(log, seq, fork), before)->after;
-        }
-      }
+    for (const std::uint64_t n : {0U, 1U}) keys_.push_back(light_key(n));
+    for (const std::size_t n : {0U, 1U, 0U}) {
+      const Epoch epoch = logs_.size() < 4 ? kEpoch : kNextEpoch;
+      const LogId samples{keys_[n]->node(), epoch, kSamplesTrack};
+      for (const LogId& log : {samples, samples.control()}) grow(log);
+      logs_.insert(logs_.end(), {samples.control(), samples});
     }
   }
+  void begin_next_epoch() { drawn_ = logs_.size(); }
 
   const NodeId& node() const { return keys_[0]->node(); }
   const std::vector<LogId>& logs() const { return logs_; }
 
   // A few entries somewhere; seldom of the other branch.
   SegmentRecord draw() {
-    const std::size_t which = random_.below(logs_.size());
-    const LogId& log = logs_[which];
+    const LogId& log = logs_[random_.below(drawn_)];
     const bool fork = random_.below(12) == 0;
     const Chain& chain = chains_[{log, fork}];
     const Seq first = 1 + random_.below(kLength);
     const Seq last = std::min<Seq>(kLength, first + random_.below(6));
     const Hash before = first == 1 ? chain_start(log) : chain.links[first - 2].after;
     const ChainView part = ChainView(chain).from(first - 1).first(last - first + 1);
-    return build_segments(log, before, 0, part, *keys_[which / 2])->front();
+    return build_segments(log, before, 0, part, *keys_[log.node == node() ? 0 : 1])->front();
   }
 
  private:
   static constexpr Seq kLength = 60;
+
+  void grow(const LogId& log) {
+    for (const bool fork : {false, true}) {
+      Hash before = chain_start(log);
+      for (Seq seq = 1; seq <= kLength; ++seq)
+        before = chains_[{log, fork}].add(make(log, seq, fork), before)->after;
+    }
+  }
 
   Entry make(const LogId& log, Seq seq, bool fork) {
     Entry entry{seq, Hlc::of(1'750'000'000'000 + seq + (fork ? 1 : 0), 0), {}};
@@ -88,6 +93,9 @@ class Segments {
                         fork ? "fork" : "node"}};
     } else if (seq % 3 == 0) {
       entry.ops = {Define{seq, 1, {"s" + std::to_string(seq), {{"f", FieldType::int64, "", 0}}}}};
+    } else if (seq % 11 == 0) {
+      const LogId data{log.node, log.epoch, kSamplesTrack};
+      entry.ops = {Seal{log.epoch, data.track, seq, chains_[{data, fork}].links[seq - 1].after}};
     } else if (seq % 7 == 0) {
       entry.ops = {Lost{Epoch{7 + seq % 2}, kSamplesTrack, {{1, seq / 7, {}, {}, seq}}}};
     } else {
@@ -100,6 +108,7 @@ class Segments {
   Random random_;
   std::vector<std::unique_ptr<Signer>> keys_;
   std::vector<LogId> logs_;
+  std::size_t drawn_ = 4;  // of the logs
   std::map<std::pair<LogId, bool>, Chain> chains_;
 };
 
@@ -137,11 +146,15 @@ class Pair {
   }
 
   void act() {
-    switch (random_.below(10)) {
+    switch (random_.below(12)) {
       case 0:
         return release();
       case 1:
         return restart();
+      case 2:
+        return roll_back();
+      case 3:
+        return random_.below(6) == 0 ? begin_next_epoch() : commit();
       default:
         return commit();
     }
@@ -172,22 +185,41 @@ class Pair {
   }
 
  private:
-  void commit() {
-    std::vector<SegmentRecord> segments;
-    for (std::uint64_t n = random_.below(4); n > 0; --n) segments.push_back(segments_.draw());
-    std::vector<Acked> acks(random_.below(2));
-    for (Acked& ack : acks) {
+  void commit(Changes changes = {}) {
+    for (std::uint64_t n = random_.below(4); n > 0; --n)
+      changes.segments.push_back(segments_.draw());
+    changes.acks.resize(random_.below(2));
+    for (Acked& ack : changes.acks) {
       ack.log = segments_.logs()[1];
       ack.acked.insert({1 + random_.below(20), 20 + random_.below(20)});
     }
-    const auto outcomes =
-        both([&](SimStore& store) { return store.commit({.segments = segments, .acks = acks}); });
+    const auto outcomes = both([&](SimStore& store) { return store.commit(changes); });
     ASSERT_EQ(outcomes[0].size(), outcomes[1].size());
     for (std::size_t i = 0; i < outcomes[0].size(); ++i) {
       EXPECT_EQ(outcomes[0][i].kind, outcomes[1][i].kind);
       EXPECT_EQ(outcomes[0][i].fork_seq, outcomes[1][i].fork_seq);
       EXPECT_EQ(outcomes[0][i].known, outcomes[1][i].known);
     }
+  }
+
+  void begin_next_epoch() {
+    segments_.begin_next_epoch();
+    const LogId& control = segments_.logs()[0];
+    commit({.rollbacks = {{control, 0, chain_start(control)}}, .epoch = kNextEpoch});
+  }
+
+  // To the end of a stored segment. Where another one spans it, both refuse.
+  void roll_back() {
+    const LogId& log = segments_.logs()[std::vector<std::size_t>{0, 1, 4, 5}[random_.below(4)]];
+    Changes changes{.rollbacks = {{log, 0, chain_start(log)}}};
+    const auto stored = stores_[0]->read(log, {1, kSeqMax}, ~std::uint64_t{0});
+    ASSERT_TRUE(stored.ok());
+    if (!stored->empty()) {
+      const auto header = parse_segment((*stored)[random_.below(stored->size())].bytes);
+      changes.rollbacks = {{log, header->last, decode_segment(*header)->info.after}};
+    }
+    const bool done = stores_[0]->commit(changes).ok();
+    EXPECT_EQ(stores_[1]->commit(changes).ok(), done);
   }
 
   void release() {

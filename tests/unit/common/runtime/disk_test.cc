@@ -169,6 +169,32 @@ TEST_F(DiskTest, WritesThatWaitShareOneCommit) {
   EXPECT_EQ(commits(), before + 2);
 }
 
+// What a rollback takes back was written before it, and what comes after it stays.
+TEST_F(DiskTest, AWriteThatBeginsAnEpochStandsAlone) {
+  start({}, true);
+  const SegmentRecord first = maker_.samples(2), second = maker_.samples(2);
+  const std::size_t before = commits();
+  write({first});
+  write({second});
+  const Rollback rollback{maker_.log(), 2, first.info.after};
+  disk_->submit(Write{{.rollbacks = {rollback}, .epoch = Epoch{6}}, ++last_token_});
+  write({second});
+  const Token last = write({maker_.samples(1)});
+  replies_.release();
+  ASSERT_TRUE(finished(last).ok());
+  EXPECT_EQ(commits(), before + 3);
+  // The file that is opened after an error is still the same one.
+  tamper("CREATE TRIGGER trouble BEFORE INSERT ON segments BEGIN SELECT RAISE(ABORT, 'no'); END");
+  const Token failing = ++last_token_;
+  disk_->submit(Write{{.segments = {maker_.samples(1)}, .epoch = Epoch{7}}, failing});
+  EXPECT_FALSE(finished(failing).ok());
+  tamper("DROP TRIGGER trouble");
+  disk_->submit(Write{{.epoch = Epoch{7}}, ++last_token_});
+  EXPECT_TRUE(finished(last_token_).ok());
+  disk_.reset();
+  EXPECT_EQ(stored_entries(), 5u);
+}
+
 TEST_F(DiskTest, OneFaultyWriteDoesNotHarmTheOthers) {
   start({}, true);
   const SegmentRecord first = maker_.samples(5);

@@ -176,6 +176,16 @@ TEST(CompactionQueue, ALogIsDueWhenSmallOnesWereStored) {
   EXPECT_EQ(queue.from(log), 8000 - kSegmentEntriesMax);
 }
 
+TEST(CompactionQueue, LooksAgainFromWhereALogWasRolledBack) {
+  const LogId log{{}, Epoch{1}, kSamplesTrack};
+  CompactionQueue queue(4);
+  queue.looked(log, 900, true);
+  queue.rolled_back(log, 1000);
+  EXPECT_EQ(queue.from(log), 900U);
+  queue.rolled_back(log, 700);
+  EXPECT_EQ(queue.from(log), 701U);
+}
+
 TEST(CompactionQueue, ALogOfSmallSegmentsIsDueAtTheStart) {
   CompactionQueue queue(4);
   queue.add({{}, Epoch{1}, kSamplesTrack}, 100, 3, 750);

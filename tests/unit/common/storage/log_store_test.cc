@@ -252,6 +252,105 @@ TEST_F(LogStoreTest, AcksAreRemembered) {
   EXPECT_FALSE(state_of(store, log()).acked().contains(Seq{8}));
 }
 
+TEST_F(LogStoreTest, WhatIsRolledBackIsGoneAndComesAnew) {
+  const auto before = chain(20);
+  const auto after = chain(20, 1000, 11);
+  {
+    LogStore store = open();
+    for (Seq first = 1; first <= 11; first += 10)
+      ASSERT_TRUE(store.commit({.segments = {segment(before, first, first + 9)}}).ok());
+    const std::uint64_t bytes = store.log_bytes(log());
+    const Changes inside{.rollbacks = {{log(), 12, before.links[11].after}}};
+    EXPECT_EQ(store.commit(inside).error().code, Errc::invalid_argument);
+    EXPECT_EQ(store.log_bytes(log()), bytes);
+    ASSERT_TRUE(store.commit({.rollbacks = {{log(), 10, before.links[9].after}}}).ok());
+    EXPECT_EQ(store.log_bytes(log()), segment(before, 1, 10).bytes->size());
+    EXPECT_EQ(store.read(log(), {1, 20}, 1 << 20)->size(), 1U);
+    EXPECT_EQ(store.fork_count().value(), 0U);
+    // Rollbacks come first.
+    EXPECT_EQ((*store.commit({.segments = {segment(after, 11, 20)},
+                              .rollbacks = {{log(), 10, before.links[9].after}}}))[0]
+                  .kind,
+              WriteOutcome::Kind::stored);
+  }
+  LogStore store = open();
+  EXPECT_EQ(state_of(store, log()).head_hash(), after.links.back().after);
+  EXPECT_EQ(state_of(store, log()).missing_count(), 0U);
+}
+
+// A commit that fails leaves the epoch, too.
+TEST_F(LogStoreTest, AnEpochBeginsWithACommit) {
+  const LogId next{own_->node(), Epoch{78}, kControlTrack};
+  const auto make = [&](const LogId& id, std::string_view name) {
+    Chain entries;
+    const Define define{1, 1, {std::string(name), {{"f", FieldType::int64, "", 0}}}};
+    EXPECT_TRUE(entries.add({1, Hlc::of(id.epoch.value, 0), {define}}, chain_start(id)).ok());
+    return build_segments(id, chain_start(id), 0, entries, *own_).value().front();
+  };
+  {
+    LogStore store = open();
+    ASSERT_TRUE(
+        store.commit({.segments = {make({own_->node(), Epoch{77}, kControlTrack}, "old")}}).ok());
+    ASSERT_TRUE(store.commit({.segments = {segment(chain(3), 1, 3)}}).ok());
+    EXPECT_FALSE(store.commit({.rollbacks = {{log(), 2, {}}}, .epoch = Epoch{79}}).ok());
+    EXPECT_EQ(store.load()->epoch, Epoch{77});
+    EXPECT_EQ(store.load()->own_streams.at(0).schema.name, "old");
+    ASSERT_TRUE(store.commit({.segments = {make(next, "new")}, .epoch = Epoch{78}}).ok());
+  }
+  LogStore store = open();
+  const LogStore::Contents contents = store.load().value();
+  EXPECT_EQ(contents.epoch, Epoch{78});
+  ASSERT_EQ(contents.own_streams.size(), 1U);
+  EXPECT_EQ(contents.own_streams[0].schema.name, "new");
+  EXPECT_EQ(contents.own_hlc, Hlc::of(78, 0));
+}
+
+TEST_F(LogStoreTest, TheClockOutlivesItsEpoch) {
+  const LogId own{own_->node(), Epoch{77}, kSamplesTrack};
+  {
+    LogStore store = open();
+    Chain entries;
+    ASSERT_TRUE(entries.add({1, Hlc::of(1234, 5), {}}, chain_start(own)).ok());
+    const auto segments = build_segments(own, chain_start(own), 0, entries, *own_).value();
+    ASSERT_TRUE(store.commit({.segments = segments}).ok());
+    ASSERT_TRUE(store.commit({.epoch = Epoch{78}}).ok());
+  }
+  LogStore store = open();
+  EXPECT_EQ(store.load()->own_hlc, Hlc::of(1234, 5));
+  ASSERT_TRUE(store.commit({.rollbacks = {{own, 0, chain_start(own)}}}).ok());
+  EXPECT_EQ(state_of(store, own).head(), 0U);
+  EXPECT_EQ(store.load()->own_hlc, Hlc::of(1234, 5));
+}
+
+// Only what the remaining control entries define is read by queries.
+TEST_F(LogStoreTest, ControlThatIsRolledBackDefinesNothing) {
+  const LogId control = log(kControlTrack);
+  std::vector<SegmentRecord> segments{open_segment()};
+  const auto add = [&](std::vector<Op> ops) {
+    Chain entries;
+    const Hash before = segments.back().info.after;
+    const Seq seq = segments.size() + 1;
+    EXPECT_TRUE(entries.add({seq, Hlc::of(seq, 0), std::move(ops)}, before).ok());
+    segments.push_back(build_segments(control, before, 0, entries, *key_).value().front());
+  };
+  const auto define = [](std::uint64_t id) {
+    return Define{id, 1, {"s" + std::to_string(id), {{"f", FieldType::int64, "", 0}}}};
+  };
+  add({define(1), TimeAnchor{1, "a", 0, kStart, 1}});
+  add({define(2), TimeAnchor{2, "b", 0, kStart, 1}});
+  add({Seal{Epoch{4}, kSamplesTrack, 9, chain_start(log())}});
+  LogStore store = open();
+  ASSERT_TRUE(store.commit({.segments = segments}).ok());
+  const LogId former{key_->node(), Epoch{4}, kSamplesTrack};
+  EXPECT_EQ(state_of(store, former).sealed(), (LogState::Sealed{9, chain_start(log())}));
+  ASSERT_TRUE(store.commit({.rollbacks = {{control, 2, segments[1].info.after}}}).ok());
+  auto db = Connection::open(path(), SQLITE_OPEN_READONLY).value();
+  EXPECT_EQ(db.query_integer("SELECT group_concat(id) FROM streams").value(), 1);
+  EXPECT_EQ(db.query_integer("SELECT group_concat(boot) FROM anchors").value(), 1);
+  EXPECT_EQ(store.load()->nodes.size(), 1U);
+  EXPECT_EQ(state_of(store, former).sealed()->last, 9U);
+}
+
 TEST_F(LogStoreTest, BootsAreCounted) {
   LogStore store = open();
   EXPECT_EQ(store.note_boot("a").value(), 1U);
