@@ -26,6 +26,13 @@ IntervalSet AckLedger::heard(const LogId& log, const NodeId& gateway, IntervalSe
   return acked;
 }
 
+void AckLedger::roll_back(const LogId& log, Seq last) {
+  const Interval gone{last + 1, kSeqMax};
+  Words& words = words_[log];
+  words.former.erase(gone);
+  for (auto& [gateway, durable] : words.by_gateway) durable.erase(gone);
+}
+
 IntervalSet in_at_least(std::size_t count, const std::vector<const IntervalSet*>& sets) {
   std::vector<std::pair<Seq, int>> ends;  // how many sets more contain it from here on
   for (const IntervalSet* set : sets) {

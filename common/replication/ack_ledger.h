@@ -25,6 +25,8 @@ class AckLedger {
   bool counts(const NodeId& gateway) const;
   // What enough gateways acknowledged before this start. It stays until one of them knows better.
   void start(const LogId& log, IntervalSet acked) { words_[log].former = std::move(acked); }
+  // Nobody's word on what follows `last` counts any more.
+  void roll_back(const LogId& log, Seq last);
   // The word of a gateway that counts; what enough of them hold by now. O(intervals log intervals).
   IntervalSet heard(const LogId& log, const NodeId& gateway, IntervalSet durable);
 

@@ -133,6 +133,10 @@ struct Stats {
   std::uint64_t duplicates = 0;           // segments that were here already
   std::uint64_t signatures_verified = 0;  // of segments; the others are covered by a successor
   std::uint64_t forks = 0;
+  std::uint64_t branches = 0;       // of own logs that a gateway had otherwise
+  std::uint64_t epochs_begun = 0;   // for that
+  std::uint64_t entries_moved = 0;  // into the present epoch
+  std::uint64_t clones = 0;         // of other nodes
   struct Unknown {
     std::uint64_t messages = 0;
     std::uint64_t fields = 0;      // of messages that are known

@@ -60,6 +60,7 @@ Result<void> Origin::start(const Moment& now, const std::vector<Define>& streams
     tracks_.emplace_back().policy = policy;
     open_track(tracks_.back());
   }
+  defines_ = streams;
   for (const Define& define : streams) {
     last_stream_id_ = std::max(last_stream_id_, define.id);
     StreamMapping& known = streams_[define.schema.name];
@@ -128,6 +129,7 @@ Result<void> Origin::take(const Moment& now, const Append& append) {
   if (fresh) {
     if (fresh->defines) {
       last_stream_id_ = fresh->latest.id;
+      defines_.push_back(fresh->latest);
       cut_entry(now, control_, {fresh->latest});
     }
     known = streams_.insert_or_assign(append.schema.name, *std::move(fresh)).first;
@@ -223,7 +225,7 @@ void Origin::take_cut(OwnTrack& track, OwnWrite& write) {
 }
 
 bool Origin::has_work() const {
-  return !control_.cut.empty() || !releases_.empty() ||
+  return !control_.cut.empty() || !releases_.empty() || !rollbacks_.empty() ||
          std::any_of(tracks_.begin(), tracks_.end(),
                      [](const OwnTrack& t) { return !t.cut.empty(); });
 }
@@ -232,12 +234,17 @@ void Origin::start_write(const Moment& now) {
   if (write_ && write_failed_ && disk_full_ && !relief_ && !releases_.empty())
     return start_relief();
   if (write_ || write_failed_) return;
+  if (epoch_wanted_) switch_epoch(now);
   if (!has_work() && !(acks_due_ && *acks_due_ <= now.mono)) return;
   if (cut_bytes_ < kWriteBytes && now.mono < wrote_at_ + kWriteSpacing) return;
   Result<OwnWrite> write = build_write();
   if (!write.ok()) return on_write_failed(now, write.error());
   write->token = c_.next_token();
   write->releases = std::exchange(releases_, {});
+  write->rollbacks = std::exchange(rollbacks_, {});
+  write->epoch = std::exchange(fresh_epoch_, {});
+  write->segments.insert(write->segments.begin(), kept_.begin(), kept_.end());
+  kept_.clear();
   take_cut(control_, *write);
   for (OwnTrack& track : tracks_) take_cut(track, *write);
   write_ = *std::move(write);
@@ -266,6 +273,8 @@ void Origin::start_relief() {
   }
   std::erase_if(write_->segments, is_control);
   relief.token = c_.next_token();
+  relief.epoch = std::exchange(write_->epoch, {});
+  relief.rollbacks = std::exchange(write_->rollbacks, {});
   relief.releases = std::exchange(write_->releases, {});
   relief.releases.insert(relief.releases.end(), releases_.begin(), releases_.end());
   releases_.clear();
@@ -275,7 +284,12 @@ void Origin::start_relief() {
 }
 
 void Origin::emit(const OwnWrite& write) {
-  Write out{{.segments = write.segments, .releases = write.releases}, write.token};
+  Write out{{.segments = write.segments,
+             .releases = write.releases,
+             .rollbacks = write.rollbacks,
+             .epoch = write.epoch},
+            write.token};
+  for (const SegmentRecord& segment : write.segments) uplink_.written(segment.info);
   if (acks_due_) {
     const auto [begin, end] = c_.table.of(c_.self());
     for (auto it = begin; it != end; ++it) {
@@ -319,6 +333,11 @@ void Origin::on_write_failed(const Moment& now, const Error& error) {
 
 void Origin::became_durable(const OwnWrite& write, const std::vector<WriteOutcome>& outcomes) {
   unwritten_bytes_ -= std::min(unwritten_bytes_, write.canonical_bytes);
+  for (const Rollback& rollback : write.rollbacks) {
+    c_.table.log(rollback.log).state.roll_back(rollback.last, rollback.hash);
+    uplink_.rolled_back(rollback.log, rollback.last);
+    moving_ = false;
+  }
   for (std::size_t i = 0; i < write.segments.size(); ++i) {
     const SegmentInfo& info = write.segments[i].info;
     LogRecord& log = c_.table.log(info.log);
@@ -352,6 +371,102 @@ void Origin::report_durable() {
   if (durable <= durable_ticket_) return;
   durable_ticket_ = durable;
   c_.outputs.push_back(Durable{durable});
+}
+
+// ---- epochs ----
+
+void Origin::begin_epoch(const Moment& now) {
+  epoch_wanted_ = true;
+  start_write(now);
+}
+
+// What is cut was seen by nobody: it comes again, with other numbers. Streams keep their ids, so
+// what moves from former epochs means the same.
+void Origin::switch_epoch(const Moment& now) {
+  epoch_wanted_ = false;
+  c_.epoch = Epoch{c_.random.next()};
+  fresh_epoch_ = c_.epoch;
+  c_.stats.epochs_begun += 1;
+  const auto start_over = [&](OwnTrack& track) {
+    const Chain cut = std::exchange(track.cut, {});
+    for (const ChainLink& link : cut.links) unwritten_bytes_ -= link.canonical_bytes;
+    track.log.epoch = c_.epoch;
+    track.next_seq = 1;
+    track.hash = chain_start(track.log);
+    return cut.entries;
+  };
+  cut_bytes_ = 0;
+  const std::vector<Entry> control = start_over(control_);
+  cut_entry(now, control_, {Open{c_.signer.public_key(), options_.name}});
+  for (const Define& define : defines_) cut_entry(now, control_, {define});
+  for (const Entry& entry : control) cut_again(now, control_, entry.ops);
+  for (OwnTrack& track : tracks_) {
+    for (const Entry& entry : start_over(track)) cut_again(now, track, entry.ops);
+  }
+  boot_.anchored = false;
+  uplink_.confirm(now);
+}
+
+// The present epoch was opened and defines for itself.
+void Origin::cut_again(const Moment& now, OwnTrack& track, std::vector<Op> ops) {
+  std::erase_if(ops, [](const Op& op) {
+    return std::holds_alternative<Open>(op) || std::holds_alternative<Define>(op);
+  });
+  if (!ops.empty()) cut_entry(now, track, std::move(ops));
+}
+
+void Origin::move(const Moment& now, const StoredSegment& segment, Seq last) {
+  const Result<SegmentHeader> header = parse_segment(segment.bytes);
+  Result<std::vector<Entry>> entries =
+      header.ok() ? decode_entries(*header) : Result<std::vector<Entry>>(header.error());
+  if (!entries.ok())
+    return c_.notice(Notice::Kind::storage_failed, c_.self(), entries.error().message());
+  OwnTrack& track = header->log.track == kControlTrack ? control_ : owner_of(header->log);
+  Chain kept;
+  Hash end = header->before;
+  for (Entry& entry : *entries) {
+    if (entry.seq > last) {
+      // What was lost and what has ended is said when all has moved.
+      std::erase_if(entry.ops, [](const Op& op) {
+        return std::holds_alternative<Lost>(op) || std::holds_alternative<Seal>(op);
+      });
+      cut_again(now, track, std::move(entry.ops));
+      c_.stats.entries_moved += 1;
+    } else if (const Result<ChainLink> link = kept.add(entry, end); link.ok()) {
+      end = link->after;
+    }
+  }
+  if (!kept.empty()) {
+    Result<std::vector<SegmentRecord>> built =
+        build_segments(header->log, header->before, header->needs, kept, c_.signer);
+    if (!built.ok())
+      return c_.notice(Notice::Kind::storage_failed, c_.self(), built.error().message());
+    kept_ = *std::move(built);
+  }
+  roll_back(now, header->log, header->first - 1, header->before);
+}
+
+void Origin::roll_back(const Moment& now, const LogId& log, Seq last, const Hash& hash) {
+  moving_ = true;
+  rollbacks_.push_back({log, last, hash});
+  std::erase_if(lost_[log], [&](const LostRange& range) { return range.last > last; });
+  start_write(now);
+}
+
+// What was lost of them is said again: the track 0 that said it may be gone.
+void Origin::end_logs(const Moment& now, const std::vector<Vector::Item>& logs) {
+  std::vector<Op> ops;
+  for (const Vector::Item& item : logs) {
+    LogState& state = c_.table.log(item.log).state;
+    if (state.sealed() && state.sealed()->last >= item.head) continue;
+    state.seal(item.head, item.hash);
+    ops.emplace_back(Seal{item.log.epoch, item.log.track, item.head, item.hash});
+    const auto lost = lost_.find(item.log);
+    if (lost != lost_.end() && !lost->second.empty())
+      cut_entry(now, control_, {Lost{item.log.epoch, item.log.track, lost->second}});
+  }
+  if (!ops.empty()) cut_entry(now, control_, std::move(ops));
+  start_write(now);
 }
 
 // ---- the disk bound ----

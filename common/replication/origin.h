@@ -69,6 +69,17 @@ class Origin {
   // Other entries than before may go, since enough gateways signed for them.
   void on_acks_changed(const Moment& now);
 
+  // From the next write on everything goes into a new epoch, with what was cut and not written.
+  void begin_epoch(const Moment& now);
+  // Appends the entries of a stored segment beyond `last` once more, in the present epoch, and
+  // takes them back where they were: the segment is the newest of an own log of a former epoch.
+  void move(const Moment& now, const StoredSegment& segment, Seq last);
+  // Takes back entries beyond `last` that are not here any more.
+  void roll_back(const Moment& now, const LogId& log, Seq last, const Hash& hash);
+  bool is_moving() const { return moving_; }
+  // Seals logs of former epochs as gateways have them.
+  void end_logs(const Moment& now, const std::vector<Vector::Item>& logs);
+
   // After every step: writes the boot's TimeAnchor once it is wanted and the time is known.
   void look_at_clock(const Moment& now);
   void on_deadline(const Moment& now);
@@ -96,6 +107,8 @@ class Origin {
     Token token = 0;
     std::vector<SegmentRecord> segments;
     std::vector<Release> releases;
+    std::vector<Rollback> rollbacks;
+    std::optional<Epoch> epoch;
     std::size_t canonical_bytes = 0;
     Ticket first_ticket = 0;  // 0 = no appends in it
   };
@@ -106,6 +119,8 @@ class Origin {
   void cut_pending(const Moment& now, OwnTrack& track);
   void cut_entry(const Moment& now, OwnTrack& track, std::vector<Op> ops);
   bool has_work() const;
+  void switch_epoch(const Moment& now);
+  void cut_again(const Moment& now, OwnTrack& track, std::vector<Op> ops);
   void start_write(const Moment& now);
   Result<OwnWrite> build_write();
   void take_cut(OwnTrack& track, OwnWrite& write);
@@ -126,6 +141,7 @@ class Origin {
   OwnTrack control_;
   std::vector<OwnTrack> tracks_;
   std::map<std::string, StreamMapping> streams_;
+  std::vector<Define> defines_;  // of this epoch
   std::uint64_t last_stream_id_ = 0;
   BootTime boot_;
   std::size_t unwritten_bytes_ = 0;  // canonical, pending and cut and under way
@@ -138,7 +154,12 @@ class Origin {
   bool disk_full_ = false;     // and that is why
   Instant retry_at_{};
   Duration retry_after_{};
-  std::vector<Release> releases_;         // for the next write
+  bool epoch_wanted_ = false;
+  std::optional<Epoch> fresh_epoch_;  // for the next write, with what follows
+  std::vector<Rollback> rollbacks_;
+  std::vector<SegmentRecord> kept_;  // of a rolled back log, signed anew up to its end
+  bool moving_ = false;              // rollbacks_, or a write with some
+  std::vector<Release> releases_;
   std::map<LogId, IntervalSet> leaving_;  // in releases_ or in the write under way
   std::optional<Instant> acks_due_;       // news of them goes with the next write, by then alone
   Ticket last_ticket_ = 0;

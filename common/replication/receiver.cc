@@ -18,8 +18,8 @@ constexpr Duration kBackoffFirst = seconds(1);
 constexpr Duration kBackoffMax = seconds(300);
 constexpr Duration kClaimLifetime = std::chrono::minutes(15);
 constexpr std::size_t kWantIntervalsMax = 512;  // of one log in one Fetch
-constexpr std::ptrdiff_t kLogsPerNodeMax = 256;
-constexpr std::size_t kLostLogsMax = 64;  // in one segment
+constexpr std::size_t kLogsPerNodeMax = 256;
+constexpr std::size_t kUnsealedEpochsMax = 16;
 
 // The newest `max` intervals of a set.
 IntervalSet newest(const IntervalSet& set, std::size_t max) {
@@ -133,24 +133,36 @@ Result<void> Receiver::check_room(const LogId& id) const {
   if (c_.table.logs.size() >= options_.logs_max)
     return {Errc::too_large, "more than " + std::to_string(options_.logs_max) + " logs"};
   const auto [begin, end] = c_.table.of(id.node);
-  if (std::distance(begin, end) >= kLogsPerNodeMax)
+  if (static_cast<std::size_t>(std::distance(begin, end)) >= kLogsPerNodeMax)
     return {Errc::too_large, "more than " + std::to_string(kLogsPerNodeMax) + " logs of one node"};
+  // Of many epochs only track 0 is taken, which may seal some of them.
+  std::set<Epoch> open;
+  for (auto it = begin; it != end; ++it) {
+    const bool data = it->first.track != kControlTrack;
+    if (data && !it->second.state.sealed() && it->first.epoch != id.epoch)
+      open.insert(it->first.epoch);
+  }
+  if (id.track != kControlTrack && open.size() >= kUnsealedEpochsMax) {
+    return {Errc::too_large, "more than " + std::to_string(kUnsealedEpochsMax) +
+                                 " epochs of one node are not sealed"};
+  }
   return {};
 }
 
-// Lost makes its log known, too.
+// Lost and Seal make their logs known, too.
 Result<void> Receiver::check_control(const LogId& id, const std::vector<Entry>& entries) const {
   if (id.track != kControlTrack) return {};
   std::set<LogId> named;
   for (const Entry& entry : entries) {
     for (const Op& op : entry.ops) {
-      const auto* lost = std::get_if<Lost>(&op);
-      if (lost != nullptr) named.insert({id.node, lost->epoch, lost->track});
+      if (const auto* lost = std::get_if<Lost>(&op))
+        named.insert({id.node, lost->epoch, lost->track});
+      if (const auto* seal = std::get_if<Seal>(&op))
+        named.insert({id.node, seal->epoch, seal->track});
     }
   }
-  if (named.size() > kLostLogsMax)
-    return {Errc::too_large,
-            "a segment declares losses of " + std::to_string(named.size()) + " logs"};
+  if (named.size() > kLogsPerNodeMax)
+    return {Errc::too_large, "a segment speaks of " + std::to_string(named.size()) + " logs"};
   for (const LogId& log : named) DUNLIN_TRY(check_room(log));
   return {};
 }
@@ -217,13 +229,19 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
     c_.table.log(segment.info.log).writing.erase(segment.info.interval());
     arriving_.erase({segment.info.log, segment.info.first});
   }
-  std::map<NodeId, std::size_t> origins;  // and bytes of theirs
+  struct Stored {
+    std::size_t bytes = 0;
+    std::set<LogId> logs;
+  };
+  std::map<NodeId, Stored> origins;
   bool progressed = false;
   if (finished.outcomes.ok()) {
     for (std::size_t i = 0; i < done.segments.size(); ++i) {
       const SegmentRecord& segment = done.segments[i];
       const WriteOutcome& outcome = (*finished.outcomes)[i];
-      origins[segment.info.log.node] += segment.bytes->size();
+      Stored& durable = origins[segment.info.log.node];
+      durable.bytes += segment.bytes->size();
+      durable.logs.insert(segment.info.log);
       // What a commit stored whose end was reported as an error is a duplicate to storage, news
       // here.
       const bool unheard =
@@ -252,7 +270,10 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
     for (const SegmentRecord& segment : done.segments)
       schedule(now, segment.info.log.node, kBackoffFirst, false);
   }
-  for (const auto& [origin, bytes] : origins) acknowledge(now, origin, bytes);
+  for (const auto& [origin, durable] : origins) {
+    tell(origin, &durable.logs);
+    sign_soon(now, origin, durable.bytes);
+  }
   if (done.session) {
     const auto session = sessions_.find(*done.session);
     if (session != sessions_.end() && session->second.request == done.request) {
@@ -262,7 +283,7 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
       advance_session(now, *done.session);
     }
   }
-  for (const auto& [origin, bytes] : origins) retry_waiting(now, origin);
+  for (const auto& [origin, durable] : origins) retry_waiting(now, origin);
   return true;
 }
 
@@ -276,6 +297,8 @@ void Receiver::stored(const Moment& now, const SegmentRecord& segment) {
     for (const Op& op : entry.ops) {
       if (const auto* open = std::get_if<Open>(&op)) {
         c_.table.nodes[info.log.node].name = open->name;
+      } else if (const auto* seal = std::get_if<Seal>(&op)) {
+        c_.table.log({info.log.node, seal->epoch, seal->track}).state.seal(seal->last, seal->hash);
       } else if (const auto* lost = std::get_if<Lost>(&op)) {
         LogRecord& target = c_.table.log({info.log.node, lost->epoch, lost->track});
         target.state.declare_lost(lost->ranges);
@@ -290,9 +313,17 @@ void Receiver::stored(const Moment& now, const SegmentRecord& segment) {
   c_.outputs.push_back(Replicated{info.log, info.hlc_last, info.last, entries, info.readings});
 }
 
-void Receiver::acknowledge(const Moment& now, const NodeId& origin, std::size_t bytes) {
-  c_.send(TopicClass::inbox, origin, Lane::live, Vector{c_.self(), c_.vector_of(origin)});
-  acknowledger_.durable(origin, bytes, now.mono);
+void Receiver::tell(const NodeId& origin, const std::set<LogId>* changed) {
+  Vector vector{c_.self(), c_.vector_of(origin)};
+  if (changed != nullptr) {
+    const auto same = [&](const Vector::Item& item) { return !changed->contains(item.log); };
+    vector.whole = std::erase_if(vector.logs, same) == 0;
+  }
+  c_.send(TopicClass::inbox, origin, Lane::live, std::move(vector));
+}
+
+void Receiver::sign_soon(const Moment& now, const NodeId& origin, std::size_t more_bytes) {
+  acknowledger_.durable(origin, more_bytes, now.mono);
 }
 
 // Who is away asks again when it comes.

@@ -3,6 +3,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "common/codec/segment_codec.h"
 #include "common/replication/acknowledger.h"
@@ -33,8 +34,10 @@ class Receiver {
   void on_peer_down(const NodeId& peer);
   bool on_write_finished(const Moment& now, const WriteFinished& finished);  // false: not ours
   void on_retire(const std::vector<OldSegment>& segments);
-  // Tells an origin what arrived here at once, and signs for what is durable soon: `bytes` more.
-  void acknowledge(const Moment& now, const NodeId& origin, std::size_t bytes);
+  // Tells an origin what is here of its logs, all of them or only `changed` ones.
+  void tell(const NodeId& origin, const std::set<LogId>* changed = nullptr);
+  // Signs for what is durable here of an origin's logs.
+  void sign_soon(const Moment& now, const NodeId& origin, std::size_t more_bytes = 0);
   void on_deadline(const Moment& now);
   std::optional<Instant> next_deadline() const;
 

@@ -42,6 +42,7 @@ Replica::Replica(ReplicaOptions options, Nonce nonce, Signer& signer, Verifier& 
       context_{signer, verifier, Random(options_.seed), nonce, {}, {}, {}, {}},
       uplink_(context_, options_.uplink),
       origin_(context_, uplink_, options_.origin),
+      rescue_(context_, origin_, uplink_),
       receiver_(context_, options_.receiver),
       responder_(context_),
       time_sync_(context_) {}
@@ -88,7 +89,8 @@ struct Replica::Visitor {
   }
   Result<void> operator()(const ReadFinished& input) {
     // An answer that nobody waits for belongs to a request that was replaced.
-    if (!r.uplink_.on_read_finished(now, input)) (void)r.responder_.on_read_finished(now, input);
+    if (!r.uplink_.on_read_finished(now, input) && !r.rescue_.on_read_finished(now, input))
+      (void)r.responder_.on_read_finished(now, input);
     return {};
   }
   Result<void> operator()(const OldestListed& input) {
@@ -102,6 +104,7 @@ struct Replica::Visitor {
   Result<void> operator()(const DeadlinePassed&) {
     r.origin_.on_deadline(now);
     r.uplink_.on_deadline(now);
+    r.rescue_.on_deadline(now);
     r.receiver_.on_deadline(now);
     return {};
   }
@@ -114,6 +117,11 @@ Result<void> Replica::step(const Moment& now, Input input) {
 }
 
 void Replica::after_step(const Moment& now) {
+  const Uplink::News news = uplink_.take_news();
+  if (news.acks) origin_.on_acks_changed(now);
+  for (const Uplink::Stray& stray : news.strays) rescue_.begin(now, stray);
+  origin_.end_logs(now, news.ended);
+  rescue_.look(now);
   origin_.look_at_clock(now);
   if (time_sync_.look(now)) publish_hello(now);
 }
@@ -128,7 +136,8 @@ std::optional<Output> Replica::poll() {
 std::optional<Instant> Replica::next_deadline() const {
   std::optional<Instant> next = origin_.next_deadline();
   for (const std::optional<Instant>& other :
-       {uplink_.next_deadline(), receiver_.next_deadline(), time_sync_.next_deadline()}) {
+       {uplink_.next_deadline(), rescue_.next_deadline(), receiver_.next_deadline(),
+        time_sync_.next_deadline()}) {
     if (other) next = std::min(next.value_or(*other), *other);
   }
   return next;
@@ -187,6 +196,7 @@ void Replica::on_link_down() {
     peer.up = false;
   }
   responder_.on_link_down();
+  rescue_.on_link_down();
   time_sync_.on_link_down();
 }
 
@@ -208,7 +218,9 @@ void Replica::heard(const Moment& now, const NodeId& node, Nonce instance) {
   peer.last_heard_utc = now.utc;
   if (peer.up) return;
   peer.up = true;  // fresh traffic speaks louder than an old will
-  if (options_.role == Role::gateway) receiver_.on_peer_up(now, node, peer.hello.nonce);
+  if (options_.role != Role::gateway) return;
+  receiver_.on_peer_up(now, node, peer.hello.nonce);
+  if (peer.hello.role == Role::agent) receiver_.tell(node);
 }
 
 // Who was away longest is forgotten first; its logs are not.
@@ -275,6 +287,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
     time_sync_.on_gateway_up(now, hello.node, !received.retained);
   if (options_.role == Role::gateway) {
     if (fresh) receiver_.on_peer_up(now, hello.node, hello.nonce);
+    if (fresh && hello.role == Role::agent) receiver_.tell(hello.node);
     for (const Hello::Head& head : hello.heads) {
       DUNLIN_TRY(receiver_.on_claim(now, {hello.node, head.epoch, head.track}, head.head));
     }
@@ -310,12 +323,12 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
       Result<void> operator()(const Vector& m) {
         return r.on_vector(now, received, m, envelope.nonce);
       }
-      Result<void> operator()(const Ack& m) { return r.on_ack(now, m, envelope.later); }
+      Result<void> operator()(const Ack& m) { return r.on_ack(m, envelope.later); }
       Result<void> operator()(const TimeQuery& m) { return r.time_sync_.on_query(now, m); }
       Result<void> operator()(const TimeReply& m) {
         return r.on_time_reply(now, m, envelope.later);
       }
-      Result<void> operator()(const Fetch& m) { return r.responder_.on_fetch(now, m); }
+      Result<void> operator()(const Fetch& m) { return r.on_fetch(now, m); }
       Result<void> operator()(const Segments& m) {
         return r.on_segments(now, received, m, envelope.nonce);
       }
@@ -341,30 +354,30 @@ Result<void> Replica::on_vector(const Moment& now, const Received& received, con
   if (vector.sender == self()) return {};
   heard(now, vector.sender, instance);
   const auto peer = peers_.find(vector.sender);
-  const bool from_gateway = peer != peers_.end() && peer->second.hello.role == Role::gateway;
-  bool ours = false;
-  bool theirs = false;
+  if (peer != peers_.end() && peer->second.hello.role == Role::gateway)
+    return uplink_.on_vector(now, vector.sender, vector), Result<void>{};
+  if (options_.role != Role::gateway) return {};
   for (const Vector::Item& item : vector.logs) {
-    if (item.log.node == self()) {
-      if (from_gateway) uplink_.on_arrived(now, vector.sender, item);
-      ours = true;
-    } else if (item.log.node == vector.sender && options_.role == Role::gateway) {
-      DUNLIN_TRY(receiver_.on_claim(now, item.log, item.head));
-      theirs = true;
-    }
+    if (item.log.node == vector.sender) DUNLIN_TRY(receiver_.on_claim(now, item.log, item.head));
   }
   // An origin that says how far its logs go is told what is here; one that says it to us alone
   // wants it signed.
-  if (theirs && received.topic == TopicClass::inbox) {
-    receiver_.acknowledge(now, vector.sender, 0);
-  } else if (theirs && !ours) {
-    context_.send(TopicClass::inbox, vector.sender, Lane::live,
-                  Vector{self(), context_.vector_of(vector.sender)});
-  }
+  receiver_.tell(vector.sender);
+  if (received.topic == TopicClass::inbox) receiver_.sign_soon(now, vector.sender);
   return {};
 }
 
-Result<void> Replica::on_ack(const Moment& now, const Ack& ack, const LaterFields& later) {
+// What may be of another branch than the gateways have stays here until that is clear.
+Result<void> Replica::on_fetch(const Moment& now, const Fetch& fetch) {
+  Fetch allowed = fetch;
+  std::erase_if(allowed.wants, [&](const Fetch::Want& want) {
+    return want.log.node == self() && !uplink_.may_serve(want.log);
+  });
+  if (allowed.wants.empty() && !fetch.wants.empty()) return {};
+  return responder_.on_fetch(now, allowed);
+}
+
+Result<void> Replica::on_ack(const Ack& ack, const LaterFields& later) {
   // What was signed for a former instance of ours, or came on another's topic, is no mistake.
   if (ack.origin != self() || ack.nonce != context_.nonce || !uplink_.ledger().counts(ack.sender))
     return {};
@@ -373,7 +386,7 @@ Result<void> Replica::on_ack(const Moment& now, const Ack& ack, const LaterField
     return {Errc::bad_signature, "an Ack of a node that is no gateway"};
   DUNLIN_TRY(context_.verifier.verify(peer->second.hello.public_key, ack_statement(ack, later),
                                       ack.signature));
-  if (uplink_.on_ack(ack)) origin_.on_acks_changed(now);
+  uplink_.on_ack(ack);
   return {};
 }
 
@@ -387,7 +400,10 @@ Result<void> Replica::on_time_reply(const Moment& now, const TimeReply& reply,
 
 Result<void> Replica::on_segments(const Moment& now, const Received& received,
                                   const Segments& segments, Nonce instance) {
-  if (options_.role != Role::gateway) return {};  // agents replicate their own logs alone
+  if (options_.role != Role::gateway) {  // agents replicate their own logs alone
+    if (received.topic == TopicClass::inbox) rescue_.on_segments(now, segments);
+    return {};
+  }
   NodeId peer = received.topic_node;
   if (received.topic == TopicClass::inbox) {
     // Inbox topics name the reader. Whose segments they are tells whom they came from.

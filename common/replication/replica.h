@@ -5,6 +5,7 @@
 
 #include "common/replication/origin.h"
 #include "common/replication/receiver.h"
+#include "common/replication/rescue.h"
 #include "common/replication/responder.h"
 #include "common/replication/time_sync.h"
 
@@ -115,7 +116,8 @@ class Replica {
                         const LaterFields& later);
   Result<void> on_vector(const Moment& now, const Received& received, const Vector& vector,
                          Nonce instance);
-  Result<void> on_ack(const Moment& now, const Ack& ack, const LaterFields& later);
+  Result<void> on_fetch(const Moment& now, const Fetch& fetch);
+  Result<void> on_ack(const Ack& ack, const LaterFields& later);
   Result<void> on_time_reply(const Moment& now, const TimeReply& reply, const LaterFields& later);
   Result<void> on_segments(const Moment& now, const Received& received, const Segments& segments,
                            Nonce instance);
@@ -127,6 +129,7 @@ class Replica {
   Context context_;
   Uplink uplink_;
   Origin origin_;
+  Rescue rescue_;
   Receiver receiver_;
   Responder responder_;
   TimeSync time_sync_;

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "common/log/chain.h"
+#include "common/log/limits.h"
+
 namespace dunlin::replication {
 
 namespace {
@@ -27,7 +30,7 @@ IntervalSet held_there(const Vector::Item& item, const LogState& state) {
 }  // namespace
 
 Uplink::Uplink(Context& context, UplinkOptions options)
-    : c_(context), options_(std::move(options)), ledger_(options_.archive) {}
+    : c_(context), options_(std::move(options)), lineage_(context), ledger_(options_.archive) {}
 
 void Uplink::start(const Moment& now) {
   idle_after_ = kVectorPeriod;
@@ -36,12 +39,13 @@ void Uplink::start(const Moment& now) {
   for (auto it = begin; it != end; ++it) {
     ledger_.start(it->first, it->second.state.acked());
     arrived_[it->first] = it->second.state.acked();
+    if (it->first.epoch == c_.epoch && it->second.state.head() > 0) confirmed_ = !options_.pushes;
   }
 }
 
 // Live is never queued: what does not fit the window now is left to the receiver's Fetch.
 void Uplink::push(const Moment& now, const std::vector<SegmentRecord>& segments) {
-  if (!c_.link_up || !options_.pushes) return;
+  if (!c_.link_up || !options_.pushes || !confirmed_) return;
   Segments message{.lane = Lane::live, .segments = {}};
   std::size_t bytes = 0;
   const auto send = [&] {
@@ -83,20 +87,25 @@ void Uplink::push_newest(const Moment& now) {
   expect_arrival(now);
   // A gateway may have lost what it acknowledged once: our heads tell it what to ask for.
   idle_at_ = now.mono + Duration(c_.random.below(kGreetingSpread));
+  if (!confirmed_) return;
   // Track 0 comes first: it is small, and nothing else is understood without it.
   const auto [begin, end] = c_.table.of(c_.self());
   for (auto it = begin; it != end; ++it) {
     const Seq head = it->second.state.head();
     if (it->first.epoch != c_.epoch || head == 0 || arrived_[it->first].contains(head)) continue;
     const bool all = it->first.track == kControlTrack;
-    const Token token = c_.next_token();
-    reads_[token] = it->first;
-    const std::uint64_t bytes = all ? kPushMessageBytes / 2 : 0;  // 0: the newest segment alone
-    c_.outputs.push_back(Read{token, it->first, {all ? Seq{1} : head, head}, bytes});
+    show(it->first, {all ? Seq{1} : head, head}, all ? kPushMessageBytes / 2 : 0);
   }
 }
 
+void Uplink::show(const LogId& log, Interval interval, std::uint64_t bytes_max) {
+  const Token token = c_.next_token();
+  reads_[token] = log;
+  c_.outputs.push_back(Read{token, log, interval, bytes_max});
+}
+
 bool Uplink::on_read_finished(const Moment& now, const ReadFinished& finished) {
+  if (lineage_.on_read_finished(finished)) return ask_again(now), true;
   const auto read = reads_.find(finished.token);
   if (read == reads_.end()) return false;
   const LogId log = read->second;
@@ -121,22 +130,129 @@ void Uplink::push_bytes(const Moment& now, const LogId& log,
   c_.send(TopicClass::live, c_.self(), Lane::live, std::move(message));
 }
 
-bool Uplink::is_of_another_branch(const Vector::Item& item) const {
-  return item.log.epoch == c_.epoch && item.head > c_.table.find(item.log)->state.head();
+// ---- what gateways say ----
+
+// What was sealed is settled, whatever else of it there is at gateways.
+Lineage::Branch Uplink::branch_of(const Vector::Item& item) {
+  const LogState& state = c_.table.find(item.log)->state;
+  if (state.sealed() && state.sealed()->last >= state.head()) return Lineage::Branch::ours;
+  return lineage_.of(item.log, item.head, item.hash);
+}
+
+void Uplink::on_vector(const Moment& now, const NodeId& gateway, const Vector& vector) {
+  if (!options_.pushes) return;
+  bool ours = vector.whole;
+  bool doubtful = false;
+  std::vector<Vector::Item> ended;
+  for (const Vector::Item& item : vector.logs) {
+    if (item.log.node != c_.self()) continue;
+    const LogRecord* log = c_.table.find(item.log);
+    const Seq head = log == nullptr ? 0 : log->state.head();
+    const Lineage::Branch branch =
+        head == 0 && item.log.epoch != c_.epoch ? Lineage::Branch::ours : branch_of(item);
+    if (branch == Lineage::Branch::another) {
+      held_back_.insert(item.log);
+      if (item.log.track != kControlTrack) news_.strays.push_back({gateway, item});
+    }
+    if (branch == Lineage::Branch::ours && head > 0) on_arrived(now, gateway, item);
+    if (branch == Lineage::Branch::ours && item.log.epoch != c_.epoch && item.head >= head) {
+      const bool sealed =
+          log != nullptr && log->state.sealed() && log->state.sealed()->last >= item.head;
+      if (!sealed) ended.push_back(item);
+    }
+    ours = ours && branch == Lineage::Branch::ours;
+    doubtful = doubtful || branch == Lineage::Branch::unknown;
+  }
+  if (vector.whole && !doubtful) add_control_strays(gateway, vector);
+  if (doubtful) doubtful_[gateway] = vector;
+  if (ours && !confirmed_) confirm(now);
+  if (confirmed_) news_.ended = std::move(ended);
+}
+
+// Data is understood by the track 0 of its own branch: when that one moves, what of the data is not
+// at the gateway has to move before.
+void Uplink::add_control_strays(const NodeId& gateway, const Vector& vector) {
+  for (const Vector::Item& control : vector.logs) {
+    if (control.log.track != kControlTrack || !held_back_.contains(control.log)) continue;
+    const auto [begin, end] = c_.table.of(c_.self());
+    for (auto it = begin; it != end; ++it) {
+      const LogId& log = it->first;
+      if (log.epoch != control.log.epoch || log.track == kControlTrack) continue;
+      const auto same = std::find_if(vector.logs.begin(), vector.logs.end(),
+                                     [&](const Vector::Item& item) { return item.log == log; });
+      const Vector::Item item =
+          same != vector.logs.end() ? *same : Vector::Item{log, 0, chain_start(log), {}};
+      const bool said = std::any_of(news_.strays.begin(), news_.strays.end(),
+                                    [&](const Stray& stray) { return stray.item.log == log; });
+      if (said || item.head >= it->second.state.head()) continue;
+      held_back_.insert(log);
+      news_.strays.push_back({gateway, item});
+    }
+    news_.strays.push_back({gateway, control});
+  }
+}
+
+void Uplink::inquire() {
+  if (c_.link_up && options_.pushes)
+    c_.send(TopicClass::gossip, {}, Lane::live, Vector{c_.self(), {}});
+}
+
+std::vector<Vector::Item> Uplink::own_items() {
+  std::vector<Vector::Item> items = c_.vector_of(c_.self());
+  std::erase_if(items, [&](const Vector::Item& item) { return !may_serve(item.log); });
+  return items;
+}
+
+void Uplink::on_ack(const Ack& ack) {
+  for (const Vector::Item& item : ack.logs) {
+    const LogRecord* log = c_.table.find(item.log);
+    if (log == nullptr || log->state.head() == 0) continue;
+    const Lineage::Branch branch = branch_of(item);
+    if (branch == Lineage::Branch::unknown) doubtful_acks_[ack.sender] = ack;
+    if (branch != Lineage::Branch::ours) continue;
+    LogState& state = c_.table.log(item.log).state;
+    IntervalSet acked = ledger_.heard(item.log, ack.sender, held_there(item, state));
+    if (acked == state.acked()) continue;
+    state.acknowledge(std::move(acked));
+    news_.acks = true;
+  }
+}
+
+// Storage knows by now.
+void Uplink::ask_again(const Moment& now) {
+  for (const auto& [gateway, vector] : std::exchange(doubtful_, {}))
+    on_vector(now, gateway, vector);
+  for (const auto& [gateway, ack] : std::exchange(doubtful_acks_, {})) on_ack(ack);
+}
+
+void Uplink::confirm(const Moment& now) {
+  confirmed_ = true;
+  push_newest(now);
+}
+
+void Uplink::rolled_back(const LogId& log, Seq last) {
+  const Interval gone{last + 1, kSeqMax};
+  lineage_.rolled_back(log);
+  ledger_.roll_back(log, last);
+  arrived_[log].erase(gone);
+  std::erase_if(pushed_, [&](const Pushed& p) {
+    if (p.log != log || p.interval.last <= last) return false;
+    pushed_bytes_ -= p.bytes;
+    return true;
+  });
+}
+
+IntervalSet Uplink::public_part(const LogId& log) const {
+  const auto arrived = arrived_.find(log);
+  IntervalSet known = arrived == arrived_.end() ? IntervalSet{} : arrived->second;
+  if (const LogRecord* record = c_.table.find(log)) known.insert(record->state.acked());
+  return known;
 }
 
 void Uplink::on_arrived(const Moment& now, const NodeId& gateway, const Vector::Item& item) {
-  const LogRecord* log = c_.table.find(item.log);
-  if (log == nullptr) return;  // of an epoch that is gone from here
-  if (is_of_another_branch(item)) {
-    // It may be of another branch than what was appended here since: nothing of it counts.
-    return c_.notice(Notice::Kind::fork, c_.self(),
-                     "a gateway holds more of " + item.log.to_string() +
-                         " than this database: it was restored from an older copy");
-  }
   if (ledger_.counts(gateway) && gateways_.size() < kGatewaysAsked) gateways_.insert(gateway);
   // What gateways said last counts: one that lost its database takes back what it said before.
-  IntervalSet arrived = held_there(item, log->state);
+  IntervalSet arrived = held_there(item, c_.table.log(item.log).state);
   if (arrived == arrived_[item.log]) return;
   std::erase_if(pushed_, [&](const Pushed& p) {
     if (p.log != item.log || !arrived.contains(p.interval)) return false;
@@ -151,21 +267,9 @@ void Uplink::on_arrived(const Moment& now, const NodeId& gateway, const Vector::
   if (skipped_ && pushed_.empty()) publish_vector(now);
 }
 
-bool Uplink::on_ack(const Ack& ack) {
-  bool changed = false;
-  for (const Vector::Item& item : ack.logs) {
-    if (c_.table.find(item.log) == nullptr || is_of_another_branch(item)) continue;
-    LogState& state = c_.table.log(item.log).state;
-    IntervalSet acked = ledger_.heard(item.log, ack.sender, held_there(item, state));
-    if (acked == state.acked()) continue;
-    state.acknowledge(std::move(acked));
-    changed = true;
-  }
-  return changed;
-}
-
 bool Uplink::behind() const {
   if (!options_.pushes) return false;
+  if (!confirmed_) return true;
   const auto [begin, end] = c_.table.of(c_.self());
   return std::any_of(begin, end, [&](const auto& item) {
     const Seq head = item.second.state.head();
@@ -177,7 +281,7 @@ bool Uplink::behind() const {
 // Acks come a little later than what they are for, and may be lost. A Vector to a gateway alone
 // asks for one.
 void Uplink::ask_for_acks() {
-  if (!c_.link_up || !options_.pushes) return;
+  if (!c_.link_up || !options_.pushes || !confirmed_) return;
   const bool all = std::all_of(arrived_.begin(), arrived_.end(), [&](const auto& item) {
     IntervalSet rest = item.second;
     const LogRecord* log = c_.table.find(item.first);
@@ -185,7 +289,7 @@ void Uplink::ask_for_acks() {
     return rest.empty();
   });
   if (all) return;
-  const Vector own{c_.self(), c_.vector_of(c_.self())};
+  const Vector own{c_.self(), own_items()};
   for (const NodeId& gateway : gateways_) c_.send(TopicClass::inbox, gateway, Lane::live, own);
 }
 
@@ -195,7 +299,7 @@ std::vector<Hello::Head> Uplink::own_heads() const {
   for (const bool present : {true, false}) {  // there is room for so many
     for (auto it = begin; it != end && heads.size() < kHelloLogsMax; ++it) {
       const Seq head = it->second.state.head();
-      if (head > 0 && (it->first.epoch == c_.epoch) == present)
+      if (head > 0 && (it->first.epoch == c_.epoch) == present && may_serve(it->first))
         heads.push_back({it->first.epoch, it->first.track, head});
     }
   }
@@ -204,8 +308,9 @@ std::vector<Hello::Head> Uplink::own_heads() const {
 
 void Uplink::publish_vector(const Moment& now) {
   skipped_ = false;
+  // An empty one is the question what gateways have.
   if (c_.link_up && options_.pushes)
-    c_.send(TopicClass::gossip, {}, Lane::live, Vector{c_.self(), c_.vector_of(c_.self())});
+    c_.send(TopicClass::gossip, {}, Lane::live, Vector{c_.self(), own_items()});
   idle_at_ = now.mono + idle_after_;
   idle_after_ = std::min(idle_after_ * 2, kVectorPeriodMax);
 }

@@ -7,6 +7,7 @@
 
 #include "common/replication/ack_ledger.h"
 #include "common/replication/context.h"
+#include "common/replication/lineage.h"
 
 namespace dunlin::replication {
 
@@ -19,6 +20,9 @@ struct UplinkOptions {
 // This node's own logs on their way to the gateways: what is durable is pushed once, as long as the
 // send window has room for it; what gateways say tells what arrived, and what they sign, what may
 // go from here. Live is never queued: the rest is left to the gateways' Fetch.
+//
+// A database that is opened with entries in it may be an old copy. So nothing of it goes out before
+// a gateway has said, after this start, that what it has of the present epoch is ours too.
 class Uplink {
  public:
   Uplink(Context& context, UplinkOptions options);
@@ -30,11 +34,43 @@ class Uplink {
   void push_newest(const Moment& now);
   bool on_read_finished(const Moment& now, const ReadFinished& finished);  // false: not ours
 
-  // So much of an own log arrived at a gateway: it opens the send window.
-  void on_arrived(const Moment& now, const NodeId& gateway, const Vector::Item& item);
+  // So much of the own logs arrived at a gateway: it opens the send window.
+  void on_vector(const Moment& now, const NodeId& gateway, const Vector& vector);
   // So much is durable there, by its signature, which was checked: it may go from here, when enough
-  // gateways say so. True when that let something go.
-  bool on_ack(const Ack& ack);
+  // gateways say so.
+  void on_ack(const Ack& ack);
+
+  // What came of their words, to be looked at after every step.
+  struct Stray {
+    NodeId gateway;
+    // Of another branch than ours; or of data whose track 0 is.
+    Vector::Item item;
+  };
+  struct News {
+    bool acks = false;  // other entries than before are acked
+    std::vector<Stray> strays;
+    std::vector<Vector::Item>
+        ended;  // logs of former epochs that gateways have and we do not go on with
+  };
+  News take_news() { return std::exchange(news_, {}); }
+
+  bool confirmed() const { return confirmed_; }
+  // The present epoch is another one, or nobody can say more of it.
+  void confirm(const Moment& now);
+  void doubt() { confirmed_ = false; }
+  // Whether others may have this of our own logs now. A stray log may not go out until it is
+  // settled.
+  bool may_serve(const LogId& log) const { return confirmed_ && !held_back_.contains(log); }
+  void settle(const LogId& log) { held_back_.erase(log); }
+  // Asks all gateways what they have of the own logs.
+  void inquire();
+  // Handed to storage; whether it is durable is not known yet.
+  void written(const SegmentInfo& segment) { lineage_.written(segment); }
+  void rolled_back(const LogId& log, Seq last);
+  // What some gateway said that it has.
+  IntervalSet public_part(const LogId& log) const;
+  // Pushes the newest segment of `interval` once more.
+  void show(const LogId& log, Interval interval, std::uint64_t bytes_max);
 
   void on_deadline(const Moment& now);
   std::optional<Instant> next_deadline() const;
@@ -51,7 +87,11 @@ class Uplink {
   };
 
   void push_bytes(const Moment& now, const LogId& log, const std::vector<StoredSegment>& segments);
-  bool is_of_another_branch(const Vector::Item& item) const;
+  Lineage::Branch branch_of(const Vector::Item& item);
+  void on_arrived(const Moment& now, const NodeId& gateway, const Vector::Item& item);
+  void ask_again(const Moment& now);
+  void add_control_strays(const NodeId& gateway, const Vector& vector);
+  std::vector<Vector::Item> own_items();
   void expect_arrival(const Moment& now);
   bool behind() const;
   void ask_for_acks();
@@ -59,6 +99,12 @@ class Uplink {
 
   Context& c_;
   UplinkOptions options_;
+  Lineage lineage_;
+  bool confirmed_ = true;
+  News news_;
+  std::set<LogId> held_back_;
+  std::map<NodeId, Vector> doubtful_;  // by gateway, while storage is asked which branch it is
+  std::map<NodeId, Ack> doubtful_acks_;
   std::map<LogId, IntervalSet> arrived_;  // at some gateway, by its latest word
   std::set<NodeId> gateways_;             // that said so
   AckLedger ledger_;

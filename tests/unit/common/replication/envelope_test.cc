@@ -58,7 +58,10 @@ Ack sample_ack() {
   Ack ack{key->node(), origin, Nonce{0xfedcba9876543210}, {}, {}};
   IntervalSet missing;
   missing.insert({41, 50});
-  ack.logs.push_back({{origin, Epoch{7}, kSamplesTrack}, 300, sha256(as_bytes("three hundred")), std::move(missing)});
+  ack.logs.push_back({{origin, Epoch{7}, kSamplesTrack},
+                      300,
+                      sha256(as_bytes("three hundred")),
+                      std::move(missing)});
   ack.signature = *key->sign(ack_statement(ack));
   return ack;
 }
@@ -85,11 +88,10 @@ std::vector<Case> cases() {
   const Nonce nonce{0xfedcba9876543210};
   const NodeId node = test::test_key()->node();
   const LogId log = test::test_log(kSamplesTrack);
-  const Vector vector{
-      node,
-      {{test::test_log(kControlTrack), 2, sha256(as_bytes("two")), {}},
-       {log, 300, sha256(as_bytes("three hundred")), set_of({{41, 50}, {60, 60}})}},
-      false};
+  const Vector vector{node,
+                      {{test::test_log(kControlTrack), 2, sha256(as_bytes("two")), {}},
+                       {log, 300, sha256(as_bytes("three hundred")), set_of({{41, 50}, {60, 60}})}},
+                      false};
   return {
       {"hello_up",
        "Hello of an agent with two logs; the signature is that of the test key",

@@ -1,0 +1,67 @@
+#include "common/replication/lineage.h"
+
+#include <algorithm>
+
+#include "common/codec/segment_codec.h"
+
+namespace dunlin::replication {
+
+namespace {
+
+// The hash of one entry of a stored segment; nothing when it is not there or does not decode.
+std::optional<Hash> hash_in(const std::vector<StoredSegment>& segments, Seq seq) {
+  if (segments.empty() || seq < segments.front().interval.first ||
+      seq > segments.front().interval.last)
+    return std::nullopt;
+  const Result<SegmentHeader> header = parse_segment(segments.front().bytes);
+  if (!header.ok()) return std::nullopt;
+  const Result<std::vector<Hash>> hashes = entry_hashes(*header);
+  if (!hashes.ok()) return std::nullopt;
+  return (*hashes)[seq - header->first];
+}
+
+}  // namespace
+
+Lineage::Branch Lineage::of(const LogId& log, Seq head, const Hash& hash) {
+  const LogState& state = c_.table.log(log).state;
+  const auto compare = [&](const Hash& own) {
+    return own == hash ? Branch::ours : Branch::another;
+  };
+  const Ends& ends = ends_[log];
+  if (const auto end = ends.find(head); end != ends.end())
+    return end->second ? compare(*end->second) : Branch::ours;
+  if (head > state.head()) return Branch::another;
+  if (head == state.head()) return compare(state.head_hash());
+  if (const Hash* after = state.hash_after(head)) return compare(*after);
+  if (const Hash* before = state.hash_before(head + 1)) return compare(*before);
+  const bool asked = std::any_of(readings_.begin(), readings_.end(),
+                                 [&](const auto& item) { return item.second.log == log; });
+  if (asked) return Branch::unknown;
+  const Token token = c_.next_token();
+  readings_[token] = {log, head};
+  c_.outputs.push_back(Read{token, log, {head, head}, 0});
+  return Branch::unknown;
+}
+
+void Lineage::written(const SegmentInfo& segment) {
+  remember(segment.log, segment.last, segment.after);
+}
+
+bool Lineage::on_read_finished(const ReadFinished& finished) {
+  const auto it = readings_.find(finished.token);
+  if (it == readings_.end()) return false;
+  const Reading reading = it->second;
+  readings_.erase(it);
+  remember(reading.log, reading.seq,
+           finished.segments.ok() ? hash_in(*finished.segments, reading.seq) : std::nullopt);
+  return true;
+}
+
+void Lineage::remember(const LogId& log, Seq seq, std::optional<Hash> hash) {
+  Ends& ends = ends_[log];
+  ends[seq] = hash;
+  if (ends.size() > kEndsMax)
+    ends.erase(ends.begin()->first == seq ? std::next(ends.begin()) : ends.begin());
+}
+
+}  // namespace dunlin::replication

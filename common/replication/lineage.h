@@ -1,0 +1,44 @@
+#pragma once
+
+#include <map>
+
+#include "common/replication/context.h"
+
+namespace dunlin::replication {
+
+// Whether what a gateway says of an own log is of the branch that this database has. A restored
+// backup and a copied database write on behind entries that the original wrote differently; the
+// hash of the head tells.
+class Lineage {
+ public:
+  explicit Lineage(Context& context) : c_(context) {}
+
+  enum class Branch {
+    ours,
+    another,
+    unknown,  // storage was asked: to be asked again when on_read_finished() says true
+  };
+  // Of a log that is in the table. What is not held here any more counts as ours.
+  Branch of(const LogId& log, Seq head, const Hash& hash);
+
+  // Handed to storage: it may be there, and at gateways, before that is known here.
+  void written(const SegmentInfo& segment);
+  void rolled_back(const LogId& log) { ends_.erase(log); }
+  bool on_read_finished(const ReadFinished& finished);  // false: not ours
+
+ private:
+  static constexpr std::size_t kEndsMax = 64;  // of a log
+  struct Reading {
+    LogId log;
+    Seq seq = 0;
+  };
+  using Ends = std::map<Seq, std::optional<Hash>>;  // nothing: not held here any more
+
+  void remember(const LogId& log, Seq seq, std::optional<Hash> hash);
+
+  Context& c_;
+  std::map<LogId, Ends> ends_;  // hashes of entries, mostly at the ends of segments
+  std::map<Token, Reading> readings_;
+};
+
+}  // namespace dunlin::replication

@@ -1,0 +1,215 @@
+#include "common/replication/rescue.h"
+
+#include <algorithm>
+
+#include "common/codec/segment_codec.h"
+#include "common/log/chain.h"
+
+namespace dunlin::replication {
+
+namespace {
+
+constexpr Duration kAnswerTimeout = std::chrono::seconds(3);
+constexpr int kAsksMax = 4;
+constexpr Duration kIgnoredFor = std::chrono::minutes(10);
+constexpr std::size_t kIgnoredMax = 64;
+
+}  // namespace
+
+void Rescue::begin(const Moment& now, const Uplink::Stray& stray) {
+  if (job_) return;
+  const auto ignored = ignored_.find({stray.gateway, stray.item.log});
+  if (ignored != ignored_.end() && now.mono < ignored->second) {
+    uplink_.settle(stray.item.log);
+    return;
+  }
+  job_.emplace();
+  job_->gateway = stray.gateway;
+  job_->said = stray.item;
+  if (stray.item.log.epoch == c_.epoch) uplink_.doubt();
+  if (stray.item.head == 0) return found(now, 0, chain_start(stray.item.log));  // it has nothing
+  ask(now, stray.item.head);
+}
+
+// ---- finding where the branches part ----
+
+void Rescue::ask(const Moment& now, Seq seq) {
+  Fetch fetch{.requester = c_.self(), .request = c_.random.next() | 1, .credit = 1, .wants = {}};
+  fetch.wants.push_back({job_->said.log, {}});
+  fetch.wants.front().wanted.insert({seq, seq});
+  job_->request = fetch.request;
+  job_->asked_at = now.mono;
+  job_->asked += 1;
+  c_.send(TopicClass::inbox, job_->gateway, Lane::bulk, std::move(fetch));
+}
+
+void Rescue::read(Seq seq) {
+  job_->reading = c_.next_token();
+  c_.outputs.push_back(Read{*job_->reading, job_->said.log, {seq, seq}, 0});
+}
+
+// Only what our own key signed counts.
+bool Rescue::take_theirs(const SegmentHeader& header) {
+  const Seq wanted = job_->proven ? job_->at : job_->said.head;
+  if (header.log != job_->said.log || header.first > wanted || header.last < wanted) return false;
+  Result<std::vector<Hash>> hashes = entry_hashes(header);
+  if (!hashes.ok()) return false;
+  const Bytes statement = head_statement(header.log, header.last, hashes->back());
+  if (!c_.verifier.verify(c_.signer.public_key(), statement, header.signature).ok()) return false;
+  job_->theirs = {header.first - 1, {header.before}};
+  job_->theirs.hashes.insert(job_->theirs.hashes.end(), hashes->begin(), hashes->end());
+  return true;
+}
+
+void Rescue::on_segments(const Moment& now, const Segments& segments) {
+  if (!job_ || job_->request == 0 || segments.request != job_->request) return;
+  job_->request = 0;
+  const bool taken =
+      std::any_of(segments.segments.begin(), segments.segments.end(), [&](const auto& bytes) {
+        const Result<SegmentHeader> header = parse_segment(*bytes);
+        return header.ok() && take_theirs(*header);
+      });
+  if (taken) {
+    job_->asked = 0;
+    if (!job_->proven && job_->theirs.at(job_->said.head) != job_->said.hash)
+      return give_up(now, "does not have what it said");
+    if (!job_->proven)
+      job_->at = std::min(job_->said.head, c_.table.log(job_->said.log).state.head());
+    job_->proven = true;
+    return compare(now);
+  }
+  if (!job_->proven) return give_up(now, "cannot show it");
+  // It let go of these entries. What gateways signed for is shared, or public at least.
+  const Seq acked = c_.table.log(job_->said.log).state.acked().last().value_or(0);
+  job_->at = std::min(job_->at, acked);
+  job_->first.reset();
+  if (job_->at > 0 && !job_->own.covers(job_->at)) return read(job_->at);
+  found(now, job_->at, job_->at == 0 ? chain_start(job_->said.log) : job_->own.at(job_->at));
+}
+
+bool Rescue::on_read_finished(const Moment& now, const ReadFinished& finished) {
+  if (!job_ || job_->reading != finished.token) return false;
+  job_->reading.reset();
+  if (!finished.segments.ok()) {
+    c_.notice(Notice::Kind::storage_failed, c_.self(), finished.segments.error().message());
+    job_.reset();
+    return true;
+  }
+  if (finished.segments->empty()) return skip_absent(now), true;
+  const StoredSegment& segment = finished.segments->front();
+  if (job_->found) return origin_.move(now, segment, job_->at), true;
+  const Result<SegmentHeader> header = parse_segment(segment.bytes);
+  const Result<std::vector<Hash>> hashes =
+      header.ok() ? entry_hashes(*header) : Result<std::vector<Hash>>(header.error());
+  if (!hashes.ok()) return give_up(now, hashes.error().message()), true;
+  job_->own = {header->first - 1, {header->before}};
+  job_->own.hashes.insert(job_->own.hashes.end(), hashes->begin(), hashes->end());
+  compare(now);
+  return true;
+}
+
+void Rescue::compare(const Moment& now) {
+  while (job_->at > 0) {
+    if (!job_->own.covers(job_->at)) return read(job_->at);
+    if (!job_->theirs.covers(job_->at)) return ask(now, job_->at);
+    if (meet()) break;
+  }
+  found(now, job_->at, job_->at == 0 ? chain_start(job_->said.log) : job_->own.at(job_->at));
+}
+
+// Looks for a shared entry where both stretches overlap; else `at` moves on behind them.
+bool Rescue::meet() {
+  const Seq low = std::max(job_->own.before, job_->theirs.before);
+  for (; job_->at > 0 && job_->at >= low; --job_->at) {
+    const Hash& own = job_->own.at(job_->at);
+    const Hash& theirs = job_->theirs.at(job_->at);
+    if (own == theirs) return true;
+    job_->first = Job::Difference{job_->at, own, theirs};
+  }
+  return false;
+}
+
+// Own entries that are not here any more cannot move; what is below them may have to.
+void Rescue::skip_absent(const Moment& now) {
+  const LogState& state = c_.table.log(job_->said.log).state;
+  const Seq from = job_->found ? state.head() : job_->at;
+  const LogState::Run* run = state.last_run_before(from);
+  if (job_->found) {
+    const bool beyond = run != nullptr && run->last > job_->at;
+    return origin_.roll_back(now, job_->said.log, beyond ? run->last : job_->at,
+                             beyond ? run->after : job_->shared);
+  }
+  if (run == nullptr) return found(now, 0, chain_start(job_->said.log));
+  job_->at = run->last;
+  job_->first.reset();
+  compare(now);
+}
+
+// ---- what follows from it ----
+
+void Rescue::found(const Moment& now, Seq last, const Hash& hash) {
+  const LogId& log = job_->said.log;
+  const Seq head = c_.table.log(log).state.head();
+  c_.stats.branches += 1;
+  c_.notice(Notice::Kind::fork, c_.self(),
+            "gateway " + job_->gateway.to_string() + " has another branch of " + log.to_string() +
+                " from entry " + std::to_string(last + 1) + " on, where this database wrote " +
+                std::to_string(head - last) + " entries");
+  if (log.epoch == c_.epoch) origin_.begin_epoch(now);
+  IntervalSet shown = uplink_.public_part(log);
+  shown.erase({0, last});
+  if (!shown.empty() && job_->first && job_->first->own < job_->first->theirs) {
+    uplink_.show(log, {job_->first->seq, job_->first->seq}, 0);
+    ignored_[{job_->gateway, log}] = now.mono + kIgnoredFor;
+    uplink_.settle(log);
+    job_.reset();
+    return;
+  }
+  job_->found = true;
+  job_->at = last;
+  job_->shared = hash;
+  look(now);
+}
+
+void Rescue::look(const Moment& now) {
+  if (!job_ || !job_->found || job_->reading) return;
+  if (job_->said.log.epoch == c_.epoch || origin_.is_moving()) return;
+  const Seq head = c_.table.log(job_->said.log).state.head();
+  if (head <= job_->at) return finish(now);
+  read(head);
+}
+
+void Rescue::finish(const Moment& now) {
+  const Job done = *std::exchange(job_, std::nullopt);
+  uplink_.settle(done.said.log);
+  if (done.said.head > 0) origin_.end_logs(now, {done.said});
+  uplink_.inquire();  // there may be other logs of that kind
+}
+
+void Rescue::give_up(const Moment& now, std::string why) {
+  const Job job = *std::exchange(job_, std::nullopt);
+  if (ignored_.size() >= kIgnoredMax) ignored_.clear();
+  ignored_[{job.gateway, job.said.log}] = now.mono + kIgnoredFor;
+  c_.refuse(job.gateway, {Errc::bad_signature, "a gateway speaks of another branch of " +
+                                                   job.said.log.to_string() + " and " + why});
+  uplink_.settle(job.said.log);
+  if (!uplink_.confirmed()) uplink_.confirm(now);
+}
+
+// What is found goes on without the gateway.
+void Rescue::on_link_down() {
+  if (job_ && !job_->found) job_.reset();
+}
+
+void Rescue::on_deadline(const Moment& now) {
+  if (!job_ || job_->request == 0 || now.mono < job_->asked_at + kAnswerTimeout) return;
+  if (job_->asked == kAsksMax) return give_up(now, "does not answer");
+  ask(now, job_->proven ? job_->at : job_->said.head);
+}
+
+std::optional<Instant> Rescue::next_deadline() const {
+  if (!job_ || job_->request == 0) return std::nullopt;
+  return job_->asked_at + kAnswerTimeout;
+}
+
+}  // namespace dunlin::replication

@@ -1,0 +1,381 @@
+#include "common/replication/rescue.h"
+
+#include <filesystem>
+
+#include "tests/unit/common/replication/replica_fixture.h"
+
+namespace dunlin::replication {
+namespace {
+
+using namespace test;
+
+// An agent whose database may be an old copy, and a gateway that remembers what the other one
+// wrote.
+class RescueTest : public ReplicaTest {
+ protected:
+  // An agent that stored `entries` entries; the database as it is then is kept.
+  void live_first_life(int entries) {
+    start(agent_options());
+    serve();
+    for (int i = 0; i < entries; ++i) store_entry();
+    store_.reset();
+    std::filesystem::copy_file(folder_.file("log.db"), folder_.file("backup.db"));
+    start(agent_options());
+    serve();
+  }
+  // What is stored is what the gateway has; then the database is the old one again.
+  void go_back(Seq control_head, Seq samples_head) {
+    for (const auto& [track, head] :
+         {std::pair(kControlTrack, control_head), std::pair(kSamplesTrack, samples_head)}) {
+      there_.push_back(item(own(track), head));
+      const auto stored = store_->read(own(track), {1, head}, 1 << 20).value();
+      for (const StoredSegment& segment : stored)
+        segments_[track].push_back(std::make_shared<const Bytes>(segment.bytes));
+    }
+    store_.reset();
+    std::filesystem::remove(folder_.file("log.db-wal"));
+    std::filesystem::remove(folder_.file("log.db-shm"));
+    std::filesystem::copy_file(folder_.file("backup.db"), folder_.file("log.db"),
+                               std::filesystem::copy_options::overwrite_existing);
+    start(agent_options());
+    serve();
+  }
+  void link() {
+    ASSERT_TRUE(step(LinkUp{}).ok());
+    greet(gateway_, Role::gateway);
+  }
+  void say(const std::vector<Vector::Item>& items) {
+    hear(TopicClass::inbox, replica_->self(), gateway_.wrap(Vector{gateway_.node(), items}));
+  }
+  // Answers every Fetch and every question as the gateway would, until none comes.
+  void be_the_gateway() {
+    for (int quiet = 0; quiet < 2; ++quiet) {
+      serve();
+      for (const Vector& vector : sent<Vector>()) {
+        if (vector.logs.empty()) say(there_), quiet = 0;
+      }
+      for (const Fetch& fetch : sent<Fetch>()) {
+        quiet = 0;
+        const Seq wanted = fetch.wants.at(0).wanted.intervals().at(0).first;
+        Segments answer{.lane = Lane::bulk, .request = fetch.request, .segments = {}};
+        for (const auto& bytes : segments_[fetch.wants[0].log.track]) {
+          const SegmentHeader header = parse_segment(*bytes).value();
+          if (header.first <= wanted && wanted <= header.last) answer.segments.push_back(bytes);
+        }
+        answer.done = answer.segments.empty();
+        hear(TopicClass::inbox, replica_->self(), gateway_.wrap(answer));
+      }
+    }
+  }
+  std::vector<Op> stored_ops(Epoch epoch) {
+    std::vector<Op> ops;
+    const LogId log{replica_->self(), epoch, kControlTrack};
+    const auto stored = store_->read(log, {1, 1000}, 1 << 20).value();
+    for (const StoredSegment& segment : stored) {
+      const SegmentHeader header = parse_segment(segment.bytes).value();
+      std::vector<Entry> entries = decode_entries(header).value();
+      for (Entry& entry : entries)
+        std::move(entry.ops.begin(), entry.ops.end(), std::back_inserter(ops));
+    }
+    return ops;
+  }
+  std::map<Track, Seq> seals(Epoch epoch) {
+    std::map<Track, Seq> found;
+    for (const Op& op : stored_ops(replica_->epoch())) {
+      const auto* seal = std::get_if<Seal>(&op);
+      if (seal != nullptr && seal->epoch == epoch)
+        found[seal->track] = std::max(found[seal->track], seal->last);
+    }
+    return found;
+  }
+
+  Peer gateway_{Role::gateway};
+  std::vector<Vector::Item> there_;
+  std::map<Track, std::vector<std::shared_ptr<const Bytes>>> segments_;
+};
+
+TEST_F(RescueTest, NothingGoesOutBeforeAGatewayKnowsTheDatabase) {
+  live_first_life(3);
+  link();
+  store_entry();
+  EXPECT_TRUE(sent<Segments>().empty());
+  // Nor is it claimed, or served.
+  hear(TopicClass::inbox, replica_->self(),
+       gateway_.wrap(Fetch{gateway_.node(), 9, 1000, {{own(), set_of(1, 4)}}}));
+  pass(3s);
+  serve();
+  EXPECT_TRUE(sent<Segments>().empty());
+  const auto asked = sent<Vector>();
+  ASSERT_FALSE(asked.empty());
+  for (const Vector& vector : asked) EXPECT_TRUE(vector.logs.empty());
+  say({item(own(kControlTrack), 2), item(own(), 3)});
+  serve();
+  EXPECT_EQ(carried(sent<Segments>()),
+            (std::vector<std::pair<Track, Interval>>{{kSamplesTrack, {4, 4}}}));
+  store_entry();
+  EXPECT_EQ(carried(sent<Segments>()),
+            (std::vector<std::pair<Track, Interval>>{{kSamplesTrack, {5, 5}}}));
+}
+
+TEST_F(RescueTest, OnlyAWholeVectorTellsThatNothingElseIsThere) {
+  live_first_life(1);
+  link();
+  hear(TopicClass::inbox, replica_->self(),
+       gateway_.wrap(Vector{gateway_.node(), {item(own(kControlTrack), 2)}, false}));
+  serve();
+  EXPECT_TRUE(sent<Segments>().empty());
+}
+
+TEST_F(RescueTest, AFreshDatabaseAsksNobody) {
+  start(agent_options());
+  serve();
+  link();
+  store_entry();
+  EXPECT_FALSE(sent<Segments>().empty());
+}
+
+TEST_F(RescueTest, WhatAnOldCopyWroteMovesToANewEpoch) {
+  live_first_life(3);
+  store_entry();
+  store_entry();
+  go_back(2, 5);
+  const Epoch old = replica_->epoch();
+  store_entry();
+  store_entry();
+  store_entry();
+  const LogId log = own();
+  ASSERT_EQ(stored(log).head(), 6u);
+  link();
+  say(there_);
+  be_the_gateway();
+  ASSERT_NE(replica_->epoch(), old);
+  EXPECT_EQ(stored(log).held(), set_of(1, 3));
+  EXPECT_EQ(stored(log).head(), 3u);
+  EXPECT_EQ(stored(own()).held(), set_of(1, 3));
+  EXPECT_EQ(seals(old), (std::map<Track, Seq>{{kControlTrack, 2}, {kSamplesTrack, 5}}));
+  EXPECT_EQ(replica_->stats().entries_moved, 3u);
+  EXPECT_EQ(replica_->stats().branches, 1u);
+  // Nobody saw that there were two entries 4 of one log.
+  for (const auto& message : sent<Segments>()) {
+    for (const auto& bytes : message.segments) {
+      const SegmentHeader header = parse_segment(*bytes).value();
+      EXPECT_TRUE(header.log.epoch != old || header.last <= 3) << header.first;
+    }
+  }
+  // It stays so, and readings go on in the new epoch.
+  say(there_);
+  be_the_gateway();
+  start(agent_options());
+  serve();
+  EXPECT_NE(replica_->epoch(), old);
+  store_entry();
+  EXPECT_EQ(stored(own()).head(), 4u);
+  EXPECT_EQ(replica_->stats().entries_moved, 0u);
+}
+
+TEST_F(RescueTest, AnOldCopyThatWroteNothingOnlyGoesOnElsewhere) {
+  live_first_life(3);
+  store_entry();
+  go_back(2, 4);
+  const Epoch old = replica_->epoch();
+  const LogId log = own();
+  link();
+  say(there_);
+  be_the_gateway();
+  EXPECT_NE(replica_->epoch(), old);
+  EXPECT_EQ(stored(log).head(), 3u);
+  EXPECT_EQ(replica_->stats().entries_moved, 0u);
+  EXPECT_EQ(seals(old), (std::map<Track, Seq>{{kControlTrack, 2}, {kSamplesTrack, 4}}));
+}
+
+// A crash between any two writes leaves every entry in one of both logs.
+TEST_F(RescueTest, ACrashOnTheWayLosesNothing) {
+  for (int writes_done = 0; writes_done < 8; ++writes_done) {
+    SCOPED_TRACE(writes_done);
+    std::filesystem::remove(folder_.file("backup.db"));
+    replica_.reset();
+    store_.reset();
+    for (const char* suffix : {"", "-wal", "-shm"})
+      std::filesystem::remove(folder_.file("log.db") + suffix);
+    there_.clear(), segments_.clear();
+    live_first_life(2);
+    store_entry();
+    go_back(2, 3);
+    for (int i = 0; i < 3; ++i) store_entry();
+    const Epoch old = replica_->epoch();
+    link();
+    say(there_);
+    int writes = 0;
+    for (int quiet = 0; quiet < 4 && writes < writes_done; ++quiet) {
+      for (const Write& write : take<Write>()) {
+        if (writes++ < writes_done) finish(write), quiet = 0;
+      }
+      for (const Read& read : take<Read>()) answer(read), quiet = 0;
+      for (const Fetch& fetch : sent<Fetch>()) {
+        Segments message{.lane = Lane::bulk, .request = fetch.request, .segments = {}};
+        const Seq wanted = fetch.wants.at(0).wanted.intervals().at(0).first;
+        message.segments.push_back(segments_[fetch.wants[0].log.track].at(
+            segments_[fetch.wants[0].log.track].size() - wanted));
+        hear(TopicClass::inbox, replica_->self(), gateway_.wrap(message));
+        quiet = 0;
+      }
+      pass(5ms);
+    }
+    start(agent_options());
+    serve();
+    link();
+    say(there_);
+    be_the_gateway();
+    say(there_);
+    be_the_gateway();
+    Seq held = 0;
+    const auto contents = store_->load().value();
+    for (const LogState& state : contents.logs) {
+      if (state.id().track == kSamplesTrack) held += state.held().count();
+    }
+    EXPECT_EQ(held, 5u);
+    EXPECT_EQ(stored({replica_->self(), old, kSamplesTrack}).head(), 2u);
+  }
+}
+
+TEST_F(RescueTest, DataMovesWithTheTrackZeroItNeeds) {
+  live_first_life(1);
+  // The other one learned of another stream, and told only track 0.
+  Append other{{"other", {{"x", FieldType::int64, "", 0}}}, Rows(1), false, next_ticket()};
+  other.rows.begin_row(now_.utc);
+  other.rows.add_integer(1);
+  ASSERT_TRUE(step(other).ok());
+  ASSERT_TRUE(step(Flush{}).ok());
+  serve();
+  go_back(3, 1);
+  const LogId log = own();
+  Append mine{{"mine", {{"y", FieldType::text, "", 0}}}, Rows(1), false, next_ticket()};
+  mine.rows.begin_row(now_.utc);
+  mine.rows.add_text("mine");
+  ASSERT_TRUE(step(mine).ok());
+  ASSERT_TRUE(step(Flush{}).ok());
+  serve();
+  ASSERT_EQ(stored(log).head(), 2u);
+  link();
+  say(there_);
+  be_the_gateway();
+  say({item(own(kControlTrack), 1), there_[0], there_[1]});
+  be_the_gateway();
+  EXPECT_EQ(stored(log).head(), 1u);
+  EXPECT_EQ(stored(log.control()).head(), 2u);
+  EXPECT_EQ(stored(own()).head(), 1u);
+  int defined = 0;
+  for (const Op& op : stored_ops(replica_->epoch())) {
+    const auto* define = std::get_if<Define>(&op);
+    if (define != nullptr && define->schema.name == "mine") defined += 1;
+  }
+  EXPECT_EQ(defined, 1);
+}
+
+TEST_F(RescueTest, WhoCannotProveItIsNotBelieved) {
+  live_first_life(3);
+  const Epoch epoch = replica_->epoch();
+  link();
+  Vector::Item lie = item(own(), 3);
+  lie.head = 9;
+  lie.hash = sha256(as_bytes("a lie"));
+  say({item(own(kControlTrack), 2), lie});
+  const auto fetches = sent<Fetch>();
+  ASSERT_EQ(fetches.size(), 1u);
+  Peer stranger;
+  hear_answer(stranger, {stranger.open()}, fetches[0].request);
+  EXPECT_EQ(replica_->epoch(), epoch);
+  EXPECT_EQ(refusals(), 1u);
+  store_entry();
+  EXPECT_FALSE(sent<Segments>().empty());
+  say({item(own(kControlTrack), 2), lie});
+  EXPECT_TRUE(sent<Fetch>().empty());
+}
+
+TEST_F(RescueTest, WhoDoesNotAnswerIsNotWaitedForForEver) {
+  live_first_life(3);
+  link();
+  Vector::Item lie = item(own(), 3);
+  lie.hash = sha256(as_bytes("a lie"));
+  say({item(own(kControlTrack), 2), lie});
+  EXPECT_EQ(sent<Fetch>().size(), 1u);
+  pass(20s);
+  EXPECT_EQ(sent<Fetch>().size(), 3u);
+  store_entry();
+  EXPECT_FALSE(sent<Segments>().empty());
+}
+
+// Both branches are out: a gateway signed for ours, another one has the other.
+TEST_F(RescueTest, OfTwoPublicBranchesTheSmallerHashStays) {
+  for (int round = 0; round < 8; ++round) {
+    SCOPED_TRACE(round);
+    std::filesystem::remove(folder_.file("backup.db"));
+    replica_.reset();
+    store_.reset();
+    for (const char* suffix : {"", "-wal", "-shm"})
+      std::filesystem::remove(folder_.file("log.db") + suffix);
+    there_.clear(), segments_.clear();
+    live_first_life(1);
+    store_entry();
+    go_back(2, 2);
+    store_entry();
+    const LogId log = own();
+    const Hash ours = item(log, 2).hash;
+    const Hash theirs = there_[1].hash;
+    ASSERT_NE(ours, theirs);
+    Peer first(Role::gateway);
+    ASSERT_TRUE(step(LinkUp{}).ok());
+    greet(first, Role::gateway);
+    acknowledge(first, log.control(), 2);
+    acknowledge(first, log, 2);
+    hear(TopicClass::inbox, replica_->self(),
+         first.wrap(Vector{first.node(), {item(log.control(), 2), item(log, 2)}}));
+    pass(11s);
+    serve();
+    ASSERT_EQ(stored(log).acked(), set_of(1, 2));
+    outputs_.clear();
+    greet(gateway_, Role::gateway);
+    say(there_);
+    be_the_gateway();
+    EXPECT_NE(replica_->epoch(), log.epoch);
+    if (ours < theirs) {
+      EXPECT_EQ(stored(log).head(), 2u);
+      EXPECT_EQ(stored(own()).head(), 0u);
+      const auto shown = carried(sent<Segments>());
+      EXPECT_NE(
+          std::find(shown.begin(), shown.end(), std::pair<Track, Interval>{kSamplesTrack, {2, 2}}),
+          shown.end());
+    } else {
+      EXPECT_EQ(stored(log).head(), 1u);
+      EXPECT_EQ(stored(own()).head(), 1u);
+    }
+  }
+}
+
+TEST_F(RescueTest, FormerEpochsThatGatewaysHaveAreSealedOnce) {
+  start(agent_options());
+  serve();
+  link();
+  const LogId former{replica_->self(), Epoch{99}, kSamplesTrack};
+  const Vector::Item known{former, 12, sha256(as_bytes("twelve")), set_of(3, 3)};
+  for (int n = 0; n < 3; ++n) {
+    say({known, item(own(kControlTrack), 1)});
+    serve();
+  }
+  EXPECT_EQ(seals(former.epoch), (std::map<Track, Seq>{{kSamplesTrack, 12}}));
+  ASSERT_TRUE(stored(former).sealed());
+  EXPECT_EQ(stored(own(kControlTrack)).head(), 2u);
+  start(agent_options());
+  serve();
+  link();
+  say({known, item(own(kControlTrack), 2)});
+  serve();
+  EXPECT_EQ(stored(own(kControlTrack)).head(), 2u);
+  // Another gateway has more of it.
+  say({{former, 14, sha256(as_bytes("fourteen")), {}}, item(own(kControlTrack), 2)});
+  serve();
+  EXPECT_EQ(seals(former.epoch), (std::map<Track, Seq>{{kSamplesTrack, 14}}));
+}
+
+}  // namespace
+}  // namespace dunlin::replication
