@@ -411,9 +411,11 @@ Result<void> LogStore::apply_definition(const LogId& log, Seq seq, const Op& op)
   return insert_anchor_.run();
 }
 
-// From what is left of a control log.
+// From what is left of a control log. Readers see by `redefined` that they have to look again.
 Result<void> LogStore::apply_definitions_again(const LogRow& row) {
   const LogId& log = row.state.id();
+  DUNLIN_ASSIGN(const std::uint64_t times, meta_number("redefined"));
+  DUNLIN_TRY(set_meta("redefined", std::to_string(times + 1)));
   for (const char* sql : {"DELETE FROM streams WHERE node = ?1 AND epoch = ?2",
                           "DELETE FROM anchors WHERE node = ?1 AND epoch = ?2"}) {
     DUNLIN_ASSIGN(Statement clear, db_.prepare(sql));

@@ -212,12 +212,12 @@ struct Reader::Impl {
   std::map<std::string, std::string> tables;  // of streams: name, declaration
   std::int64_t data_version = -1;
   // Of rows in `streams`, `logs` and `anchors`, which are never changed in what the catalog has of
-  // them, nor deleted: so their number tells.
-  std::array<std::int64_t, 3> counts{-1, -1, -1};
+  // them, nor deleted, unless `redefined` grows: so their number tells.
+  std::array<std::int64_t, 4> counts{-1, -1, -1, -1};
   Statement select_data_version, select_counts;
 
   Result<void> configure();
-  Result<std::array<std::int64_t, 3>> count();
+  Result<std::array<std::int64_t, 4>> count();
   Result<bool> catalog_is_current();
   Result<void> reload_catalog();
   Result<void> update_tables();
@@ -242,14 +242,15 @@ Result<void> Reader::Impl::configure() {
   DUNLIN_ASSIGN(select_data_version, db.prepare("PRAGMA data_version"));
   DUNLIN_ASSIGN(select_counts,
                 db.prepare("SELECT (SELECT count(*) FROM streams), (SELECT count(*) FROM logs),"
-                           " (SELECT count(*) FROM anchors)"));
+                           " (SELECT count(*) FROM anchors),"
+                           " (SELECT value FROM meta WHERE key = 'redefined')"));
   return db.execute("PRAGMA query_only = ON");
 }
 
-Result<std::array<std::int64_t, 3>> Reader::Impl::count() {
+Result<std::array<std::int64_t, 4>> Reader::Impl::count() {
   DUNLIN_TRY(select_counts.step());
-  std::array<std::int64_t, 3> now{};
-  for (int i = 0; i < 3; ++i) now[static_cast<std::size_t>(i)] = select_counts.integer(i);
+  std::array<std::int64_t, 4> now{};
+  for (int i = 0; i < 4; ++i) now[static_cast<std::size_t>(i)] = select_counts.integer(i);
   select_counts.reset();
   return now;
 }

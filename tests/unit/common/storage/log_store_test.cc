@@ -8,6 +8,7 @@
 #include "common/codec/segment_codec.h"
 #include "common/log/chain.h"
 #include "common/security/keys.h"
+#include "common/storage/query.h"
 #include "tests/support/temp_dir.h"
 
 namespace dunlin::storage {
@@ -343,12 +344,24 @@ TEST_F(LogStoreTest, ControlThatIsRolledBackDefinesNothing) {
   ASSERT_TRUE(store.commit({.segments = segments}).ok());
   const LogId former{key_->node(), Epoch{4}, kSamplesTrack};
   EXPECT_EQ(state_of(store, former).sealed(), (LogState::Sealed{9, chain_start(log())}));
+  Reader reader = Reader::open(path()).value();
+  EXPECT_TRUE(reader.query("SELECT * FROM stream_s2").ok());
   ASSERT_TRUE(store.commit({.rollbacks = {{control, 2, segments[1].info.after}}}).ok());
   auto db = Connection::open(path(), SQLITE_OPEN_READONLY).value();
   EXPECT_EQ(db.query_integer("SELECT group_concat(id) FROM streams").value(), 1);
   EXPECT_EQ(db.query_integer("SELECT group_concat(boot) FROM anchors").value(), 1);
   EXPECT_EQ(store.load()->nodes.size(), 1U);
   EXPECT_EQ(state_of(store, former).sealed()->last, 9U);
+  // A reader notices, even where as many came as went.
+  ASSERT_TRUE(store.commit({.segments = {segments[2]}}).ok());
+  EXPECT_TRUE(reader.query("SELECT * FROM stream_s2").ok());
+  segments.resize(2);
+  add({define(3), TimeAnchor{3, "c", 0, kStart, 1}});
+  ASSERT_TRUE(
+      store.commit({.segments = {segments[2]}, .rollbacks = {{control, 2, segments[1].info.after}}})
+          .ok());
+  EXPECT_TRUE(reader.query("SELECT * FROM stream_s3").ok());
+  EXPECT_FALSE(reader.query("SELECT * FROM stream_s2").ok());
 }
 
 TEST_F(LogStoreTest, BootsAreCounted) {
