@@ -42,14 +42,15 @@ LogState::Fit LogState::fit(const SegmentInfo& segment) const {
     return known.contains(segment.interval()) ? Fit::covered : Fit::overlaps;
   }
   if (released_.contains(segment.interval())) return Fit::covered;
-  if (right != runs_.end() && right->first == segment.last + 1 && right->before != segment.after) {
-    return Fit::fork;
-  }
-  if (right != runs_.begin()) {
-    const Run& left = *(right - 1);
-    if (left.last + 1 == segment.first && left.after != segment.before) return Fit::fork;
-  }
-  return Fit::fresh;
+  return misfit(segment) ? Fit::fork : Fit::fresh;
+}
+
+std::optional<Seq> LogState::misfit(const SegmentInfo& segment) const {
+  const Hash* left = hash_after(segment.first - 1);
+  if (left != nullptr && *left != segment.before) return segment.first - 1;
+  const Hash* right = hash_before(segment.last + 1);
+  if (right != nullptr && *right != segment.after) return segment.last;
+  return {};
 }
 
 const LogState::Run* LogState::last_run_before(Seq seq) const {

@@ -63,6 +63,8 @@ class LogState {
   Seq complete() const;
 
   Fit fit(const SegmentInfo& segment) const;
+  // Where an end does not join a run beside it: the sequence number that has two hashes.
+  std::optional<Seq> misfit(const SegmentInfo& segment) const;
   // The hash(first - 1) that a held run [first..] was verified against: a segment that ends at
   // first - 1 with this hash needs no signature check.
   const Hash* hash_before(Seq first) const;

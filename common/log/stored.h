@@ -52,7 +52,9 @@ struct Changes {
 
 // What became of a segment that was handed to storage.
 struct WriteOutcome {
-  enum class Kind { stored, duplicate, fork } kind = Kind::stored;
+  // won: stored in the place of another branch, which lies in quarantine from fork_seq on; what is
+  // stored of the log ends with this segment.
+  enum class Kind { stored, duplicate, fork, won } kind = Kind::stored;
   Seq fork_seq = 0;    // the first sequence number with two hashes
   bool known = false;  // this fork is on record already, or too many of its log are
 };

@@ -247,18 +247,13 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
       const bool unheard =
           outcome.kind == WriteOutcome::Kind::duplicate &&
           c_.table.log(segment.info.log).state.fit(segment.info) != LogState::Fit::covered;
-      if (outcome.kind == WriteOutcome::Kind::stored || unheard) {
+      const bool won = outcome.kind == WriteOutcome::Kind::won;
+      if (won || outcome.kind == WriteOutcome::Kind::fork) branched(segment.info, outcome);
+      if (outcome.kind == WriteOutcome::Kind::stored || won || unheard) {
         stored(now, segment);
         progressed = true;
       } else if (outcome.kind == WriteOutcome::Kind::duplicate) {
         c_.stats.duplicates += 1;
-      } else {
-        c_.table.log(segment.info.log).forked = true;
-        if (outcome.known) continue;  // fetched or pushed once more
-        c_.stats.forks += 1;
-        c_.notice(
-            Notice::Kind::fork, segment.info.log.node,
-            segment.info.log.to_string() + " has two entries " + std::to_string(outcome.fork_seq));
       }
     }
     for (const Release& release : done.releases) {
@@ -285,6 +280,16 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
   }
   for (const auto& [origin, durable] : origins) retry_waiting(now, origin);
   return true;
+}
+
+void Receiver::branched(const SegmentInfo& info, const WriteOutcome& outcome) {
+  LogRecord& log = c_.table.log(info.log);
+  log.forked = true;
+  if (outcome.kind == WriteOutcome::Kind::won) log.state.roll_back(info.first - 1, info.before);
+  if (outcome.known) return;  // fetched or pushed once more
+  c_.stats.forks += 1;
+  c_.notice(Notice::Kind::fork, info.log.node,
+            info.log.to_string() + " has two entries " + std::to_string(outcome.fork_seq));
 }
 
 void Receiver::stored(const Moment& now, const SegmentRecord& segment) {

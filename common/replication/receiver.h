@@ -81,6 +81,7 @@ class Receiver {
                         const std::shared_ptr<const Bytes>& bytes);
   void retry_waiting(const Moment& now, const NodeId& origin);
   void write(ForeignWrite batch);
+  void branched(const SegmentInfo& info, const WriteOutcome& outcome);
   void stored(const Moment& now, const SegmentRecord& segment);
   void sign_acks(const Moment& now);
   void schedule(const Moment& now, const NodeId& peer, Duration delay, bool news);

@@ -63,13 +63,12 @@ Result<void> Compactor::prepare(Connection& db) {
 
 void Compactor::committed(const Changes& changes, std::span<const WriteOutcome> outcomes) {
   commits_ += 1;
-  for (const Rollback& rollback : changes.rollbacks) {
-    queue_.rolled_back(rollback.log, rollback.last);
-    listed_.erase(rollback.log);
-  }
+  for (const Rollback& rollback : changes.rollbacks) rolled_back(rollback.log, rollback.last);
   for (std::size_t i = 0; i < changes.segments.size(); ++i) {
     const SegmentInfo& info = changes.segments[i].info;
-    if (outcomes[i].kind == WriteOutcome::Kind::stored)
+    const WriteOutcome::Kind kind = outcomes[i].kind;
+    if (kind == WriteOutcome::Kind::won) rolled_back(info.log, info.first - 1);
+    if (kind == WriteOutcome::Kind::won || kind == WriteOutcome::Kind::stored)
       queue_.stored(info.log, info.first, changes.segments[i].bytes->size());
   }
 }

@@ -45,6 +45,11 @@ class Compactor {
                                           const IntervalSet* acked);
 
  private:
+  void rolled_back(const LogId& log, Seq last) {
+    queue_.rolled_back(log, last);
+    listed_.erase(log);
+  }
+
   static constexpr std::uint64_t kListedCommits = 64;
   struct Listed {
     Seq last = 0;

@@ -55,7 +55,7 @@ Result<std::vector<Entry>> entries_of(ByteView body) {
   return entries;
 }
 
-constexpr std::uint64_t kForksKeptPerLog = 16;
+constexpr std::uint64_t kForksKeptPerLog = 16;  // besides those that were stored
 
 }  // namespace
 
@@ -303,21 +303,25 @@ Result<WriteOutcome> LogStore::store_segment(const SegmentRecord& segment,
   const SegmentInfo& info = segment.info;
   DUNLIN_ASSIGN(LogRow row, row_of(info.log, changed));
   const LogState::Fit fit = row.state.fit(info);
-  std::optional<Seq> difference;
-  if (fit == LogState::Fit::fork) {
-    // An end does not join: the entry before this segment, or its own last one, has two hashes.
-    const Hash* left = row.state.hash_after(info.first - 1);
-    difference = left != nullptr && *left != info.before ? info.first - 1 : info.last;
-  } else if (fit != LogState::Fit::fresh) {
-    DUNLIN_ASSIGN(difference, first_difference(row, segment));
+  std::optional<Difference> parting;
+  if (fit == LogState::Fit::covered || fit == LogState::Fit::overlaps) {
+    DUNLIN_ASSIGN(parting, difference(row, segment));
   }
-  if (difference) {
-    insert_fork_.bind(1, row.id).bind(2, stored(*difference)).bind(3, ByteView(info.after));
-    insert_fork_.bind(4, ByteView(*segment.bytes)).bind(5, stored(kForksKeptPerLog));
-    DUNLIN_TRY(insert_fork_.run());
-    return WriteOutcome{WriteOutcome::Kind::fork, *difference, sqlite3_changes(db_.raw()) == 0};
+  WriteOutcome outcome;
+  bool won = false;
+  if (parting) {
+    DUNLIN_ASSIGN(won, wins(row, segment, *parting));
   }
-  if (fit == LogState::Fit::covered) return WriteOutcome{WriteOutcome::Kind::duplicate};
+  if (won) {
+    DUNLIN_TRY(quarantine(row, info, parting->seq));
+    outcome = {WriteOutcome::Kind::won, parting->seq};
+  } else if (const auto twice = parting ? parting->seq : row.state.misfit(info)) {
+    const Evidence evidence{*twice, info.after, *segment.bytes};
+    DUNLIN_ASSIGN(const bool fresh, keep_evidence(row, evidence, kForksKeptPerLog));
+    return WriteOutcome{WriteOutcome::Kind::fork, *twice, !fresh};
+  } else if (fit == LogState::Fit::covered) {
+    return WriteOutcome{WriteOutcome::Kind::duplicate};
+  }
 
   const Bytes streams = encode_stream_ids(info.streams);
   insert_segment_.bind(1, row.id).bind(2, stored(info.first)).bind(3, stored(info.last));
@@ -331,37 +335,83 @@ Result<WriteOutcome> LogStore::store_segment(const SegmentRecord& segment,
   row.segments += 1;
   changed[info.log] = std::move(row);
   DUNLIN_TRY(apply_control(segment, changed));
-  return WriteOutcome{};
+  return outcome;
 }
 
 // Compares a segment entry by entry with what is stored of the same sequence numbers.
-Result<std::optional<Seq>> LogStore::first_difference(const LogRow& row,
-                                                      const SegmentRecord& segment) {
+Result<std::optional<Difference>> LogStore::difference(const LogRow& row,
+                                                       const SegmentRecord& segment) {
   const SegmentInfo& info = segment.info;
   DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*segment.bytes));
   DUNLIN_ASSIGN(const std::vector<Hash> hashes, entry_hashes(header));
   const Seq earliest = info.first > kSegmentEntriesMax ? info.first - kSegmentEntriesMax : 1;
   select_overlapping_.bind(1, row.id).bind(2, stored(earliest)).bind(3, stored(info.last));
   select_overlapping_.bind(4, stored(info.first));
-  std::optional<Seq> difference;
+  std::optional<Difference> first;
   while (true) {
     DUNLIN_ASSIGN(const bool more, select_overlapping_.step());
-    if (!more) return difference;
+    if (!more) return first;
     const ByteView body = select_overlapping_.blob(2);
     if (std::equal(body.begin(), body.end(), segment.bytes->begin(), segment.bytes->end()))
       continue;
-    const Result<SegmentHeader> other = parse_segment(body);
-    if (!other.ok()) return select_overlapping_.reset(), as_corrupt(other.error());
-    const Result<std::vector<Hash>> others = entry_hashes(*other);
-    if (!others.ok()) return select_overlapping_.reset(), as_corrupt(others.error());
-    for (Seq seq = std::max(info.first, other->first); seq <= std::min(info.last, other->last);
-         ++seq) {
-      if (hashes[seq - info.first] != (*others)[seq - other->first]) {
-        difference = difference ? std::min(*difference, seq) : seq;
-        break;
-      }
-    }
+    const auto found = first_difference(body, info.first, hashes);
+    if (!found.ok()) return select_overlapping_.reset(), found.error();
+    if (*found && (!first || (*found)->seq < first->seq)) first = *found;
   }
+}
+
+Result<bool> LogStore::wins(const LogRow& row, const SegmentRecord& segment,
+                            const Difference& parting) {
+  const SegmentInfo& info = segment.info;
+  if (info.log.node == node_) return false;
+  DUNLIN_ASSIGN(const std::vector<StoredSegment> around,
+                read_row(row.id, {info.first, info.first}, ~0ULL));
+  for (const StoredSegment& other : around) {
+    const Result<SegmentHeader> header = parse_segment(other.bytes);
+    if (!header.ok()) return as_corrupt(header.error());
+    if (header->first != info.first || header->before != info.before) return false;
+  }
+  if (around.empty()) return false;
+  if (const auto& sealed = row.state.sealed(); sealed && sealed->last >= parting.seq) {
+    DUNLIN_ASSIGN(const std::optional<Hash> here, hash_at(row, sealed->last));
+    if (here == sealed->hash) return false;
+    DUNLIN_ASSIGN(const std::optional<Hash> coming, hash_in(*segment.bytes, sealed->last));
+    if (coming == sealed->hash) return true;
+  }
+  return parting.coming < parting.stored;
+}
+
+// Nothing for an entry that is not stored, unless a run ends there.
+Result<std::optional<Hash>> LogStore::hash_at(const LogRow& row, Seq seq) {
+  if (const Hash* end = row.state.hash_after(seq)) return std::optional(*end);
+  DUNLIN_ASSIGN(const std::vector<StoredSegment> found, read_row(row.id, {seq, seq}, 0));
+  return found.empty() ? std::optional<Hash>() : hash_in(found.front().bytes, seq);
+}
+
+// What was stored may have been acknowledged: whole segments of it stay, however many, except those
+// that end before the branches part and say nothing that the winner does not.
+Result<void> LogStore::quarantine(LogRow& row, const SegmentInfo& winner, Seq parting) {
+  DUNLIN_ASSIGN(Statement select, db_.prepare("SELECT first, last, body FROM segments"
+                                              " WHERE log = ?1 AND first >= ?2 AND last >= ?3"));
+  select.bind(1, row.id).bind(2, stored(winner.first)).bind(3, stored(parting));
+  while (true) {
+    DUNLIN_ASSIGN(const bool more, select.step());
+    if (!more) return cut(row, winner.first - 1, winner.before);
+    const ByteView body = select.blob(2);
+    DUNLIN_ASSIGN(const std::optional<Hash> after, hash_in(body, loaded(select.integer(1))));
+    if (!after) return {Errc::corrupt, "a segment does not end where its row says"};
+    const Seq first = std::max(parting, loaded(select.integer(0)));
+    DUNLIN_TRY(keep_evidence(row, {first, *after, body}, kSeqMax));
+  }
+}
+
+// False when it is kept already, or `kept_max` are.
+Result<bool> LogStore::keep_evidence(const LogRow& row, const Evidence& evidence,
+                                     std::uint64_t kept_max) {
+  insert_fork_.bind(1, row.id).bind(2, stored(evidence.seq)).bind(3, ByteView(evidence.after));
+  insert_fork_.bind(4, evidence.body).bind(5, stored(kept_max));
+  DUNLIN_TRY(insert_fork_.run());
+  return sqlite3_changes(db_.raw()) != 0;
 }
 
 Result<void> LogStore::apply_control(const SegmentRecord& segment,

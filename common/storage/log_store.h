@@ -7,6 +7,7 @@
 
 #include "common/log/log_state.h"
 #include "common/log/stored.h"
+#include "common/storage/branch.h"
 #include "common/storage/compactor.h"
 #include "common/storage/sqlite.h"
 
@@ -68,8 +69,14 @@ class LogStore {
   // One transaction: moves to another epoch, takes back what is rolled back, stores segments and
   // the version vector that claims them, applies Open, Seal, Define, Lost and TimeAnchor of track
   // 0, deletes what is released, notes acks. Segments that are held already are `duplicate`; a
-  // second branch is kept as evidence and reported as `fork`. One outcome per segment. An error
-  // changes nothing; `invalid_argument` when a stored segment spans the end of a rollback.
+  // second branch is kept as evidence and reported as `fork`, unless it has `won`. One outcome per
+  // segment. An error changes nothing; `invalid_argument` when a stored segment spans the end of a
+  // rollback.
+  //
+  // Of two branches of another node's log the one wins that contains what a Seal names, or else the
+  // one whose first differing entry has the smaller hash: on every node the same, whichever came
+  // first. It takes the place of all that is stored from its segment's first entry on, provided
+  // that a stored segment begins there as well, so that everything before joins.
   //
   // Of a control log that is rolled back the definitions and anchors go; what it said of other logs
   // and of its node stays said.
@@ -124,6 +131,12 @@ class LogStore {
     std::uint64_t segments = 0;
   };
 
+  struct Evidence {
+    Seq seq = 0;   // the first with two hashes
+    Hash after{};  // of the last entry
+    ByteView body;
+  };
+
   LogStore(Connection db, const Options& options);
   static Result<LogStore> open_file(const Options& options, const NodeId& node);
   Result<void> prepare();
@@ -136,7 +149,11 @@ class LogStore {
   Result<LogRow> row_of(const LogId& log, std::map<LogId, LogRow>& changed);
   Result<WriteOutcome> store_segment(const SegmentRecord& segment,
                                      std::map<LogId, LogRow>& changed);
-  Result<std::optional<Seq>> first_difference(const LogRow& row, const SegmentRecord& segment);
+  Result<std::optional<Difference>> difference(const LogRow& row, const SegmentRecord& segment);
+  Result<bool> wins(const LogRow& row, const SegmentRecord& segment, const Difference& parting);
+  Result<std::optional<Hash>> hash_at(const LogRow& row, Seq seq);
+  Result<void> quarantine(LogRow& row, const SegmentInfo& winner, Seq parting);
+  Result<bool> keep_evidence(const LogRow& row, const Evidence& evidence, std::uint64_t kept_max);
   Result<void> apply_control(const SegmentRecord& segment, std::map<LogId, LogRow>& changed);
   Result<void> apply_definition(const LogId& log, Seq seq, const Op& op);
   Result<void> apply_definitions_again(const LogRow& row);

@@ -175,7 +175,11 @@ class Machine {
     Result<std::vector<WriteOutcome>> outcomes = store_->commit(write);
     DUNLIN_CHECK(outcomes.ok() && outcomes->size() == write.segments.size());
     for (std::size_t i = 0; i < outcomes->size(); ++i) {
-      if ((*outcomes)[i].kind == WriteOutcome::Kind::stored) stored(write.segments[i]);
+      const WriteOutcome::Kind kind = (*outcomes)[i].kind;
+      const SegmentInfo& info = write.segments[i].info;
+      if (kind == WriteOutcome::Kind::won) settled_[info.log].erase({info.first, ~Seq{0}});
+      if (kind == WriteOutcome::Kind::won || kind == WriteOutcome::Kind::stored)
+        stored(write.segments[i]);
     }
     return *std::move(outcomes);
   }

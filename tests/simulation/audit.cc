@@ -59,8 +59,12 @@ void Audit::committed(const Party& by, const Write& write, std::span<const Write
       forked_.insert(segment.info.log);
       continue;
     }
+    if (outcomes[i].kind == WriteOutcome::Kind::won) {
+      forked_.insert(segment.info.log);
+      node.committed[segment.info.log].erase({segment.info.first, ~Seq{0}});
+    }
     node.committed[segment.info.log].insert(segment.info.interval());
-    if (outcomes[i].kind == WriteOutcome::Kind::stored)
+    if (outcomes[i].kind != WriteOutcome::Kind::duplicate)
       node.entries += segment.info.interval().size();
     note_hash(segment.info);
     for (const Entry& entry : segment.control) {

@@ -8,6 +8,8 @@ namespace dunlin::simulation {
 
 namespace {
 
+using storage::Difference;
+
 constexpr std::size_t kOldestMax = 4096;
 constexpr std::size_t kYoungMax = 16;
 constexpr std::size_t kForksPerLog = 16;
@@ -99,7 +101,9 @@ class MemoryStore final : public SimStore {
     return data_->logs.try_emplace(id, Log{LogState(id), {}, 0, {}}).first->second;
   }
   Result<WriteOutcome> store_segment(const SegmentRecord& record);
-  Result<std::optional<Seq>> first_difference(const Log& log, const SegmentRecord& record) const;
+  Result<std::optional<Difference>> difference(const Log& log, const SegmentRecord& record) const;
+  Result<bool> wins(const Log& log, const SegmentRecord& record, const Difference& parting) const;
+  Result<void> quarantine(Log& log, const SegmentInfo& winner, Seq parting);
   void apply_control(const SegmentRecord& record);
   void apply_anchor(const LogId& id, const TimeAnchor& anchor);
   bool spanned(const Rollback& rollback) const;
@@ -185,19 +189,25 @@ Result<WriteOutcome> MemoryStore::store_segment(const SegmentRecord& record) {
   const SegmentInfo& info = record.info;
   Log& to = log(info.log);
   const LogState::Fit fit = to.state.fit(info);
-  std::optional<Seq> difference;
-  if (fit == LogState::Fit::fork) {
-    const Hash* left = to.state.hash_after(info.first - 1);
-    difference = left != nullptr && *left != info.before ? info.first - 1 : info.last;
-  } else if (fit != LogState::Fit::fresh) {
-    DUNLIN_ASSIGN(difference, first_difference(to, record));
+  std::optional<Difference> parting;
+  if (fit == LogState::Fit::covered || fit == LogState::Fit::overlaps) {
+    DUNLIN_ASSIGN(parting, difference(to, record));
   }
-  if (difference) {
+  WriteOutcome outcome;
+  bool won = false;
+  if (parting) {
+    DUNLIN_ASSIGN(won, wins(to, record, *parting));
+  }
+  if (won) {
+    DUNLIN_TRY(quarantine(to, info, parting->seq));
+    outcome = {WriteOutcome::Kind::won, parting->seq};
+  } else if (const auto twice = parting ? parting->seq : to.state.misfit(info)) {
     const bool room = to.forks.size() < kForksPerLog;
-    const bool known = !room || !to.forks.emplace(std::pair(*difference, info.after), 0).second;
-    return WriteOutcome{WriteOutcome::Kind::fork, *difference, known};
+    const bool known = !room || !to.forks.emplace(std::pair(*twice, info.after), 0).second;
+    return WriteOutcome{WriteOutcome::Kind::fork, *twice, known};
+  } else if (fit == LogState::Fit::covered) {
+    return WriteOutcome{WriteOutcome::Kind::duplicate};
   }
-  if (fit == LogState::Fit::covered) return WriteOutcome{WriteOutcome::Kind::duplicate};
   to.segments[{info.first, info.last}] = {record.bytes,  ++data_->arrivals, info.readings,
                                           info.time_min, info.time_max,     info.boots,
                                           info.before};
@@ -209,28 +219,57 @@ Result<WriteOutcome> MemoryStore::store_segment(const SegmentRecord& record) {
       data_->timeless_boot = std::max(data_->timeless_boot, span.boot);
   }
   apply_control(record);
-  return WriteOutcome{};
+  return outcome;
 }
 
-Result<std::optional<Seq>> MemoryStore::first_difference(const Log& log,
-                                                         const SegmentRecord& record) const {
+Result<std::optional<Difference>> MemoryStore::difference(const Log& log,
+                                                          const SegmentRecord& record) const {
   const SegmentInfo& info = record.info;
   DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*record.bytes));
   DUNLIN_ASSIGN(const std::vector<Hash> hashes, entry_hashes(header));
-  std::optional<Seq> difference;
+  std::optional<Difference> first;
   for (const auto& [interval, segment] : log.segments) {
-    const Seq from = std::max(info.first, interval.first);
-    const Seq to = std::min(info.last, interval.second);
-    if (from > to) continue;
-    DUNLIN_ASSIGN(const SegmentHeader other, parse_segment(*segment.bytes));
-    DUNLIN_ASSIGN(const std::vector<Hash> others, entry_hashes(other));
-    for (Seq seq = from; seq <= to; ++seq) {
-      if (hashes[seq - info.first] == others[seq - interval.first]) continue;
-      difference = std::min(difference.value_or(seq), seq);
-      break;
+    if (interval.first > info.last || interval.second < info.first) continue;
+    DUNLIN_ASSIGN(const auto found, storage::first_difference(*segment.bytes, info.first, hashes));
+    if (found && (!first || found->seq < first->seq)) first = found;
+  }
+  return first;
+}
+
+Result<bool> MemoryStore::wins(const Log& log, const SegmentRecord& record,
+                               const Difference& parting) const {
+  const SegmentInfo& info = record.info;
+  const auto& sealed = log.state.sealed();
+  bool joins = false;
+  std::optional<Hash> at_seal;
+  for (const auto& [interval, segment] : log.segments) {
+    const auto& [first, last] = interval;
+    if (first <= info.first && last >= info.first) {
+      joins = first == info.first && segment.before == info.before;
+      if (!joins) return false;
+    }
+    if (sealed && first <= sealed->last && last >= sealed->last) {
+      DUNLIN_ASSIGN(at_seal, storage::hash_in(*segment.bytes, sealed->last));
     }
   }
-  return difference;
+  if (info.log.node == node_ || !joins) return false;
+  if (sealed && sealed->last >= parting.seq) {
+    const Hash* end = log.state.hash_after(sealed->last);
+    if (at_seal == sealed->hash || (end != nullptr && *end == sealed->hash)) return false;
+    DUNLIN_ASSIGN(const std::optional<Hash> coming, storage::hash_in(*record.bytes, sealed->last));
+    if (coming == sealed->hash) return true;
+  }
+  return parting.coming < parting.stored;
+}
+
+Result<void> MemoryStore::quarantine(Log& log, const SegmentInfo& winner, Seq parting) {
+  for (const auto& [interval, segment] : log.segments) {
+    const auto& [first, last] = interval;
+    if (first < winner.first || last < parting) continue;
+    DUNLIN_ASSIGN(const std::optional<Hash> after, storage::hash_in(*segment.bytes, last));
+    log.forks.emplace(std::pair(std::max(parting, first), after.value_or(Hash{})), 0);
+  }
+  return cut(log, winner.first - 1, winner.before);
 }
 
 void MemoryStore::apply_control(const SegmentRecord& record) {

@@ -346,8 +346,11 @@ class Survivor {
       return;
     }
     for (std::size_t i = 0; i < segments.size(); ++i) {
-      if ((*outcomes)[i].kind == WriteOutcome::Kind::stored)
-        stored_[segments[i].info.log].insert(segments[i].info.interval());
+      const SegmentInfo& info = segments[i].info;
+      const WriteOutcome::Kind kind = (*outcomes)[i].kind;
+      if (kind == WriteOutcome::Kind::won) stored_[info.log].erase({info.first, ~Seq{0}});
+      if (kind == WriteOutcome::Kind::won || kind == WriteOutcome::Kind::stored)
+        stored_[info.log].insert(info.interval());
     }
   }
 

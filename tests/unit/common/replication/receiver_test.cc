@@ -34,6 +34,29 @@ class ReceiverTest : public ReplicaTest {
     }
     return {};
   }
+  // The same node begins its log anew: whichever branch is heard first, the same one stays.
+  void hear_two_branches(bool winner_first) {
+    start_linked();
+    meet();
+    Peer twin = peer_.twin();
+    (void)twin.open();
+    std::vector<SegmentRecord> both{peer_.samples(3), twin.samples(3, 50)};
+    const auto first_hash = [](const SegmentRecord& record) {
+      return entry_hashes(*parse_segment(*record.bytes))->front();
+    };
+    if (first_hash(both[1]) < first_hash(both[0])) std::swap(both[0], both[1]);
+    const SegmentRecord winner = both[0];
+    if (!winner_first) std::swap(both[0], both[1]);
+    for (const SegmentRecord& record : {both[0], both[1], both[1]}) {
+      hear_live(peer_, {record});
+      serve();
+    }
+    EXPECT_EQ(replica_->stats().forks, 1u);
+    EXPECT_TRUE(status(peer_.log()).forked);
+    EXPECT_EQ(status(peer_.log()).head, 3u);
+    EXPECT_EQ(status(peer_.log()).missing_entries, 0u);
+    EXPECT_EQ(stored(peer_.log()).head_hash(), winner.info.after);
+  }
   static IntervalSet wanted(const Fetch& fetch, const LogId& log) {
     for (const Fetch::Want& want : fetch.wants) {
       if (want.log == log) return want.wanted;
@@ -347,23 +370,12 @@ TEST_F(ReceiverTest, LostIsNotMissing) {
   EXPECT_EQ(status(peer_.log()).lost_readings, 30u);
 }
 
-TEST_F(ReceiverTest, ASecondBranchIsReportedOnceAndTheFirstStays) {
-  start_linked();
-  meet();
-  const SegmentRecord kept = peer_.samples(3);
-  hear_live(peer_, {kept});
-  serve();
-  // The same node begins its log anew.
-  Peer twin = peer_.twin();
-  (void)twin.open();
-  const SegmentRecord other = twin.samples(3, 50);
-  for (int times = 0; times < 2; ++times) {
-    hear_live(twin, {other});
-    serve();
-  }
-  EXPECT_EQ(replica_->stats().forks, 1u);
-  EXPECT_TRUE(status(peer_.log()).forked);
-  EXPECT_EQ(stored(peer_.log()).head_hash(), kept.info.after);
+TEST_F(ReceiverTest, ABranchThatLosesIsReportedOnce) {
+  hear_two_branches(true);
+}
+
+TEST_F(ReceiverTest, ABranchThatWinsTakesThePlaceOfTheFirst) {
+  hear_two_branches(false);
 }
 
 TEST_F(ReceiverTest, WhatRetentionTakesIsNeitherMissingNorLost) {

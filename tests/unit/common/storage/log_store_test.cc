@@ -23,8 +23,11 @@ class LogStoreTest : public testing::Test {
       : key_(security::NodeKey::generate().value()), verifier_(security::make_mbedtls_verifier()) {}
 
   LogStore open(std::optional<LogStore::Salvage>* salvage = nullptr) {
-    auto store = LogStore::open({.path = path(), .fresh_epoch = Epoch{77}}, own_->node(),
-                                *verifier_, salvage);
+    return open_at(path(), salvage);
+  }
+  LogStore open_at(const std::string& path, std::optional<LogStore::Salvage>* salvage = nullptr) {
+    auto store =
+        LogStore::open({.path = path, .fresh_epoch = Epoch{77}}, own_->node(), *verifier_, salvage);
     EXPECT_TRUE(store.ok()) << store.error().message();
     return std::move(store).value();
   }
@@ -63,6 +66,37 @@ class LogStoreTest : public testing::Test {
             .add({1, Hlc::of(1, 0), {Open{key_->public_key(), "greenhouse"}}}, chain_start(control))
             .ok());
     return build_segments(control, chain_start(control), 0, entries, *key_).value().front();
+  }
+  // Track 0 with the stream of chain(), and what else is said.
+  SegmentRecord control_segment(std::vector<Op> more = {}) const {
+    const LogId control = log(kControlTrack);
+    Chain entries;
+    more.insert(
+        more.begin(),
+        {Open{key_->public_key(), "node"},
+         Define{
+             1,
+             1,
+             {"pond", {{"text", FieldType::text, "", 0}, {"number", FieldType::int64, "", 0}}}}});
+    EXPECT_TRUE(entries.add({1, Hlc::of(1, 0), std::move(more)}, chain_start(control)).ok());
+    return build_segments(control, chain_start(control), 0, entries, *key_).value().front();
+  }
+  // Two branches that part at `from`: the one that wins, and the other one.
+  std::pair<Chain, Chain> branches(Seq n, Seq from) const {
+    std::pair<Chain, Chain> both{chain(n), chain(n, 1000, from)};
+    if (both.second.links[from - 1].after < both.first.links[from - 1].after)
+      std::swap(both.first, both.second);
+    return both;
+  }
+  WriteOutcome commit_one(LogStore& store, const SegmentRecord& record) const {
+    const auto outcomes = store.commit({.segments = {record}});
+    EXPECT_TRUE(outcomes.ok()) << outcomes.error().message();
+    return outcomes.ok() ? outcomes->front() : WriteOutcome{};
+  }
+  static std::vector<std::vector<Value>> ask(const LogStore& store, const std::string& sql) {
+    const auto table = Reader::open(store.path())->query(sql);
+    EXPECT_TRUE(table.ok()) << table.error().message();
+    return table.ok() ? table->rows : std::vector<std::vector<Value>>{};
   }
   static LogState state_of(LogStore& store, const LogId& id) {
     const LogStore::Contents contents = store.load().value();
@@ -136,6 +170,128 @@ TEST_F(LogStoreTest, TwoHashesForOneSequenceNumberAreAForkWithEvidence) {
   EXPECT_EQ(store.fork_count().value(), 2U);
   EXPECT_EQ(state_of(store, log()).head(), 8U);
   EXPECT_EQ(state_of(store, log()).head_hash(), kept.links[7].after);
+}
+
+// Whichever came first, the same branch is there in the end, and nothing of the other is gone.
+TEST_F(LogStoreTest, OfTwoBranchesTheSmallerHashWinsInEitherOrder) {
+  const auto [winner, loser] = branches(15, 8);
+  LogStore late = open_at(folder_.file("late.db")), early = open_at(folder_.file("early.db"));
+  for (LogStore* store : {&late, &early}) {
+    ASSERT_TRUE(
+        store
+            ->commit({.segments = {control_segment(), segment(winner, 1, 5), segment(loser, 6, 7)}})
+            .ok());
+  }
+  const std::vector<SegmentRecord> losing{segment(loser, 8, 10), segment(loser, 11, 15)};
+  ASSERT_TRUE(late.commit({.segments = losing}).ok());
+  const WriteOutcome swap = commit_one(late, segment(winner, 6, 10));
+  EXPECT_EQ(swap.kind, WriteOutcome::Kind::won);
+  EXPECT_EQ(swap.fork_seq, 8U);
+  EXPECT_EQ(state_of(late, log()).head(), 10U);
+  EXPECT_EQ(late.log_bytes(log()),
+            segment(winner, 1, 5).bytes->size() + segment(winner, 6, 10).bytes->size());
+  EXPECT_EQ(commit_one(late, segment(winner, 6, 10)).kind, WriteOutcome::Kind::duplicate);
+  EXPECT_EQ(commit_one(late, segment(winner, 11, 12)).kind, WriteOutcome::Kind::stored);
+
+  EXPECT_EQ(commit_one(early, segment(winner, 6, 10)).kind, WriteOutcome::Kind::stored);
+  EXPECT_EQ(commit_one(early, segment(winner, 11, 12)).kind, WriteOutcome::Kind::stored);
+  for (const SegmentRecord& record : losing)
+    EXPECT_EQ(commit_one(early, record).kind, WriteOutcome::Kind::fork);
+
+  EXPECT_EQ(state_of(late, log()), state_of(early, log()));
+  const std::string samples = "SELECT seq, field, value FROM samples ORDER BY seq, field";
+  EXPECT_EQ(ask(late, samples).size(), 24U);
+  EXPECT_EQ(ask(late, samples), ask(early, samples));
+  const auto kept = ask(late, "SELECT seq, body FROM forks ORDER BY seq");
+  ASSERT_EQ(kept.size(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(kept[i][0], Value(static_cast<std::int64_t>(losing[i].info.first)));
+    EXPECT_EQ(kept[i][1], Value(*losing[i].bytes));
+  }
+}
+
+TEST_F(LogStoreTest, OfThreeBranchesOneWinsInAnyOrder) {
+  std::vector<Chain> all{chain(6), chain(6, 1000, 4), chain(6, 2000, 3)};
+  const auto smaller = [](const Chain& a, const Chain& b) {
+    return std::lexicographical_compare(
+        a.links.begin(), a.links.end(), b.links.begin(), b.links.end(),
+        [](const ChainLink& x, const ChainLink& y) { return x.after < y.after; });
+  };
+  const Chain& winner = *std::min_element(all.begin(), all.end(), smaller);
+  std::vector<std::size_t> order{0, 1, 2};
+  do {
+    LogStore store =
+        open_at(folder_.file(std::to_string(order[0] * 100 + order[1] * 10 + order[2])));
+    ASSERT_TRUE(store.commit({.segments = {segment(all[0], 1, 2)}}).ok());
+    for (const std::size_t branch : order) (void)commit_one(store, segment(all[branch], 3, 6));
+    EXPECT_EQ(state_of(store, log()).head_hash(), winner.links.back().after);
+    EXPECT_EQ(store.fork_count().value(), 2U);
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST_F(LogStoreTest, ASealOverrulesTheHash) {
+  const auto [winner, loser] = branches(10, 4);
+  const SegmentRecord control =
+      control_segment({Seal{log().epoch, kSamplesTrack, 9, loser.links[8].after}});
+  LogStore late = open_at(folder_.file("late.db")), early = open_at(folder_.file("early.db"));
+  ASSERT_TRUE(early.commit({.segments = {control, segment(loser, 1, 10)}}).ok());
+  EXPECT_EQ(commit_one(early, segment(winner, 1, 10)).kind, WriteOutcome::Kind::fork);
+  ASSERT_TRUE(late.commit({.segments = {control, segment(winner, 1, 10)}}).ok());
+  EXPECT_EQ(commit_one(late, segment(loser, 1, 10)).kind, WriteOutcome::Kind::won);
+  EXPECT_EQ(state_of(late, log()), state_of(early, log()));
+  // It says nothing about branches that part behind it.
+  const auto [first, second] = branches(12, 10);
+  LogStore behind = open_at(folder_.file("behind.db"));
+  const SegmentRecord seal =
+      control_segment({Seal{log().epoch, kSamplesTrack, 9, first.links[8].after}});
+  ASSERT_TRUE(behind.commit({.segments = {seal, segment(second, 1, 12)}}).ok());
+  EXPECT_EQ(commit_one(behind, segment(first, 1, 12)).kind, WriteOutcome::Kind::won);
+}
+
+// A stored segment that begins elsewhere cannot be cut: the first branch stays.
+TEST_F(LogStoreTest, ABranchThatCannotJoinDoesNotWin) {
+  const auto [winner, loser] = branches(10, 8);
+  LogStore spanned = open_at(folder_.file("spanned.db"));
+  ASSERT_TRUE(spanned.commit({.segments = {segment(loser, 1, 10)}}).ok());
+  EXPECT_EQ(commit_one(spanned, segment(winner, 6, 10)).kind, WriteOutcome::Kind::fork);
+  LogStore apart = open_at(folder_.file("apart.db"));
+  ASSERT_TRUE(apart.commit({.segments = {segment(loser, 8, 10)}}).ok());
+  EXPECT_EQ(commit_one(apart, segment(winner, 6, 10)).kind, WriteOutcome::Kind::fork);
+  EXPECT_EQ(state_of(apart, log()).head_hash(), loser.links.back().after);
+}
+
+TEST_F(LogStoreTest, AnOwnLogStaysWithItsFirstBranch) {
+  LogStore store =
+      LogStore::open({.path = path(), .fresh_epoch = Epoch{5}}, key_->node(), *verifier_, nullptr)
+          .value();
+  const auto [winner, loser] = branches(5, 2);
+  ASSERT_TRUE(store.commit({.segments = {segment(loser, 1, 5)}}).ok());
+  EXPECT_EQ(commit_one(store, segment(winner, 1, 5)).kind, WriteOutcome::Kind::fork);
+}
+
+TEST_F(LogStoreTest, DefinitionsOfALosingBranchGoWithIt) {
+  std::vector<SegmentRecord> both{control_segment(),
+                                  control_segment({TimeAnchor{1, "x", 0, 1, 1}})};
+  if (both[1].info.after < both[0].info.after) std::swap(both[0], both[1]);
+  LogStore late = open_at(folder_.file("late.db")), early = open_at(folder_.file("early.db"));
+  (void)commit_one(late, both[1]);
+  EXPECT_EQ(commit_one(late, both[0]).kind, WriteOutcome::Kind::won);
+  (void)commit_one(early, both[0]);
+  EXPECT_EQ(commit_one(early, both[1]).kind, WriteOutcome::Kind::fork);
+  for (const char* sql : {"SELECT * FROM streams", "SELECT * FROM anchors", "SELECT * FROM nodes"})
+    EXPECT_EQ(ask(late, sql), ask(early, sql)) << sql;
+}
+
+// What it overlaps is the same; what it would touch is not.
+TEST_F(LogStoreTest, AnOverlapThatDoesNotJoinItsNeighbourIsAFork) {
+  LogStore store = open();
+  const auto kept = chain(10);
+  const auto other = chain(10, 1000, 6);
+  ASSERT_TRUE(store.commit({.segments = {segment(kept, 1, 5), segment(kept, 8, 10)}}).ok());
+  const WriteOutcome outcome = commit_one(store, segment(other, 4, 7));
+  EXPECT_EQ(outcome.kind, WriteOutcome::Kind::fork);
+  EXPECT_EQ(outcome.fork_seq, 7U);
+  EXPECT_EQ(commit_one(store, segment(kept, 4, 7)).kind, WriteOutcome::Kind::stored);
 }
 
 TEST_F(LogStoreTest, AFailedCommitChangesNothing) {
