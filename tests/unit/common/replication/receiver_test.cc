@@ -88,6 +88,62 @@ TEST_F(ReceiverTest, NothingIsAcknowledgedBeforeItIsDurable) {
   EXPECT_EQ(take<Replicated>().size(), 1u);
 }
 
+TEST_F(ReceiverTest, ASignedAckFollowsTheCommit) {
+  start_linked();
+  meet();
+  pass(1s);
+  outputs_.clear();
+  Seq head = 0;
+  for (const Nonce instance : {peer_.nonce, Nonce{peer_.nonce.value + 1}}) {
+    peer_.nonce = instance;
+    greet(peer_, Role::agent, {{peer_.log().epoch, kSamplesTrack, head}});
+    const SegmentRecord segment = peer_.samples(3);
+    hear_live(peer_, {segment});
+    head += 3;
+    const auto writes = take<Write>();
+    ASSERT_EQ(writes.size(), 1u);
+    pass(2s);
+    EXPECT_TRUE(sent<Ack>().empty());  // nothing is durable yet
+    finish(writes[0]);
+    (void)sent<Vector>();
+    pass(1s);
+    const auto sends = take<Send>();
+    ASSERT_EQ(sends.size(), 1u);
+    EXPECT_EQ(sends[0].topic, TopicClass::inbox);
+    EXPECT_EQ(sends[0].target, peer_.node());
+    const auto ack = std::get<Ack>(decode_envelope(sends[0].payload)->message);
+    EXPECT_EQ(ack.sender, replica_->self());
+    EXPECT_EQ(ack.origin, peer_.node());
+    EXPECT_EQ(ack.nonce, instance);
+    ASSERT_EQ(ack.logs.size(), 2u);
+    EXPECT_EQ(ack.logs[0].log, peer_.log(kControlTrack));
+    EXPECT_EQ(ack.logs[1], (Vector::Item{peer_.log(), head, segment.info.after, {}}));
+    EXPECT_TRUE(verifier_->verify(key_->public_key(), ack_statement(ack), ack.signature).ok());
+  }
+  pass(1min);
+  EXPECT_TRUE(sent<Ack>().empty());  // once is enough
+}
+
+TEST_F(ReceiverTest, AVectorInItsInboxAsksForAnAck) {
+  start_linked();
+  meet();
+  hear_live(peer_, {peer_.samples(3)});
+  serve();
+  pass(1s);
+  outputs_.clear();
+  const Vector vector{peer_.node(), {{peer_.log(), 3, {}, {}}}};
+  hear(TopicClass::gossip, {}, peer_.wrap(vector));
+  pass(2s);
+  EXPECT_TRUE(sent<Ack>().empty());  // a Vector is the answer to that
+  hear(TopicClass::inbox, replica_->self(), peer_.wrap(vector));
+  pass(1s);
+  const auto acks = sent<Ack>();
+  ASSERT_EQ(acks.size(), 1u);
+  EXPECT_EQ(acks[0].nonce, peer_.nonce);
+  ASSERT_EQ(acks[0].logs.size(), 2u);
+  EXPECT_EQ(acks[0].logs[1].head, 3u);
+}
+
 TEST_F(ReceiverTest, AFailedWriteIsNotAcknowledgedAndFetchedAgain) {
   start_linked();
   meet();

@@ -1,0 +1,58 @@
+#include "common/runtime/node_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace dunlin::runtime {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+constexpr const char* kIds =
+    "gateways = [\"00112233445566778899aabbccddeeff\", \"ffeeddccbbaa99887766554433221100\"]\n";
+
+// What is wrong with `lines` behind a data_dir: they begin at line 3.
+struct Read {
+  explicit Read(const std::string& lines, Role role = Role::agent) {
+    auto document =
+        config::Document::parse("[node]\ndata_dir = \"d\"\n" + lines, "node.toml", {}).value();
+    options = read_node_config(document.root(), role).database;
+    mistakes = document.mistakes();
+  }
+  DatabaseOptions options;
+  std::vector<std::string> mistakes;
+};
+
+TEST(NodeConfig, TheArchiveSaysWhoseAcksCount) {
+  const Read absent("");
+  EXPECT_THAT(absent.mistakes, IsEmpty());
+  EXPECT_THAT(absent.options.archive_gateways, IsEmpty());
+  EXPECT_EQ(absent.options.archive_acks, 1u);
+  const Read two("[archive]\n" + std::string(kIds) + "acks = 2\n");
+  EXPECT_THAT(two.mistakes, IsEmpty());
+  EXPECT_EQ(two.options.archive_gateways.size(), 2u);
+  EXPECT_EQ(two.options.archive_acks, 2u);
+  EXPECT_THAT(Read("[archive]\nacks = 16\n").mistakes, IsEmpty());  // of any gateways
+}
+
+TEST(NodeConfig, NamesTheMistakesOfAnArchive) {
+  const auto at = [](int line, const char* what) {
+    return AllOf(StartsWith("node.toml:" + std::to_string(line) + ": "), HasSubstr(what));
+  };
+  // More Acks than there are gateways to sign them would never come.
+  EXPECT_THAT(Read("[archive]\n" + std::string(kIds) + "acks = 3\n").mistakes,
+              ElementsAre(at(5, "acks")));
+  EXPECT_THAT(Read("[archive]\nacks = 17\n").mistakes, ElementsAre(at(4, "acks")));
+  EXPECT_THAT(Read("[archive]\nacks = 0\n").mistakes, ElementsAre(at(4, "acks")));
+  EXPECT_THAT(Read("[archive]\ngateways = [\"cellar\"]\n").mistakes,
+              ElementsAre(at(4, "gateways: node ids of 32 hexadecimal digits")));
+  // A gateway keeps its own logs.
+  EXPECT_THAT(Read("[archive]\nacks = 1\n", Role::gateway).mistakes, ElementsAre(at(3, "archive")));
+}
+
+}  // namespace
+}  // namespace dunlin::runtime
