@@ -20,7 +20,8 @@ using std::chrono::steady_clock;
 constexpr auto kLookEvery = std::chrono::seconds(1);
 constexpr std::uint64_t kRetireShare = 32;  // of a bound goes at a time
 constexpr int kRestsPerStep = 40;
-constexpr steady_clock::duration kRestMax = std::chrono::seconds(1);
+constexpr Duration kRestMax = std::chrono::seconds(1);
+constexpr std::size_t kLogsDueMax = 64;                   // of a disk that has no time for them
 constexpr auto kCompactAgain = std::chrono::seconds(60);  // after a step that failed
 
 std::uint64_t free_bytes(const std::string& path) {
@@ -35,6 +36,11 @@ UtcMicros utc_now() {
 }
 
 }  // namespace
+
+Duration compaction_rest(Duration step, std::size_t logs_due) {
+  const auto share = static_cast<Duration::rep>(std::max<std::size_t>(logs_due, 1));
+  return std::min(kRestsPerStep * step, kRestMax) / share;
+}
 
 Disk::Disk(DiskOptions options, storage::LogStore store, Verifier& verifier, Reply reply)
     : options_(std::move(options)),
@@ -83,7 +89,7 @@ void Disk::run() {
     {
       std::unique_lock lock(mutex_);
       auto until = steady_clock::now() + kLookEvery;
-      if (store_ && store_->compaction_due()) until = std::min(until, compact_at_);
+      if (store_ && store_->compactions_due() > 0) until = std::min(until, compact_at_);
       wake_.wait_until(lock, until, [this] { return stopping_ || !requests_.empty(); });
       if (requests_.empty() && stopping_) return;
       requests = std::exchange(requests_, {});
@@ -91,7 +97,7 @@ void Disk::run() {
     const bool idle = requests.empty();
     handle(std::move(requests));
     look_after_space(false);
-    if (idle) compact();
+    if (idle || (store_ && store_->compactions_due() > kLogsDueMax)) compact();
   }
 }
 
@@ -218,11 +224,12 @@ void Disk::reopen_after(const Error& error) {
 
 void Disk::compact() {
   const auto begin = steady_clock::now();
-  if (!store_ || !store_->compaction_due() || begin < compact_at_) return;
+  if (!store_ || store_->compactions_due() == 0 || begin < compact_at_) return;
   const Result<std::uint64_t> merged = store_->compact_step();
   const auto end = steady_clock::now();
+  const auto step = std::chrono::duration_cast<Duration>(end - begin);
   compact_at_ =
-      end + (merged.ok() ? std::min(kRestsPerStep * (end - begin), kRestMax) : kCompactAgain);
+      end + (merged.ok() ? compaction_rest(step, store_->compactions_due()) : kCompactAgain);
   if (merged.ok()) {
     const std::lock_guard lock(mutex_);
     state_.segments_merged += *merged;

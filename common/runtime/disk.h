@@ -28,9 +28,9 @@ struct DiskOptions {
 };
 
 // The thread that may stall on fsync, so that nothing else does. It owns the store. Requests are
-// done in order; writes that wait together share one commit. While nothing is asked of it, it
-// compacts the store, a step at a time and for a fortieth of its time, or a step a second: a
-// request waits for one step, which is some milliseconds and a commit.
+// done in order; writes that wait together share one commit. While nothing is asked of it, or when
+// more than 64 logs are due, it compacts the store, a step at a time: a request waits for one step,
+// which is some milliseconds and a commit.
 class Disk {
  public:
   using Reply = std::function<void(replication::Input)>;  // called on the disk thread
@@ -73,5 +73,10 @@ class Disk {
   DiskState state_;
   std::thread thread_;
 };
+
+// The pause after a step of compaction that took so long: 40 times that or a second, shared by the
+// logs that are due. Few cost a busy disk little; of many, as on a gateway whose agents flush every
+// reading, no one waits for ever.
+Duration compaction_rest(Duration step, std::size_t logs_due);
 
 }  // namespace dunlin::runtime

@@ -79,6 +79,7 @@ class CompactionQueue {
 
   // A log that has something to merge, perhaps; null for none. Valid until the next call.
   const LogId* next() const { return due_.empty() ? nullptr : &*due_.begin(); }
+  std::size_t due() const { return due_.size(); }
   Seq from(const LogId& log) { return marks_[log].from; }
   // The look at `log` goes on from `resume`, or is over and the next one starts there.
   void looked(const LogId& log, Seq resume, bool over);

@@ -32,6 +32,7 @@ class Compactor {
 
   // A log to look at; null for none.
   const LogId* due() const { return queue_.next(); }
+  std::size_t logs_due() const { return queue_.due(); }
 
   struct Replacement {
     std::vector<StoredSpan> gone;

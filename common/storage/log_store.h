@@ -103,7 +103,7 @@ class LogStore {
   // commit. Hashes, states and answers stay the same. How many segments fewer there are; an error
   // changes nothing. Compactor has the rules.
   Result<std::uint64_t> compact_step();
-  bool compaction_due() const { return compactor_.due() != nullptr; }
+  std::size_t compactions_due() const { return compactor_.logs_due(); }  // logs to look at
 
   // What is committed of a log; null for an unknown one. Valid until the next commit.
   const LogState* state(const LogId& log) const;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <fstream>
 #include <limits>
@@ -25,6 +26,7 @@ using replication::Token;
 using replication::Write;
 using replication::WriteFinished;
 using test::eventually;
+using namespace std::chrono_literals;
 
 constexpr std::uint64_t kNeverEnough = std::numeric_limits<std::uint64_t>::max();
 
@@ -88,17 +90,23 @@ class Replies {
 class DiskTest : public testing::Test {
  protected:
   void start(DiskOptions options = {}, bool held = false) {
-    options.store = {.path = path_, .fresh_epoch = Epoch{5}};
+    options.store.path = path_;
+    options.store.fresh_epoch = Epoch{5};
     options.node = maker_.node();
     options.epoch = Epoch{5};
     auto store = storage::LogStore::open(options.store, options.node, *verifier_, nullptr);
     ASSERT_TRUE(store.ok()) << store.error().message();
     if (held) replies_.hold();
-    disk_ = std::make_unique<Disk>(options, *std::move(store), *verifier_,
-                                   [this](Input input) { replies_.take(std::move(input)); });
+    disk_ = std::make_unique<Disk>(options, *std::move(store), *verifier_, [this](Input input) {
+      replies_.take(std::move(input));
+      if (busy_) disk_->submit(Read{0, maker_.log(), {1, 1}, 1});
+    });
     if (held) replies_.wait_until_standing();  // with its first look at the space
   }
-  void TearDown() override { replies_.release(); }
+  void TearDown() override {
+    busy_ = false;
+    replies_.release();
+  }
 
   Token write(std::vector<SegmentRecord> segments, std::vector<Release> releases = {}) {
     disk_->submit(
@@ -146,6 +154,7 @@ class DiskTest : public testing::Test {
   test::SegmentMaker maker_;
   std::unique_ptr<Verifier> verifier_ = security::make_mbedtls_verifier();
   Replies replies_;
+  std::atomic<bool> busy_ = false;  // every reply brings another request
   Token last_token_ = 0;
   std::unique_ptr<Disk> disk_;  // goes first
 };
@@ -364,6 +373,50 @@ TEST_F(DiskTest, CompactsWhileNothingIsAskedOfIt) {
   EXPECT_LT(segments->size(), 100u);
   disk_->stop();
   EXPECT_EQ(stored_entries(), 201u);
+}
+
+// With 64 logs due, and with one more.
+TEST_F(DiskTest, ABusyDiskCompactsWhenManyLogsAreDue) {
+  start({.store = {.compaction = {.fan_in = 2}}});
+  std::uint64_t last_epoch = 100;
+  const auto add = [&](std::uint64_t logs) {
+    std::vector<SegmentRecord> segments;
+    for (; logs > 0; --logs) {
+      test::SegmentMaker maker(Epoch{++last_epoch}, maker_.shared_key());
+      for (int i = 0; i < 2; ++i) segments.push_back(maker.samples());
+    }
+    return write(std::move(segments));
+  };
+  busy_ = true;
+  ASSERT_TRUE(finished(add(64)).ok());
+  EXPECT_TRUE(eventually([&] { return replies_.of<ReadFinished>().size() > 100; }));
+  EXPECT_EQ(disk_->state().segments_merged, 0u);
+  ASSERT_TRUE(finished(add(1)).ok());
+  EXPECT_TRUE(eventually([&] { return disk_->state().segments_merged > 0; }));
+}
+
+TEST(CompactionRest, IsSharedByTheLogsThatAreDue) {
+  EXPECT_EQ(compaction_rest(10ms, 0), 400ms);
+  EXPECT_EQ(compaction_rest(10ms, 1), 400ms);
+  EXPECT_EQ(compaction_rest(100ms, 1), 1s);
+  EXPECT_EQ(compaction_rest(10ms, 40), 10ms);
+  EXPECT_EQ(compaction_rest(100ms, 100), 10ms);
+}
+
+// 500 agents flush a reading a second each, in virtual time: a log is due after 64 of them.
+TEST(CompactionRest, KeepsUpWithManyLogsOnASlowDisk) {
+  for (const Duration step : {2ms, 20ms, 80ms}) {
+    Duration now{};
+    std::int64_t done = 0;
+    const auto due = [&] { return static_cast<std::size_t>(now * 500 / 64s - done); };
+    while (now < 1h) {
+      now += 1ms;
+      if (due() == 0) continue;
+      now += step, done += 1;
+      now += compaction_rest(step, due());
+      ASSERT_LT(due(), 64u) << now.count() << " us";
+    }
+  }
 }
 
 TEST_F(DiskTest, RetiresByBytesWhatArrivedFirst) {
