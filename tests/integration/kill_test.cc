@@ -34,7 +34,7 @@ class Talker {
               lines += "numbers n=" + number + "i,half=" + number + ".5\n";
             }
             agent.say(lines, std::chrono::seconds(0));
-            std::this_thread::sleep_for(std::chrono::milliseconds(5));
+            std::this_thread::sleep_for(std::chrono::milliseconds(5));  // its pace, no waiting
           }
         }) {}
 
@@ -67,6 +67,9 @@ bool starts_with(const std::vector<std::vector<Value>>& all,
   return all.size() >= begin.size() && std::equal(begin.begin(), begin.end(), all.begin());
 }
 
+// No condition is waited for: a kill is to come in the midst of whatever happens just then (a
+// commit, a push, a connect), so any moment will do and each round has another one. What must hold
+// afterwards is waited for.
 void pause(std::mt19937& random, int ms_max) {
   std::this_thread::sleep_for(std::chrono::milliseconds(random() % static_cast<unsigned>(ms_max)));
 }
@@ -101,7 +104,7 @@ TEST(Kill, AnybodyAtAnyMoment) {
     for (const auto& agent : fleet.agents()) talkers.push_back(std::make_unique<Talker>(*agent));
     for (int round = 0; round < kRounds; ++round) {
       SCOPED_TRACE("round " + std::to_string(round) + " of seed " + std::to_string(kSeed));
-      pause(random, 400);
+      pause(random, 400);  // somewhere in the life of the new process or connection
       const auto victim = random() % 5;
       if (victim < 3) {
         kill_agent(*fleet.agents()[victim]);
@@ -110,7 +113,7 @@ TEST(Kill, AnybodyAtAnyMoment) {
       } else {
         fleet.broker().kill();
       }
-      pause(random, 200);
+      pause(random, 200);  // the others go on without it
       if (victim == 4) {
         DUNLIN_ASSERT_OK(fleet.broker().restart());
       } else {
@@ -172,7 +175,7 @@ TEST(Kill, WhatFlushAcknowledgedIsThere) {
          .args = {folder.file("data"), noted, std::to_string((round + 1) * 1'000'000)}});
     ASSERT_TRUE(child.ok());
     ASSERT_TRUE(test::eventually([&] { return numbers(acknowledged) > before + 3; }));
-    pause(random, 100);
+    pause(random, 100);  // anywhere between an append and its acknowledgement
     child->kill(SIGKILL);
     ASSERT_TRUE(child->wait(std::chrono::seconds(10)).has_value());
     numbers(acknowledged);
