@@ -11,6 +11,7 @@
 #include "common/base/utf8.h"
 #include "common/codec/entry_codec.h"
 #include "common/codec/int_column.h"
+#include "common/codec/wrapping.h"
 #include "common/log/limits.h"
 
 namespace dunlin {
@@ -33,19 +34,6 @@ struct Shape {
   std::uint64_t fields = 0;
   auto operator<=>(const Shape&) const = default;
 };
-
-std::uint64_t to_unsigned(std::int64_t value) {
-  return static_cast<std::uint64_t>(value);
-}
-std::int64_t to_signed(std::uint64_t value) {
-  return static_cast<std::int64_t>(value);
-}
-std::int64_t wrapping_sub(std::int64_t a, std::int64_t b) {
-  return to_signed(to_unsigned(a) - to_unsigned(b));
-}
-std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
-  return to_signed(to_unsigned(a) + to_unsigned(b));
-}
 
 bool is_nan(std::uint64_t bits) {
   return (bits & 0x7fffffffffffffffULL) > 0x7ff0000000000000ULL;

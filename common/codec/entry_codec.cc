@@ -3,6 +3,7 @@
 #include <string>
 
 #include "common/base/check.h"
+#include "common/codec/wrapping.h"
 #include "common/log/limits.h"
 
 namespace dunlin {
@@ -22,14 +23,6 @@ void encode_cell(CborWriter& writer, const Rows& rows, const Cell& cell) {
     case Cell::Kind::text:
       return writer.text(rows.text(cell));
   }
-}
-
-// Differences of times wrap modulo 2^64, so that every pair of times has one.
-std::int64_t wrapping_sub(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
-}
-std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
 }
 
 struct OpEncoder {

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "common/base/check.h"
+#include "common/codec/wrapping.h"
 
 namespace dunlin {
 
@@ -18,15 +19,6 @@ constexpr std::size_t kBlock = 32;
 constexpr unsigned kWidthMax = 56;
 constexpr std::uint64_t kScaleMax = 1ULL << 63;
 
-std::uint64_t to_unsigned(std::int64_t value) {
-  return static_cast<std::uint64_t>(value);
-}
-std::int64_t to_signed(std::uint64_t value) {
-  return static_cast<std::int64_t>(value);
-}
-std::int64_t wrapping_sub(std::int64_t a, std::int64_t b) {
-  return to_signed(to_unsigned(a) - to_unsigned(b));
-}
 std::uint64_t magnitude(std::int64_t value) {
   return value < 0 ? 0 - to_unsigned(value) : to_unsigned(value);
 }
