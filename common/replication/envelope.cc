@@ -267,30 +267,28 @@ constexpr Layout kLayouts[] = {{Hello::kCode, 14, read_hello},
                                {TimeQuery::kCode, 3, read_time_query},
                                {TimeReply::kCode, 6, read_time_reply}};
 
+// A label and the message without its signature.
+template <typename M>
+Bytes statement(std::string_view label, const M& message, const LaterFields& later,
+                void (*write)(CborWriter&, const M&, const LaterFields&, bool with_signature)) {
+  Bytes out(label.begin(), label.end());
+  CborWriter writer(out);
+  write(writer, message, later, false), writer.raw(later.cbor);
+  return out;
+}
+
 }  // namespace
 
 Bytes hello_statement(const Hello& hello, const LaterFields& later) {
-  const std::string_view label = "dunlin/1 hello";
-  Bytes out(label.begin(), label.end());
-  CborWriter writer(out);
-  write_hello(writer, hello, later, false), writer.raw(later.cbor);
-  return out;
+  return statement("dunlin/1 hello", hello, later, write_hello);
 }
 
 Bytes ack_statement(const Ack& ack, const LaterFields& later) {
-  const std::string_view label = "dunlin/1 ack";
-  Bytes out(label.begin(), label.end());
-  CborWriter writer(out);
-  write_ack(writer, ack, later, false), writer.raw(later.cbor);
-  return out;
+  return statement("dunlin/1 ack", ack, later, write_ack);
 }
 
 Bytes time_statement(const TimeReply& reply, const LaterFields& later) {
-  const std::string_view label = "dunlin/1 time";
-  Bytes out(label.begin(), label.end());
-  CborWriter writer(out);
-  write_reply(writer, reply, later, false), writer.raw(later.cbor);
-  return out;
+  return statement("dunlin/1 time", reply, later, write_reply);
 }
 
 Bytes encode_envelope(const Envelope& envelope) {
