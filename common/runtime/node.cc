@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/runtime/replica_start.h"
 #include "common/runtime/topics.h"
 #include "common/security/keys.h"
 #include "common/telemetry/log.h"
@@ -58,22 +59,13 @@ Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::LogStore
   DUNLIN_ASSIGN(storage::LogStore::Contents contents, store.load());
   options.disk.epoch = contents.epoch;
   options.disk.node = signer.node();
-  ReplicaStart start{contents.epoch,
-                     std::move(contents.logs),
-                     {},
-                     std::move(contents.own_streams),
-                     std::move(contents.own_lost),
-                     contents.own_hlc,
-                     std::move(contents.own_anchors),
-                     contents.own_timeless_boot};
-  for (auto& known : contents.nodes) start.nodes[known.node] = {known.public_key, known.name};
 
   std::unique_ptr<Node> node(new Node(std::move(options), std::move(transport), signer, verifier));
   node->disk_ = std::make_unique<Disk>(
       node->options_.disk, std::move(store), verifier, [n = node.get()](Input input) {
         n->post([n, input = std::move(input)](const Moment& now) { n->step(now, input); });
       });
-  DUNLIN_TRY(node->replica_.start(now(), std::move(start)));
+  DUNLIN_TRY(node->replica_.start(now(), replica_start(std::move(contents))));
   node->post([n = node.get()](const Moment& moment) { n->carry_out(moment); });
   node->thread_ = std::thread([n = node.get()] { n->run(); });
   if (node->transport_ != nullptr) {

@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "common/log/limits.h"
-#include "common/replication/replica.h"
+#include "common/runtime/replica_start.h"
 #include "tests/fuzz/foreign_node.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/simulation/store/sim_store.h"
@@ -234,14 +234,7 @@ class Machine {
   ReplicaStart contents() {
     Result<simulation::SimStore::Contents> held = store_->load();
     DUNLIN_CHECK(held.ok());
-    ReplicaStart start{held->epoch,
-                       std::move(held->logs),
-                       {},
-                       std::move(held->own_streams),
-                       std::move(held->own_lost),
-                       held->own_hlc};
-    for (auto& known : held->nodes) start.nodes[known.node] = {known.public_key, known.name};
-    return start;
+    return runtime::replica_start(*std::move(held));
   }
 
   // ---- peers ----

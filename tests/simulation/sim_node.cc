@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/check.h"
+#include "common/runtime/replica_start.h"
 #include "common/runtime/topics.h"
 #include "common/security/keys.h"
 
@@ -76,20 +77,12 @@ bool SimNode::start(Instant now) {
   Result<SimStore::Contents> contents = store_->load();
   if (!contents.ok()) return store_.reset(), false;
   observer_.on_opened(index_, *contents);
-  ReplicaStart start{contents->epoch,
-                     std::move(contents->logs),
-                     {},
-                     std::move(contents->own_streams),
-                     std::move(contents->own_lost),
-                     contents->own_hlc,
-                     std::move(contents->own_anchors),
-                     contents->own_timeless_boot};
-  for (auto& known : contents->nodes) start.nodes[known.node] = {known.public_key, known.name};
   options_.replica.seed = random_.next();
   options_.replica.origin.boot += 1;
   instance_ = Nonce{random_.next()};
   replica_ = std::make_unique<Replica>(options_.replica, instance_, *key_, *verifier_);
-  const Result<void> started = replica_->start(moment(), std::move(start));
+  const Result<void> started =
+      replica_->start(moment(), runtime::replica_start(*std::move(contents)));
   DUNLIN_CHECK(started.ok());
   space_at_ = now + options_.space_every;
   committed_readings_ = ledger_.promised().size();

@@ -7,8 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "common/replication/replica.h"
-#include "common/storage/log_store.h"
+#include "common/runtime/replica_start.h"
 #include "tests/support/peer.h"
 #include "tests/support/temp_dir.h"
 
@@ -37,16 +36,7 @@ class ReplicaTest : public testing::Test {
     auto contents = store_->load().value();
     nonce_.value += 1;
     replica_ = std::make_unique<Replica>(std::move(options), nonce_, *key_, *verifier_);
-    ReplicaStart start{contents.epoch,
-                       std::move(contents.logs),
-                       {},
-                       std::move(contents.own_streams),
-                       std::move(contents.own_lost),
-                       contents.own_hlc,
-                       std::move(contents.own_anchors),
-                       contents.own_timeless_boot};
-    for (auto& known : contents.nodes) start.nodes[known.node] = {known.public_key, known.name};
-    ASSERT_TRUE(replica_->start(now_, std::move(start)).ok());
+    ASSERT_TRUE(replica_->start(now_, runtime::replica_start(std::move(contents))).ok());
     collect();
   }
   static ReplicaOptions agent_options() {
