@@ -154,8 +154,13 @@ TEST(Cells, LagIsThatOfTheCell) {
   ASSERT_TRUE(b.say(numbers(101, 200)));
   ASSERT_TRUE(test::eventually([&] { return b.readings() == 200; }));
   EXPECT_EQ(b.stop(), 0);
-  DUNLIN_ASSERT_OK(b.start());  // its Hello says how far it is now
-  ASSERT_TRUE(test::eventually([&] { return b.get("/readyz").status == 200; }));
+  const Listener listener(fleet.broker().url());
+  const auto says = [&](NodeState state) {
+    return test::eventually([&] { return listener.state("south", "hello/" + b.node()) == state; });
+  };
+  ASSERT_TRUE(says(NodeState::down));
+  DUNLIN_ASSERT_OK(b.start());
+  ASSERT_TRUE(says(NodeState::up));  // its Hello says how far it is now
   b.process().kill(SIGSTOP);
   DUNLIN_ASSERT_OK(gateway.start());
   EXPECT_TRUE(test::eventually([&] {
