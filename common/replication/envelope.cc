@@ -342,6 +342,19 @@ Result<Envelope> decode_envelope(ByteView bytes) {
   return envelope;
 }
 
+Lane peek_lane(ByteView envelope) {
+  CborReader r(envelope);
+  if (!r.array().ok()) return Lane::live;
+  for (std::uint64_t i = 1; i < kEnvelopeItems; ++i) {
+    if (!r.uint().ok()) return Lane::live;
+  }
+  if (!r.array().ok()) return Lane::live;
+  const Result<std::uint64_t> code = r.uint();
+  if (!code.ok() || *code != Segments::kCode) return Lane::live;
+  const Result<std::uint64_t> lane = r.uint();
+  return lane.ok() && *lane == static_cast<std::uint64_t>(Lane::bulk) ? Lane::bulk : Lane::live;
+}
+
 std::string_view message_name(const Message& message) {
   static constexpr std::string_view kNames[] = {"hello", "vector",     "fetch",      "segments",
                                                 "ack",   "time_query", "time_reply", "unknown"};

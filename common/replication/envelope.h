@@ -34,6 +34,8 @@ struct Envelope {
 Bytes encode_envelope(const Envelope& envelope);
 // Strict, but for what newer minor versions add. `unsupported`: another major version or key id.
 Result<Envelope> decode_envelope(ByteView bytes);
+// Bulk for Segments that say so, live for all else, by a glance at the first items.
+Lane peek_lane(ByteView envelope);
 
 std::string_view message_name(const Message& message);  // "hello", "vector", ...
 

@@ -207,26 +207,31 @@ void Node::on_message(std::string_view topic, ByteView payload, bool retained) {
   const std::optional<ParsedTopic> parsed = parse_topic(options_.fleet, topic);
   if (!parsed) return;
   const std::size_t size = payload.size() + 128;
+  const bool bulk = peek_lane(payload) == Lane::bulk;
   {
     const std::lock_guard lock(mutex_);
-    if (queued_bytes_ + size > options_.mailbox_bytes_max) {
+    if (queued_bytes_ + size > options_.mailbox_bytes_max ||
+        (bulk && bulk_bytes_ + size > options_.mailbox_bytes_max / 2)) {
       messages_dropped_ += 1;  // the bus is lossy by contract; repair fetches what mattered
       return;
     }
     queued_bytes_ += size;
-    tasks_.push_back([this, size, cell = std::string(parsed->cell),
-                      received = Received{parsed->topic, parsed->node,
-                                          Bytes(payload.begin(), payload.end()),
-                                          retained}](const Moment& now) mutable {
-      {
-        const std::lock_guard inner(mutex_);
-        queued_bytes_ -= size;
-      }
-      const bool greets = received.topic == TopicClass::hello || received.topic == TopicClass::gate;
-      heard_in_ = std::move(cell);
-      if (greets && !cells_.contains(received.topic_node)) note_cell(received.topic_node);
-      step(now, std::move(received));
-    });
+    if (bulk) bulk_bytes_ += size;
+    Received received{parsed->topic, parsed->node, Bytes(payload.begin(), payload.end()), retained};
+    (bulk ? bulk_ : tasks_)
+        .push_back([this, size, bulk, cell = std::string(parsed->cell),
+                    message = std::move(received)](const Moment& now) mutable {
+          {
+            const std::lock_guard inner(mutex_);
+            queued_bytes_ -= size;
+            if (bulk) bulk_bytes_ -= size;
+          }
+          const bool greets =
+              message.topic == TopicClass::hello || message.topic == TopicClass::gate;
+          heard_in_ = std::move(cell);
+          if (greets && !cells_.contains(message.topic_node)) note_cell(message.topic_node);
+          step(now, std::move(message));
+        });
   }
   wake_.notify_one();
 }
@@ -243,12 +248,16 @@ void Node::run() {
       const Duration wait =
           deadline ? std::max(Duration{}, *deadline - current) : Duration(kIdleWait);
       wake_.wait_for(lock, std::min(wait, Duration(kIdleWait)),
-                     [this] { return stopping_ || !tasks_.empty(); });
+                     [this] { return stopping_ || !tasks_.empty() || !bulk_.empty(); });
       if (stopping_ && tasks_.empty()) {
         ended_ = true;
         break;
       }
       tasks = std::exchange(tasks_, {});
+      if (!bulk_.empty()) {
+        tasks.push_back(std::move(bulk_.front()));
+        bulk_.pop_front();
+      }
     }
     for (Task& task : tasks) {
       task(now());

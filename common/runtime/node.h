@@ -29,7 +29,8 @@ struct NodeOptions {
 
 // Drives one replica with a real clock, a store and a transport: one loop thread that owns the
 // replica, one disk thread that owns the store, and the transport's own. Nothing is shared but the
-// mailbox. All public functions may be called from any thread.
+// mailbox, where the bulk lane comes behind all else. All public functions may be called from any
+// thread.
 class Node final : public NodeView, private TransportEvents {
  public:
   // The keys must outlive the node. `transport` may be null: a node that only keeps its own log.
@@ -87,10 +88,12 @@ class Node final : public NodeView, private TransportEvents {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Task> tasks_;
-  std::size_t queued_bytes_ = 0;
-  bool closing_ = false;   // no more appends
-  bool stopping_ = false;  // the loop ends when its tasks are done
-  bool ended_ = false;     // it has
+  std::deque<Task> bulk_;         // what answers a Fetch: one at a time, after all that waits
+  std::size_t queued_bytes_ = 0;  // of messages, in both
+  std::size_t bulk_bytes_ = 0;    // of those in bulk_, which may take half of the mailbox
+  bool closing_ = false;          // no more appends
+  bool stopping_ = false;         // the loop ends when its tasks are done
+  bool ended_ = false;            // it has
 
   std::condition_variable durable_changed_;
   replication::Ticket last_ticket_ = 0;     // guarded by mutex_

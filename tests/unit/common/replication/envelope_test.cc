@@ -151,6 +151,21 @@ TEST(Envelope, MatchTheGoldenBytes) {
   }
 }
 
+TEST(Envelope, ItsFirstItemsTellTheLane) {
+  for (const Case& c : cases()) {
+    const auto* segments = std::get_if<Segments>(&c.envelope.message);
+    const Lane lane = segments == nullptr ? Lane::live : segments->lane;
+    const Bytes bytes = encode_envelope(c.envelope);
+    EXPECT_EQ(peek_lane(bytes), lane) << c.name;
+    for (std::size_t n = 0; n < bytes.size(); ++n) {
+      const Lane cut = peek_lane(ByteView(bytes).first(n));
+      EXPECT_TRUE(cut == Lane::live || cut == lane) << c.name << " cut at " << n;
+    }
+  }
+  EXPECT_EQ(peek_lane(encode_envelope({Nonce{1}, 1, Segments{.lane = Lane::bulk, .segments = {}}})),
+            Lane::bulk);
+}
+
 TEST(Envelope, NamesAreThoseOfTheMetrics) {
   EXPECT_EQ(message_name(Hello{}), "hello");
   EXPECT_EQ(message_name(Vector{}), "vector");

@@ -34,6 +34,7 @@ class Wire final : public Transport {
   }
   Result<void> publish(const std::string& topic, ByteView payload, PublishOptions how) override {
     std::unique_lock lock(mutex_);
+    if (const auto callback = on_publish_) lock.unlock(), callback(), lock.lock();
     published_.push_back({topic, Bytes(payload.begin(), payload.end()), how});
     wake_.notify_all();
     wake_.wait(lock, [this] { return !held_; });
@@ -65,12 +66,17 @@ class Wire final : public Transport {
     held_ = false;
     wake_.notify_all();
   }
+  void on_publish(std::function<void()> callback) {
+    const std::lock_guard lock(mutex_);
+    on_publish_ = std::move(callback);
+  }
 
  private:
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   TransportEvents* events_ = nullptr;
   Will will_;
+  std::function<void()> on_publish_;
   std::vector<Published> published_;
   bool held_ = false;
 };
@@ -231,6 +237,81 @@ TEST_F(NodeTest, AMailboxThatIsFullDropsMessagesAndCountsThem) {
   std::uint64_t refused = 0;
   for (const auto& [reason, count] : report.stats.refused) refused += count;
   EXPECT_EQ(refused, 3u);
+}
+
+TEST_F(NodeTest, TheBulkLaneLeavesRoomForLiveMessages) {
+  options_.mailbox_bytes_max = 4000;
+  start();
+  wire_->hold();
+  wire_->events().on_connected();
+  ASSERT_TRUE(eventually([&] { return !wire_->published().empty(); }));  // its loop stands still
+  test::Peer peer;
+  const Bytes bulk = peer.wrap(replication::Segments{
+      .lane = replication::Lane::bulk, .segments = {std::make_shared<const Bytes>(300)}});
+  for (int i = 0; i < 10; ++i) wire_->deliver("cell/bulk", bulk);
+  const std::size_t kept = 2000 / (bulk.size() + 128);
+  const Bytes noise(300, 0xff);
+  for (int i = 0; i < 4; ++i) wire_->deliver("cell/gossip", noise);
+  wire_->release();
+  EXPECT_EQ(node_->report().messages_dropped, 10 - kept);
+  const auto taken = [&] {
+    return node_->report().stats.traffic[{true, replication::Lane::bulk, "segments"}].messages;
+  };
+  EXPECT_TRUE(eventually([&] { return taken() == kept; }));
+  wire_->deliver("cell/bulk", bulk);  // there is room again
+  EXPECT_TRUE(eventually([&] { return taken() == kept + 1; }));
+}
+
+TEST_F(NodeTest, TakesWhatIsLiveBeforeTheBacklog) {
+  start_gateway();
+  std::mutex mutex;
+  std::vector<Seq> order;
+  node_->on_replicated([&](const replication::Replicated& replicated, Duration) {
+    if (replicated.log.track == kControlTrack) return;
+    const std::lock_guard lock(mutex);
+    order.push_back(replicated.last);
+  });
+  const auto stored_so_far = [&] {
+    const std::lock_guard lock(mutex);
+    return order;
+  };
+  test::Peer peer;
+  const std::string live = "cell/live/" + peer.node().to_string();
+  const std::string inbox = "cell/inbox/" + key_->node().to_string();
+  wire_->hold();
+  wire_->deliver(live, peer.segments({peer.open()}));
+  ASSERT_TRUE(eventually([&] { return !wire_->published().empty(); }));  // its loop stands still
+  const SegmentRecord old[] = {peer.samples(), peer.samples()};
+  for (const SegmentRecord& segment : old) wire_->deliver(inbox, peer.segments({segment}, 9));
+  wire_->deliver(live, peer.segments({peer.samples()}));
+  wire_->deliver(live, peer.segments({peer.samples()}));
+  wire_->release();
+  ASSERT_TRUE(eventually([&] { return stored_so_far().size() == 4; }));
+  EXPECT_EQ(stored_so_far(), (std::vector<Seq>{3, 4, 1, 2}));
+}
+
+// Each answer brings another live message, so that one always waits.
+TEST_F(NodeTest, TheBacklogGoesOnWhileLiveMessagesKeepComing) {
+  start_gateway();
+  wire_->events().on_connected();
+  test::Peer peer;
+  const std::string live = "cell/live/" + peer.node().to_string();
+  const std::string inbox = "cell/inbox/" + key_->node().to_string();
+  wire_->deliver(live, peer.segments({peer.open()}));
+  ASSERT_TRUE(eventually([&] { return integer("SELECT count(*) FROM nodes") > 1; }));
+  std::atomic<bool> stored = false;
+  node_->on_replicated([&](const replication::Replicated& replicated, Duration) {
+    if (replicated.log.track != kControlTrack) stored = true;
+  });
+  const Bytes vector =
+      peer.wrap(replication::Vector{peer.node(), {{peer.log(kControlTrack), 1, 1, {}}}});
+  wire_->on_publish([&] {
+    if (!stored) wire_->deliver(inbox, vector);
+  });
+  wire_->deliver(inbox, vector);
+  wire_->deliver(inbox, peer.segments({peer.samples()}, 9));
+  EXPECT_TRUE(eventually([&] { return stored.load(); }));
+  stored = true;
 }
 
 TEST_F(NodeTest, IsPresentInEveryCell) {
