@@ -5,6 +5,7 @@
 #include "common/base/check.h"
 #include "common/log/chain.h"
 #include "common/log/limits.h"
+#include "common/replication/lost_ranges.h"
 
 namespace dunlin::replication {
 
@@ -590,14 +591,9 @@ void Origin::declare_lost(const Moment& now, const LogId& log,
     const Interval interval = old.release.interval;
     entries += interval.size();
     readings += old.readings;
-    if (!lost.empty() && lost.back().last + 1 == interval.first) {
-      lost.back().last = interval.last;
-      lost.back().after = old.release.after;
-      lost.back().readings += old.readings;
-    } else {
-      lost.push_back(
-          {interval.first, interval.last, old.release.before, old.release.after, old.readings});
-    }
+    // Storage names again what grew together while it was on its way out.
+    add_lost(lost,
+             {interval.first, interval.last, old.release.before, old.release.after, old.readings});
   }
   // What lies between the oldest two is not here either: gateways hold it, lost or not.
   while (lost.size() > kLostRangesMax) {
