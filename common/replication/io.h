@@ -66,10 +66,12 @@ using Input = std::variant<Append, Flush, LinkUp, LinkDown, Received, WriteFinis
 
 // ---- outputs ----
 
-// Make these durable in the order of the Writes, each in one transaction; then answer
-// WriteFinished. Writes that wait together may share one unless they stand alone.
+// Make these durable, each Write in one transaction; then answer WriteFinished. Live requests go
+// before bulk ones that wait, those of one lane in their order; answers come in the order of the
+// commits. Writes that wait together may share one unless they stand alone.
 struct Write : Changes {
   Token token = 0;
+  Lane lane = Lane::live;
 };
 // Whole stored segments with entries of the interval, newest first.
 struct Read {
@@ -77,6 +79,7 @@ struct Read {
   LogId log;
   Interval interval;
   std::uint64_t bytes_max = 0;
+  Lane lane = Lane::live;
 };
 struct ListOldest {
   Token token = 0;

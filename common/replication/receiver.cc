@@ -35,6 +35,7 @@ IntervalSet newest(const IntervalSet& set, std::size_t max) {
 
 void Receiver::on_segments(const Moment& now, const NodeId& peer, const Segments& segments) {
   ForeignWrite batch;
+  batch.lane = segments.lane;
   const auto session = sessions_.find(peer);
   const bool ours = segments.request != 0 && session != sessions_.end() &&
                     session->second.request == segments.request;
@@ -199,12 +200,14 @@ void Receiver::retry_waiting(const Moment& now, const NodeId& origin) {
   std::deque<Waiting> all = std::exchange(waiting_, {});
   waiting_bytes_ = 0;
   ForeignWrite batch;
+  batch.lane = Lane::bulk;
   for (Waiting& item : all) {
     if (item.origin != origin) {
       waiting_bytes_ += item.bytes->size();
       waiting_.push_back(std::move(item));
       continue;
     }
+    if (item.request == 0) batch.lane = Lane::live;
     const Result<void> taken = take(now, item.bytes, item.request, batch);
     if (!taken.ok()) c_.refuse(origin, taken.error());
   }
@@ -215,7 +218,8 @@ void Receiver::write(ForeignWrite batch) {
   const Token token = c_.next_token();
   writing_bytes_ += batch.bytes;
   if (batch.session) sessions_[*batch.session].unwritten += 1;
-  c_.outputs.push_back(Write{{.segments = batch.segments, .releases = batch.releases}, token});
+  c_.outputs.push_back(
+      Write{{.segments = batch.segments, .releases = batch.releases}, token, batch.lane});
   writes_.emplace(token, std::move(batch));
 }
 
@@ -448,6 +452,7 @@ void Receiver::close_session(const Moment& now, const NodeId& peer, bool failed)
 
 void Receiver::on_retire(const std::vector<OldSegment>& segments) {
   ForeignWrite batch;
+  batch.lane = Lane::bulk;
   for (const OldSegment& old : segments) batch.releases.push_back(old.release);
   if (!batch.releases.empty()) write(std::move(batch));
 }

@@ -48,6 +48,7 @@ class Receiver {
     std::shared_ptr<const Bytes> bytes;
   };
   struct ForeignWrite {
+    Lane lane = Lane::live;
     std::vector<SegmentRecord> segments;
     std::vector<Release> releases;
     std::size_t bytes = 0;

@@ -55,8 +55,8 @@ void Responder::serve(const NodeId& requester, Request& request) {
   const Fetch::Want& want = request.wants.front();
   request.asked = want.wanted.intervals().back();
   request.reading = c_.next_token();
-  c_.outputs.push_back(
-      Read{*request.reading, want.log, request.asked, std::min(request.credit, kAnswerBytes)});
+  c_.outputs.push_back(Read{*request.reading, want.log, request.asked,
+                            std::min(request.credit, kAnswerBytes), Lane::bulk});
 }
 
 bool Responder::on_read_finished(const Moment&, const ReadFinished& finished) {

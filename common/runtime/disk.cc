@@ -58,11 +58,11 @@ void Disk::submit(replication::Output request) {
   {
     const std::lock_guard lock(mutex_);
     if (auto* write = std::get_if<Write>(&request)) {
-      requests_.emplace_back(std::move(*write));
+      requests_.push(std::move(*write));
     } else if (auto* read = std::get_if<Read>(&request)) {
-      requests_.emplace_back(std::move(*read));
+      requests_.push(std::move(*read));
     } else {
-      requests_.emplace_back(std::move(std::get<ListOldest>(request)));
+      requests_.push(std::move(std::get<ListOldest>(request)));
     }
   }
   wake_.notify_one();
@@ -85,32 +85,30 @@ DiskState Disk::state() const {
 void Disk::run() {
   look_after_space(true);
   while (true) {
-    std::deque<Request> requests;
+    std::deque<DiskQueue::Request> round;
     {
       std::unique_lock lock(mutex_);
       auto until = steady_clock::now() + kLookEvery;
       if (store_ && store_->compactions_due() > 0) until = std::min(until, compact_at_);
       wake_.wait_until(lock, until, [this] { return stopping_ || !requests_.empty(); });
       if (requests_.empty() && stopping_) return;
-      requests = std::exchange(requests_, {});
+      round = requests_.next_round();
     }
-    const bool idle = requests.empty();
-    handle(std::move(requests));
+    const bool idle = round.empty();
+    handle(std::move(round));
     look_after_space(false);
     if (idle || (store_ && store_->compactions_due() > kLogsDueMax)) compact();
   }
 }
 
-void Disk::handle(std::deque<Request> requests) {
+void Disk::handle(std::deque<DiskQueue::Request> round) {
   std::vector<Write> batch;
   const auto finish_batch = [&] {
     if (!batch.empty()) write(std::exchange(batch, {}));
   };
-  for (Request& request : requests) {
+  for (DiskQueue::Request& request : round) {
     if (auto* item = std::get_if<Write>(&request)) {
-      if (item->stands_alone()) finish_batch();
       batch.push_back(std::move(*item));
-      if (batch.back().stands_alone()) finish_batch();
       continue;
     }
     finish_batch();

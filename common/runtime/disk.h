@@ -9,7 +9,7 @@
 #include <thread>
 #include <variant>
 
-#include "common/replication/io.h"
+#include "common/runtime/disk_queue.h"
 #include "common/runtime/node_view.h"
 #include "common/storage/log_store.h"
 
@@ -28,9 +28,9 @@ struct DiskOptions {
 };
 
 // The thread that may stall on fsync, so that nothing else does. It owns the store. Requests are
-// done in order; writes that wait together share one commit. While nothing is asked of it, or when
-// more than 64 logs are due, it compacts the store, a step at a time: a request waits for one step,
-// which is some milliseconds and a commit.
+// done in the rounds of DiskQueue; writes that follow one another there share a commit. While
+// nothing is asked of it, or when more than 64 logs are due, it compacts the store, a step at a
+// time: a request waits for one step, which is some milliseconds and a commit.
 class Disk {
  public:
   using Reply = std::function<void(replication::Input)>;  // called on the disk thread
@@ -44,10 +44,8 @@ class Disk {
   DiskState state() const;
 
  private:
-  using Request = std::variant<replication::Write, replication::Read, replication::ListOldest>;
-
   void run();
-  void handle(std::deque<Request> requests);
+  void handle(std::deque<DiskQueue::Request> round);
   void write(std::vector<replication::Write> batch);
   Result<std::vector<WriteOutcome>> commit(const std::vector<replication::Write>& batch);
   std::uint64_t room();  // for more segments
@@ -68,7 +66,7 @@ class Disk {
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Request> requests_;
+  DiskQueue requests_;
   bool stopping_ = false;
   DiskState state_;
   std::thread thread_;

@@ -221,11 +221,11 @@ void SimNode::carry_out() {
     } else if (auto* write = std::get_if<Write>(&*output)) {
       writing_bytes_ += foreign_bytes(*write);
       writing_bytes_peak_ = std::max(writing_bytes_peak_, writing_bytes_);
-      requests_.emplace_back(std::move(*write));
+      requests_.push(std::move(*write));
     } else if (auto* read = std::get_if<Read>(&*output)) {
-      requests_.emplace_back(std::move(*read));
+      requests_.push(std::move(*read));
     } else if (auto* list = std::get_if<ListOldest>(&*output)) {
-      requests_.emplace_back(std::move(*list));
+      requests_.push(std::move(*list));
     }
   }
   if (job_.empty()) begin_job();
@@ -243,15 +243,7 @@ void SimNode::send(const Send& send) {
 
 void SimNode::begin_job() {
   if (requests_.empty()) return;
-  // A Write that stands alone is a job by itself.
-  const auto alone = [](const Request& request) {
-    const auto* write = std::get_if<Write>(&request);
-    return write != nullptr && write->stands_alone();
-  };
-  do {
-    job_.push_back(std::move(requests_.front()));
-    requests_.pop_front();
-  } while (!requests_.empty() && !alone(job_.back()) && !alone(requests_.front()));
+  job_ = requests_.next_round();
   const Duration spread = options_.disk.delay_max - options_.disk.delay_min;
   const auto more = random_.below(static_cast<std::uint64_t>(spread.count()) + 1);
   job_done_ = now_ + options_.disk.delay_min + Duration(static_cast<Duration::rep>(more));

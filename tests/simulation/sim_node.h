@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/replication/replica.h"
+#include "common/runtime/disk_queue.h"
 #include "common/transport/memory/memory_transport.h"
 #include "tests/simulation/keys.h"
 #include "tests/simulation/readings.h"
@@ -15,8 +16,8 @@
 
 namespace dunlin::simulation {
 
-// How a simulated disk behaves. Requests are done in order; writes that wait together share one
-// commit, as runtime::Disk has it.
+// How a simulated disk behaves. Requests are done in the rounds of runtime::DiskQueue; a round
+// takes one delay.
 struct DiskModel {
   Duration delay_min{200};
   Duration delay_max{3000};
@@ -105,7 +106,7 @@ class SimNode final : private TransportEvents {
   std::size_t writing_bytes_peak() const { return writing_bytes_peak_; }
 
  private:
-  using Request = std::variant<replication::Write, replication::Read, replication::ListOldest>;
+  using Request = runtime::DiskQueue::Request;
 
   void on_connected() override { step(replication::LinkUp{}); }
   void on_disconnected(const Error&) override { step(replication::LinkDown{}); }
@@ -144,8 +145,8 @@ class SimNode final : private TransportEvents {
   std::unique_ptr<SimStore> store_;
   std::unique_ptr<replication::Replica> replica_;
   std::unique_ptr<MemoryTransport> transport_;
-  std::deque<Request> requests_;
-  std::deque<Request> job_;
+  runtime::DiskQueue requests_;
+  std::deque<Request> job_;  // the round under way
   Instant job_done_{};
   Instant space_at_{};
   std::size_t committed_readings_ = 0;    // own ones; those of unknown fate count after a start
