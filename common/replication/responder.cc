@@ -7,8 +7,9 @@
 namespace dunlin::replication {
 
 namespace {
-// Leaves room for the envelope, and for the one segment that may overshoot.
-constexpr std::uint64_t kAnswerBytes = kMessageBytesMax - kSegmentBytesMax - 1024;
+// Of a message, and the one segment that may overshoot: what is live waits for one at a time.
+constexpr std::uint64_t kAnswerBytes = 16 * 1024;
+static_assert(kAnswerBytes + kSegmentBytesMax + 1024 <= kMessageBytesMax);
 }  // namespace
 
 Result<void> Responder::on_fetch(const Moment& now, const Fetch& fetch) {

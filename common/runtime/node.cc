@@ -15,6 +15,9 @@ using namespace replication;
 
 constexpr auto kIdleWait = std::chrono::seconds(60);
 constexpr auto kStopFlush = std::chrono::seconds(5);
+constexpr std::size_t kBulkUnsentBytes = 32 * 1024;  // the bulk lane waits while more is unsent
+constexpr Duration kUnsentLook = std::chrono::milliseconds(2);
+constexpr std::size_t kBulkReadsMax = 64;
 constexpr std::size_t kCellsKnownMax = 100'000;  // nodes whose cell is remembered
 
 std::string_view notice_name(Notice::Kind kind) {
@@ -245,8 +248,8 @@ void Node::run() {
       std::unique_lock lock(mutex_);
       const std::optional<Instant> deadline = replica_.next_deadline();
       const Instant current = now().mono;
-      const Duration wait =
-          deadline ? std::max(Duration{}, *deadline - current) : Duration(kIdleWait);
+      Duration wait = deadline ? std::max(Duration{}, *deadline - current) : Duration(kIdleWait);
+      if (!bulk_reads_.empty() && !bulk_reading_) wait = std::min(wait, kUnsentLook);
       wake_.wait_for(lock, std::min(wait, Duration(kIdleWait)),
                      [this] { return stopping_ || !tasks_.empty() || !bulk_.empty(); });
       if (stopping_ && tasks_.empty()) {
@@ -263,6 +266,7 @@ void Node::run() {
       task(now());
       task = nullptr;
     }
+    read_bulk();
     const Moment moment = now();
     const std::optional<Instant> deadline = replica_.next_deadline();
     if (deadline && *deadline <= moment.mono) step(moment, DeadlinePassed{});
@@ -272,6 +276,8 @@ void Node::run() {
 }
 
 void Node::step(const Moment& now, Input input) {
+  const auto* read = std::get_if<ReadFinished>(&input);
+  if (read != nullptr && read->token == bulk_reading_) bulk_reading_.reset();
   const bool frees = !std::holds_alternative<Received>(input);  // messages make no room
   const Result<void> result = replica_.step(now, std::move(input));
   if (!result.ok()) log::error("step_failed", {{"error", result.error().message()}});
@@ -318,10 +324,21 @@ void Node::carry_out(const Moment& now) {
       // The Hello that counts says where a node is; one that was left behind elsewhere does not.
       if (notice->kind == Notice::Kind::peer_up) note_cell(notice->node);
       tell(now, *notice);
+    } else if (auto* read = std::get_if<Read>(&*output); read && read->lane == Lane::bulk) {
+      if (bulk_reads_.size() == kBulkReadsMax) bulk_reads_.pop_front();
+      bulk_reads_.push_back(*read);
     } else {
       disk_->submit(std::move(*output));
     }
   }
+}
+
+void Node::read_bulk() {
+  if (bulk_reads_.empty() || bulk_reading_) return;
+  if (transport_ != nullptr && transport_->unsent_bytes() > kBulkUnsentBytes) return;
+  bulk_reading_ = bulk_reads_.front().token;
+  disk_->submit(bulk_reads_.front());
+  bulk_reads_.pop_front();
 }
 
 void Node::send(const Send& send) {

@@ -75,6 +75,7 @@ class Node final : public NodeView, private TransportEvents {
   void step(const Moment& now, replication::Input input);
   void retry_parked(const Moment& now);
   void carry_out(const Moment& now);
+  void read_bulk();
   void send(const replication::Send& send);
   void note_cell(const NodeId& node);  // that it was heard in
   void tell(const Moment& now, const replication::Notice& notice);
@@ -105,6 +106,10 @@ class Node final : public NodeView, private TransportEvents {
   // The loop thread's own.
   std::deque<Parked> parked_;  // appends that wait for room, in their order
   bool flush_wanted_ = false;
+  // Reads for the bulk lane: one at a time, and while little stands in line before the broker, so
+  // that what is live waits for little there. The oldest may be given up: who wants it asks anew.
+  std::deque<replication::Read> bulk_reads_;
+  std::optional<replication::Token> bulk_reading_;  // is under way
   std::map<NodeId, std::string> cells_;
   std::string heard_in_;  // the cell of the message that is looked at
   OnReplicated on_replicated_;

@@ -70,6 +70,10 @@ class Transport {
   virtual Result<void> publish(const std::string& topic, ByteView payload,
                                PublishOptions options) = 0;
 
+  // Bytes that were published and stand in line on this machine, about: what is published next
+  // waits for them. 0 where that is not known.
+  virtual std::size_t unsent_bytes() = 0;
+
   // Disconnects; `graceful` sends no will. Idempotent. After it returns no event is delivered.
   virtual void stop(bool graceful) = 0;
 };

@@ -279,6 +279,10 @@ bool MqttSession::fits_socket(std::size_t in_flight, std::size_t size) const {
   return used == 0 || used + size + kSocketReserve <= buffer->size;
 }
 
+std::size_t MqttSession::unsent_bytes() const {
+  return in_flight_.bytes + (socket_ ? unsent(*socket_) : 0);
+}
+
 void MqttSession::connection_lost(const std::string& cause) {
   const std::lock_guard lock(mutex_);
   lost_ = Error{Errc::not_connected, "connection to " + url_.address() + " lost" + farewell_ +

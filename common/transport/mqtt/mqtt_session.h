@@ -21,9 +21,9 @@ namespace dunlin {
 // connects in 11 ms where one that connects again takes 1.1 s, and nothing of a lost connection
 // survives.
 //
-// connect(), wait_until_lost() and the destructor belong to one thread; publish() and cancel() may
-// be called from any, as long as the object lives. Paho's callbacks run under Paho's own lock, so
-// no lock of ours is held around a call to Paho.
+// connect(), wait_until_lost() and the destructor belong to one thread; publish(), unsent_bytes()
+// and cancel() may be called from any, as long as the object lives. Paho's callbacks run under
+// Paho's own lock, so no lock of ours is held around a call to Paho.
 class MqttSession final : private mqtt::callback {
  public:
   // `options` and `events` must outlive the session. Only on_message() is called, on Paho's thread.
@@ -44,6 +44,8 @@ class MqttSession final : private mqtt::callback {
   void abandon();
 
   Result<void> publish(const std::string& topic, ByteView payload, PublishOptions options);
+  // What Paho has not written to the socket, and the kernel not to the network.
+  std::size_t unsent_bytes() const;
 
  private:
   // Counts the answers to CONNECT or to SUBSCRIBEs and keeps the first refusal.

@@ -68,6 +68,11 @@ Result<void> MqttTransport::publish(const std::string& topic, ByteView payload,
   return connected_->publish(topic, payload, options);
 }
 
+std::size_t MqttTransport::unsent_bytes() {
+  const std::shared_lock lock(session_mutex_);
+  return connected_ ? connected_->unsent_bytes() : 0;
+}
+
 void MqttTransport::stop(bool graceful) {
   {
     const std::lock_guard lock(mutex_);

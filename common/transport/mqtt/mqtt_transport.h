@@ -41,6 +41,7 @@ class MqttTransport final : public Transport {
   // `backpressure` comes earlier than in_flight_bytes_max when the socket's buffer is nearly full.
   // A message that could never fit into in_flight_bytes_max is `too_large`.
   Result<void> publish(const std::string& topic, ByteView payload, PublishOptions options) override;
+  std::size_t unsent_bytes() override;
   // Takes 0.1 to 0.2 s, the time Paho's threads need to end; up to 3 s when the broker is silent.
   void stop(bool graceful) override;
 

@@ -3,8 +3,10 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <linux/sock_diag.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -61,6 +63,12 @@ std::optional<SendBuffer> send_buffer(const TcpSocket& socket) {
   socklen_t size = sizeof(memory);
   if (getsockopt(socket.fd, SOL_SOCKET, SO_MEMINFO, memory, &size) != 0) return std::nullopt;
   return SendBuffer{memory[SK_MEMINFO_WMEM_QUEUED], memory[SK_MEMINFO_SNDBUF]};
+}
+
+std::size_t unsent(const TcpSocket& socket) {
+  int bytes = 0;
+  if (ioctl(socket.fd, SIOCOUTQNSD, &bytes) != 0) return 0;
+  return static_cast<std::size_t>(std::max(bytes, 0));
 }
 
 void cut(const TcpSocket& socket) {

@@ -34,6 +34,9 @@ struct SendBuffer {
 };
 std::optional<SendBuffer> send_buffer(const TcpSocket& socket);
 
+// The bytes in the send buffer that were not sent even once; 0 when unknown.
+std::size_t unsent(const TcpSocket& socket);
+
 // Ends the connection in both directions and leaves the descriptor to its owner. Does nothing when
 // the descriptor meanwhile belongs to another socket.
 void cut(const TcpSocket& socket);

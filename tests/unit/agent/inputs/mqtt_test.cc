@@ -39,6 +39,7 @@ class BusTransport final : public Transport {
     return {};
   }
   Result<void> publish(const std::string&, ByteView, PublishOptions) override { return {}; }
+  std::size_t unsent_bytes() override { return 0; }
   void stop(bool) override { bus_.events = nullptr; }
 
  private:

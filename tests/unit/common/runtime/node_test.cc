@@ -40,7 +40,10 @@ class Wire final : public Transport {
     wake_.wait(lock, [this] { return !held_; });
     return {};
   }
+  std::size_t unsent_bytes() override { return unsent; }
   void stop(bool) override {}
+
+  std::atomic<std::size_t> unsent = 0;
 
   TransportEvents& events() { return *events_; }
   const Will& will() const { return will_; }
@@ -312,6 +315,31 @@ TEST_F(NodeTest, TheBacklogGoesOnWhileLiveMessagesKeepComing) {
   wire_->deliver(inbox, peer.segments({peer.samples()}, 9));
   EXPECT_TRUE(eventually([&] { return stored.load(); }));
   stored = true;
+}
+
+// What is live finds a short line before the broker.
+TEST_F(NodeTest, TheBacklogWaitsWhileMuchIsUnsent) {
+  start();
+  wire_->events().on_connected();
+  ASSERT_TRUE(append(1, 10).ok());
+  ASSERT_TRUE(node_->flush(20s).ok());
+  test::Peer gateway(Role::gateway);
+  wire_->unsent = 1 << 20;
+  IntervalSet wanted;
+  wanted.insert({1, 1});
+  const LogId log{key_->node(), node_->report().epoch, kSamplesTrack};
+  wire_->deliver("cell/inbox/" + key_->node().to_string(),
+                 gateway.wrap(replication::Fetch{gateway.node(), 9, 1 << 20, {{log, wanted}}}));
+  for (std::int64_t n = 11; n <= 40; n += 10) {  // the disk would have answered by then
+    ASSERT_TRUE(append(n, n + 9).ok());
+    ASSERT_TRUE(node_->flush(20s).ok());
+  }
+  const std::string live = "cell/live/" + key_->node().to_string();
+  EXPECT_TRUE(eventually([&] { return wire_->published_to(live); }));
+  const std::string answer = "cell/inbox/" + gateway.node().to_string();
+  EXPECT_FALSE(wire_->published_to(answer));
+  wire_->unsent = 0;
+  EXPECT_TRUE(eventually([&] { return wire_->published_to(answer); }));
 }
 
 TEST_F(NodeTest, IsPresentInEveryCell) {
