@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "common/codec/segment_codec.h"
 #include "common/log/chain.h"
 #include "common/runtime/topics.h"

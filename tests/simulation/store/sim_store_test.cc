@@ -39,8 +39,8 @@ constexpr Epoch kEpoch{7};
 constexpr Epoch kNextEpoch{8};
 constexpr UtcMicros kStart = 1'750'000'000'000'000;
 
-// Segments of a few logs of two nodes, some of them from a second branch. The first node has logs
-// of another epoch, too, which are drawn when it has begun.
+// Segments of a few logs of two nodes, some of them from other branches. The first node has logs of
+// another epoch, too, which are drawn when it has begun.
 class Segments {
  public:
   explicit Segments(std::uint64_t seed) : random_(seed) {
@@ -57,13 +57,15 @@ class Segments {
   const NodeId& node() const { return keys_[0]->node(); }
   const std::vector<LogId>& logs() const { return logs_; }
 
-  // A few entries somewhere; seldom of the other branch.
+  // A few entries somewhere, at times of another branch. Many segments begin where others do, as a
+  // branch wants it that is to win.
   SegmentRecord draw() {
     const LogId& log = logs_[random_.below(drawn_)];
-    const bool fork = random_.below(12) == 0;
-    const Chain& chain = chains_[{log, fork}];
-    const Seq first = 1 + random_.below(kLength);
-    const Seq last = std::min<Seq>(kLength, first + random_.below(6));
+    const std::uint64_t branch = random_.below(4) == 0 ? random_.below(std::size(kPartings)) : 0;
+    const Chain& chain = chains_[{log, branch}];
+    const bool aligned = random_.below(4) != 0;
+    const Seq first = 1 + (aligned ? 5 * random_.below(kLength / 5) : random_.below(kLength));
+    const Seq last = std::min<Seq>(kLength, first + (aligned ? 4 : random_.below(6)));
     const Hash before = first == 1 ? chain_start(log) : chain.links[first - 2].after;
     const ChainView part = ChainView(chain).from(first - 1).first(last - first + 1);
     return build_segments(log, before, 0, part, *keys_[log.node == node() ? 0 : 1])->front();
@@ -71,31 +73,35 @@ class Segments {
 
  private:
   static constexpr Seq kLength = 60;
+  // Where a branch parts from the first one.
+  static constexpr Seq kPartings[] = {kLength + 1, 1, 24, 39, 55};
 
   void grow(const LogId& log) {
-    for (const bool fork : {false, true}) {
+    for (std::uint64_t branch = 0; branch < std::size(kPartings); ++branch) {
       Hash before = chain_start(log);
-      for (Seq seq = 1; seq <= kLength; ++seq)
-        before = chains_[{log, fork}].add(make(log, seq, fork), before)->after;
+      for (Seq seq = 1; seq <= kLength; ++seq) {
+        Entry entry = make(log, seq, seq < kPartings[branch] ? 0 : branch);
+        before = chains_[{log, branch}].add(std::move(entry), before)->after;
+      }
     }
   }
 
-  Entry make(const LogId& log, Seq seq, bool fork) {
-    Entry entry{seq, Hlc::of(1'750'000'000'000 + seq + (fork ? 1 : 0), 0), {}};
+  Entry make(const LogId& log, Seq seq, std::uint64_t branch) {
+    Entry entry{seq, Hlc::of(1'750'000'000'000 + seq, static_cast<std::uint16_t>(branch)), {}};
     if (log.track != kControlTrack) {
       Samples samples{.stream = 1, .boot = {}, .base = kStart, .rows = Rows(1)};
       samples.rows.begin_row(kStart + static_cast<UtcMicros>(seq) * 1000);
-      samples.rows.add_integer(fork ? -1 : 1);
+      samples.rows.add_integer(static_cast<std::int64_t>(branch));
       if (seq % 5 == 0) samples.boot = 1 + seq % 2;
       entry.ops = {samples};
     } else if (seq == 1) {
       entry.ops = {Open{log.node == keys_[0]->node() ? keys_[0]->public_key() : Bytes{1},
-                        fork ? "fork" : "node"}};
+                        "node " + std::to_string(branch)}};
     } else if (seq % 3 == 0) {
       entry.ops = {Define{seq, 1, {"s" + std::to_string(seq), {{"f", FieldType::int64, "", 0}}}}};
     } else if (seq % 11 == 0) {
       const LogId data{log.node, log.epoch, kSamplesTrack};
-      entry.ops = {Seal{log.epoch, data.track, seq, chains_[{data, fork}].links[seq - 1].after}};
+      entry.ops = {Seal{log.epoch, data.track, seq, chains_[{data, branch}].links[seq - 1].after}};
     } else if (seq % 7 == 0) {
       entry.ops = {Lost{Epoch{7 + seq % 2}, kSamplesTrack, {{1, seq / 7, {}, {}, seq}}}};
     } else {
@@ -109,7 +115,7 @@ class Segments {
   std::vector<std::unique_ptr<Signer>> keys_;
   std::vector<LogId> logs_;
   std::size_t drawn_ = 4;  // of the logs
-  std::map<std::pair<LogId, bool>, Chain> chains_;
+  std::map<std::pair<LogId, std::uint64_t>, Chain> chains_;
 };
 
 // One store of each kind that are told and asked the same.
@@ -244,7 +250,7 @@ class Pair {
 };
 
 TEST(SimStore, LightAndRealAgree) {
-  for_seeds(6, [](std::uint64_t seed) {
+  for_seeds(60, [](std::uint64_t seed) {
     Pair pair(seed);
     for (int n = 0; n < 150 && !testing::Test::HasFailure(); ++n) {
       pair.act();

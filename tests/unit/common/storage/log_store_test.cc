@@ -254,6 +254,9 @@ TEST_F(LogStoreTest, ABranchThatCannotJoinDoesNotWin) {
   LogStore spanned = open_at(folder_.file("spanned.db"));
   ASSERT_TRUE(spanned.commit({.segments = {segment(loser, 1, 10)}}).ok());
   EXPECT_EQ(commit_one(spanned, segment(winner, 6, 10)).kind, WriteOutcome::Kind::fork);
+  LogStore overlapping = open_at(folder_.file("overlapping.db"));
+  ASSERT_TRUE(overlapping.commit({.segments = {segment(loser, 1, 7), segment(loser, 6, 10)}}).ok());
+  EXPECT_EQ(commit_one(overlapping, segment(winner, 6, 10)).kind, WriteOutcome::Kind::fork);
   LogStore apart = open_at(folder_.file("apart.db"));
   ASSERT_TRUE(apart.commit({.segments = {segment(loser, 8, 10)}}).ok());
   EXPECT_EQ(commit_one(apart, segment(winner, 6, 10)).kind, WriteOutcome::Kind::fork);
