@@ -88,7 +88,8 @@ http::Response nodes(const NodeReport& report) {
                       {"missing_entries", log.missing_entries},
                       {"lost_entries", log.lost_entries},
                       {"lost_readings", log.lost_readings},
-                      {"forked", log.forked}});
+                      {"forked", log.forked},
+                      {"sealed", log.sealed}});
     }
     out.push_back({{"node", node.node.to_string()},
                    {"name", node.name},
@@ -100,6 +101,7 @@ http::Response nodes(const NodeReport& report) {
                    {"last_seen_us", node.last_seen},
                    {"clock_synchronised", node.synchronised ? json(*node.synchronised) : json()},
                    {"clock_skew_seconds", node.skew ? json(seconds(*node.skew)) : json()},
+                   {"cloned", node.cloned},
                    {"logs", std::move(logs)},
                    {"lag_entries", lag.entries},
                    {"lag_seconds", seconds(lag.age)}});
@@ -253,6 +255,10 @@ telemetry::Snapshot make_snapshot(const NodeReport& report, const InputCounts& i
     s.lost_entries.push_back({std::string(policy), count});
   s.signatures_verified = stats.signatures_verified;
   s.forks = stats.forks;
+  s.clones = stats.clones;
+  s.branches = stats.branches;
+  s.epochs_begun = stats.epochs_begun;
+  s.entries_moved = stats.entries_moved;
   s.log_bytes = report.disk.database_bytes;
   for (const NodeStatus& node : report.nodes) {
     for (const LogStatus& log : node.logs) s.log_entries += log.head - log.missing_entries;

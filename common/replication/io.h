@@ -107,7 +107,16 @@ struct Replicated {
 };
 // Something a person may want to read about.
 struct Notice {
-  enum class Kind { refused, fork, lost, peer_up, peer_down, storage_failed } kind;
+  enum class Kind {
+    refused,
+    fork,
+    epoch_begun,
+    clone,
+    lost,
+    peer_up,
+    peer_down,
+    storage_failed
+  } kind;
   NodeId node;  // the peer or origin
   std::string detail;
 };

@@ -388,6 +388,7 @@ void Origin::switch_epoch(const Moment& now) {
   c_.epoch = Epoch{c_.random.next()};
   fresh_epoch_ = c_.epoch;
   c_.stats.epochs_begun += 1;
+  c_.notice(Notice::Kind::epoch_begun, c_.self(), "epoch " + control_.log.to_string() + " is over");
   const auto start_over = [&](OwnTrack& track) {
     const Chain cut = std::exchange(track.cut, {});
     for (const ChainLink& link : cut.links) unwritten_bytes_ -= link.canonical_bytes;

@@ -267,6 +267,11 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
     time_sync_.on_gateway_down(hello.node);
     return {};
   }
+  if (peers_[hello.node].instances.heard(hello.nonce, hello.counter)) {
+    context_.stats.clones += 1;
+    context_.notice(Notice::Kind::clone, hello.node,
+                    "two machines run with the key of " + hello.name);
+  }
   if (same_instance && known->second.up && hello.counter < known->second.hello.counter) return {};
 
   Peer& peer = peers_[hello.node];
@@ -439,6 +444,7 @@ std::vector<NodeStatus> Replica::status(const Moment& now) const {
     if (!peer.hello.public_key.empty())
       status.speaks = NodeStatus::Protocol{peer.hello.minor, peer.hello.capabilities};
     status.last_seen = peer.last_heard_utc;
+    status.cloned = peer.instances.cloned();
     if (peer.time) status.synchronised = peer.time->synchronised;
     if (utc && peer.time && peer.time->synchronised)
       status.skew = now.mono.time_since_epoch() + peer.time->ahead - Duration(*utc);
@@ -469,6 +475,7 @@ std::vector<NodeStatus> Replica::status(const Moment& now) const {
     status.lost_readings = status.lost_entries > 0 ? log.state.lost_readings() : 0;
     if (!status.missing.empty()) status.behind_since = log.times.of(status.complete + 1);
     status.forked = log.forked;
+    status.sealed = log.state.sealed().has_value();
     nodes[id.node].logs.push_back(std::move(status));
   }
   std::vector<NodeStatus> out;

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 
+#include "common/replication/instances.h"
 #include "common/replication/origin.h"
 #include "common/replication/receiver.h"
 #include "common/replication/rescue.h"
@@ -41,6 +42,7 @@ struct LogStatus {
   std::uint64_t lost_readings = 0;
   std::optional<Instant> behind_since;  // first heard of the oldest missing entry
   bool forked = false;
+  bool sealed = false;  // its node goes on in another epoch
 };
 
 enum class PeerState : std::uint8_t { up, stale, down };
@@ -59,6 +61,7 @@ struct NodeStatus {
   // Of its clock, as it last said; nothing while it did not say so to us since the start.
   std::optional<bool> synchronised = {};
   std::optional<Duration> skew = {};  // how far it is ahead of ours, when both are synchronised
+  bool cloned = false;                // two machines run with its key
   std::vector<LogStatus> logs = {};
 };
 
@@ -102,6 +105,7 @@ class Replica {
       Duration ahead{};  // of our monotonic clock
     };
     std::optional<Time> time = {};
+    Instances instances = {};
   };
   static constexpr std::size_t kPeersMax = 16'384;
 

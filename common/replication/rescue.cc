@@ -155,10 +155,9 @@ void Rescue::found(const Moment& now, Seq last, const Hash& hash) {
             "gateway " + job_->gateway.to_string() + " has another branch of " + log.to_string() +
                 " from entry " + std::to_string(last + 1) + " on, where this database wrote " +
                 std::to_string(head - last) + " entries");
+  const bool open = uplink_.public_beyond(log, last);
   if (log.epoch == c_.epoch) origin_.begin_epoch(now);
-  IntervalSet shown = uplink_.public_part(log);
-  shown.erase({0, last});
-  if (!shown.empty() && job_->first && job_->first->own < job_->first->theirs) {
+  if (open && job_->first && job_->first->own < job_->first->theirs) {
     uplink_.show(log, {job_->first->seq, job_->first->seq}, 0);
     ignored_[{job_->gateway, log}] = now.mono + kIgnoredFor;
     uplink_.settle(log);

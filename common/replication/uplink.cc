@@ -41,6 +41,7 @@ void Uplink::start(const Moment& now) {
     arrived_[it->first] = it->second.state.acked();
     if (it->first.epoch == c_.epoch && it->second.state.head() > 0) confirmed_ = !options_.pushes;
   }
+  opened_ = confirmed_;
 }
 
 // Live is never queued: what does not fit the window now is left to the receiver's Fetch.
@@ -226,7 +227,7 @@ void Uplink::ask_again(const Moment& now) {
 }
 
 void Uplink::confirm(const Moment& now) {
-  confirmed_ = true;
+  confirmed_ = opened_ = true;
   push_newest(now);
 }
 
@@ -242,11 +243,11 @@ void Uplink::rolled_back(const LogId& log, Seq last) {
   });
 }
 
-IntervalSet Uplink::public_part(const LogId& log) const {
+bool Uplink::public_beyond(const LogId& log, Seq last) const {
   const auto arrived = arrived_.find(log);
-  IntervalSet known = arrived == arrived_.end() ? IntervalSet{} : arrived->second;
-  if (const LogRecord* record = c_.table.find(log)) known.insert(record->state.acked());
-  return known;
+  const LogRecord* record = c_.table.find(log);
+  return opened_ || (arrived != arrived_.end() && arrived->second.last().value_or(0) > last) ||
+         (record != nullptr && record->state.acked().last().value_or(0) > last);
 }
 
 void Uplink::on_arrived(const Moment& now, const NodeId& gateway, const Vector::Item& item) {

@@ -67,8 +67,9 @@ class Uplink {
   // Handed to storage; whether it is durable is not known yet.
   void written(const SegmentInfo& segment) { lineage_.written(segment); }
   void rolled_back(const LogId& log, Seq last);
-  // What some gateway said that it has.
-  IntervalSet public_part(const LogId& log) const;
+  // Whether entries of an own log beyond `last` may be anywhere else: a gateway said so, or they
+  // could have been sent since this start.
+  bool public_beyond(const LogId& log, Seq last) const;
   // Pushes the newest segment of `interval` once more.
   void show(const LogId& log, Interval interval, std::uint64_t bytes_max);
 
@@ -101,6 +102,7 @@ class Uplink {
   UplinkOptions options_;
   Lineage lineage_;
   bool confirmed_ = true;
+  bool opened_ = false;  // it was, some time since this start
   News news_;
   std::set<LogId> held_back_;
   std::map<NodeId, Vector> doubtful_;  // by gateway, while storage is asked which branch it is

@@ -26,6 +26,10 @@ std::string_view notice_name(Notice::Kind kind) {
       return "message_refused";
     case Notice::Kind::fork:
       return "fork_detected";
+    case Notice::Kind::epoch_begun:
+      return "epoch_begun";
+    case Notice::Kind::clone:
+      return "clone_detected";
     case Notice::Kind::lost:
       return "entries_lost";
     case Notice::Kind::peer_up:

@@ -191,6 +191,16 @@ void add_trouble(Page& page, const Snapshot& s) {
       .add_all("policy", s.lost_entries);
   page.family(kCounter, "dunlin_forks_total", "Logs seen with two different histories.")
       .add(s.forks);
+  page.family(kCounter, "dunlin_clones_total",
+              "Times that another machine with the key of a known node spoke up.")
+      .add(s.clones);
+  page.family(kCounter, "dunlin_branches_total",
+              "Own logs that a gateway has otherwise: a restored backup or a copied database.")
+      .add(s.branches);
+  page.family(kCounter, "dunlin_epochs_begun_total", "New epochs begun because of that.")
+      .add(s.epochs_begun);
+  page.family(kCounter, "dunlin_entries_moved_total", "Own entries moved into the present epoch.")
+      .add(s.entries_moved);
   page.family(kCounter, "dunlin_messages_refused_total", "Messages refused, by reason.")
       .add_all("reason", s.messages_refused);
   page.family(kCounter, "dunlin_unknown_total",

@@ -52,6 +52,10 @@ struct Snapshot {
   std::vector<Total> lost_entries;  // by policy
   std::uint64_t signatures_verified = 0;
   std::uint64_t forks = 0;
+  std::uint64_t clones = 0;
+  std::uint64_t branches = 0;
+  std::uint64_t epochs_begun = 0;
+  std::uint64_t entries_moved = 0;
   std::vector<Total> messages_refused;  // by reason
   std::vector<Total> unknown;           // by kind: "message", "field", "operation"
   std::vector<Total> readings_refused;  // by reason

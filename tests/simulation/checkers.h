@@ -42,7 +42,8 @@ struct Expectations {
 // message budgets were kept; forks are known where they are.
 Problems check_convergence(Cluster& cluster, Expectations expected);
 
-// Logs that were written twice: none, or, where they are to be expected, known to a gateway.
+// Logs that were written twice: none, or, where they are to be expected, known to a gateway or to
+// the one who wrote on elsewhere.
 Problems check_forks(Cluster& cluster, bool expected);
 // Whether everybody kept to the messages that entries, hours and mishaps account for. Not for runs
 // with an intruder, who is answered.

@@ -33,17 +33,17 @@ Cluster::Cluster(ClusterOptions options)
       random_(options_.seed),
       bus_(std::make_shared<MemoryBus>(random_.next(), options_.link)),
       audit_([this](std::string what) { on_problem(std::move(what)); }, 1) {
-  for (std::size_t i = 0; i < options_.gateways + options_.agents; ++i) make_node(i);
+  for (std::size_t i = 0; i < options_.gateways + options_.agents; ++i) make_node(i, i);
   for (std::size_t i = 0; i < nodes_.size(); ++i) start(i);
   TransportOptions link{.client_id = "intruder"};
   intruder_ = std::make_unique<MemoryTransport>(bus_, link);
   DUNLIN_CHECK(intruder_->start(deaf, {}, {}).ok());
 }
 
-void Cluster::make_node(std::size_t index) {
+void Cluster::make_node(std::size_t index, std::uint64_t key) {
   SimObserver& observer = *this;
   SimNodeOptions node;
-  node.key = index, node.seed = random_.next(), node.light = options_.light;
+  node.key = key, node.seed = random_.next(), node.light = options_.light;
   if (index < options_.gateways) {
     node.name = index == 0 ? "gateway" : "gateway-" + std::to_string(index);
     node.replica.role = Role::gateway;
@@ -170,6 +170,16 @@ void Cluster::restore(std::size_t index, const std::any& backup) {
   trace(node(index).client_id() + " gets an old database back");
   node(index).restore(backup);
   audit_.forgot(party(index));
+}
+
+std::size_t Cluster::clone(std::size_t index) {
+  const std::size_t copy = nodes_.size();
+  trace(node(index).client_id() + " is copied");
+  options_.agents += 1;
+  make_node(copy, node(index).options().key);
+  node(copy).restore(node(index).backup());
+  start(copy);
+  return copy;
 }
 
 void Cluster::crash_for(std::size_t index, Duration away, SimNode::Death death) {

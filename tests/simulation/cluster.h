@@ -66,6 +66,8 @@ class Cluster final : private SimObserver {
   void crash(std::size_t index, SimNode::Death death = SimNode::Death::process);
   void reflash(std::size_t index);
   void restore(std::size_t index, const std::any& backup);
+  // One more agent, with the key and the database of another, which is down. Starts at once.
+  std::size_t clone(std::size_t index);
   void crash_for(std::size_t index, Duration away, SimNode::Death = SimNode::Death::process);
   // The link loses everything for a while, then breaks as a keep-alive that ran out.
   void partition_for(std::size_t index, Duration length);
@@ -110,7 +112,7 @@ class Cluster final : private SimObserver {
     }
   };
 
-  void make_node(std::size_t index);
+  void make_node(std::size_t index, std::uint64_t key);
   Audit::Party party(std::size_t index);
   void on_output(std::size_t node, const replication::Output& output) override;
   void on_committed(std::size_t node, const replication::Write& write,

@@ -157,6 +157,12 @@ void Ledger::reflashed() {
   promised_.clear();
 }
 
+void Ledger::promise(const std::set<std::uint64_t>& ids) {
+  for (const std::uint64_t id : ids) {
+    if (readings_.contains(id)) promised_.insert(id);
+  }
+}
+
 std::uint64_t id_of(const StreamSchema& schema, const Samples& samples, std::size_t row) {
   for (std::size_t f = 0; f < schema.fields.size() && f < samples.rows.fields(); ++f) {
     if (schema.fields[f].name != "id") continue;

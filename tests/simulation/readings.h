@@ -63,6 +63,8 @@ class Ledger {
   void durable(replication::Ticket ticket);  // and all before
   void crashed();                            // what was not durable is anybody's guess now
   void reflashed();                          // and so is all the rest
+  // Of readings that were taken, here or in the machine that this one is a copy of.
+  void promise(const std::set<std::uint64_t>& ids);
 
   const std::map<std::uint64_t, Reading>& readings() const { return readings_; }
   const std::set<std::uint64_t>& promised() const { return promised_; }  // durable, ids

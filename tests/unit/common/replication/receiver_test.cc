@@ -449,5 +449,57 @@ TEST_F(ReceiverTest, WhatRetentionTakesIsNeitherMissingNorLost) {
   EXPECT_TRUE(sent<Fetch>().empty());
 }
 
+TEST_F(ReceiverTest, OfManyUnsealedEpochsOnlyTrackZeroIsTaken) {
+  start_linked();
+  greet(peer_, Role::agent);
+  std::vector<test::SegmentMaker> epochs;
+  const auto live = [&](const std::vector<SegmentRecord>& segments) {
+    hear_live(peer_, segments);
+    serve();
+  };
+  for (std::uint64_t n = 0; n < 17; ++n) {
+    epochs.emplace_back(Epoch{100 + n}, peer_.shared_key());
+    live({epochs.back().open()});
+    live({epochs.back().samples()});
+  }
+  EXPECT_EQ(refusals(), 1u);
+  EXPECT_EQ(stored(epochs[15].log()).head(), 1u);
+  EXPECT_EQ(stored(epochs[16].log(kControlTrack)).head(), 1u);
+  EXPECT_EQ(stored(epochs[16].log()).head(), 0u);
+  const LogState first = stored(epochs[0].log());
+  live({epochs[16].control({Seal{Epoch{100}, kSamplesTrack, first.head(), first.head_hash()}})});
+  EXPECT_TRUE(status(epochs[0].log()).sealed);
+  EXPECT_FALSE(status(epochs[1].log()).sealed);
+  live({epochs[16].samples()});
+  EXPECT_EQ(stored(epochs[16].log()).head(), 2u);
+}
+
+TEST_F(ReceiverTest, WhoComesIsToldWhatIsHere) {
+  start_linked();
+  greet(peer_, Role::agent);
+  auto vectors = sent<Vector>();
+  ASSERT_EQ(vectors.size(), 1u);
+  EXPECT_TRUE(vectors[0].whole);
+  EXPECT_TRUE(vectors[0].logs.empty());
+  hear_live(peer_, {peer_.open()});
+  hear_live(peer_, {peer_.samples()});
+  serve();
+  outputs_.clear();
+  hear_live(peer_, {peer_.samples()});
+  serve();
+  vectors = sent<Vector>();
+  ASSERT_EQ(vectors.size(), 1u);  // of what changed
+  EXPECT_FALSE(vectors[0].whole);
+  ASSERT_EQ(vectors[0].logs.size(), 1u);
+  EXPECT_EQ(vectors[0].logs[0].log, peer_.log());
+  EXPECT_EQ(vectors[0].logs[0].head, 2u);
+  EXPECT_EQ(vectors[0].logs[0].hash, stored(peer_.log()).head_hash());
+  hear(TopicClass::gossip, {}, peer_.wrap(Vector{peer_.node(), {}}));  // it asks
+  vectors = sent<Vector>();
+  ASSERT_EQ(vectors.size(), 1u);
+  EXPECT_TRUE(vectors[0].whole);
+  EXPECT_EQ(vectors[0].logs.size(), 2u);
+}
+
 }  // namespace
 }  // namespace dunlin::replication

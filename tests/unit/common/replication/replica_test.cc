@@ -288,5 +288,20 @@ TEST_F(PeerTableTest, ForgetsWhoWasAwayLongest) {
   EXPECT_EQ(refusals(), 0u);
 }
 
+TEST_F(PresenceTest, TwoMachinesWithOneKeyAreAClone) {
+  start_linked();
+  Peer other = peer_.twin();
+  other.nonce = Nonce{4712};
+  for (int n = 0; n < 3; ++n) {
+    greet(peer_, Role::agent);
+    greet(other, Role::agent);
+  }
+  EXPECT_TRUE(known(peer_.node())->cloned);
+  EXPECT_GT(replica_->stats().clones, 0u);
+  const auto notices = take<Notice>();
+  EXPECT_TRUE(std::any_of(notices.begin(), notices.end(),
+                          [](const Notice& notice) { return notice.kind == Notice::Kind::clone; }));
+}
+
 }  // namespace
 }  // namespace dunlin::replication

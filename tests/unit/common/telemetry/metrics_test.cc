@@ -48,6 +48,10 @@ Snapshot full_snapshot() {
   s.signatures_verified = 12;
   s.lost_entries = {{"drop_oldest", 2}};
   s.forks = 1;
+  s.clones = 5;
+  s.branches = 6;
+  s.epochs_begun = 7;
+  s.entries_moved = 8;
   s.messages_refused = {{"malformed", 4}};
   s.unknown = {{"field", 8}};
   s.readings_refused = {{"type_changed", 5}};
@@ -88,6 +92,10 @@ TEST(Metrics, RendersTotalsAsTheyAre) {
                   "dunlin_signatures_verified_total 12",
                   R"(dunlin_lost_entries_total{policy="drop_oldest"} 2)",
                   "dunlin_forks_total 1",
+                  "dunlin_clones_total 5",
+                  "dunlin_branches_total 6",
+                  "dunlin_epochs_begun_total 7",
+                  "dunlin_entries_moved_total 8",
                   R"(dunlin_messages_refused_total{reason="malformed"} 4)",
                   R"(dunlin_unknown_total{kind="field"} 8)",
                   R"(dunlin_readings_refused_total{reason="type_changed"} 5)",
