@@ -348,7 +348,13 @@ class Survivor {
     const auto outcomes = store_->commit({.segments = segments});
     if (!outcomes.ok()) {
       EXPECT_NE(outcomes.error().code, Errc::corrupt) << outcomes.error().message();
-      if (outcomes.error().code != Errc::storage_full) store_.reset();
+      if (outcomes.error().code == Errc::storage_full) return;
+      store_.reset();
+      // It may have come through, and one of another branch may have won.
+      for (const SegmentRecord& segment : segments) {
+        const SegmentInfo& info = segment.info;
+        if (info.log.node != segments_.node()) stored_[info.log].erase({info.first, ~Seq{0}});
+      }
       return;
     }
     for (std::size_t i = 0; i < segments.size(); ++i) {
