@@ -337,8 +337,8 @@ void Origin::became_durable(const OwnWrite& write, const std::vector<WriteOutcom
   for (const Rollback& rollback : write.rollbacks) {
     c_.table.log(rollback.log).state.roll_back(rollback.last, rollback.hash);
     uplink_.rolled_back(rollback.log, rollback.last);
-    moving_ = false;
   }
+  if (write.epoch || !write.rollbacks.empty()) moving_ = false;
   for (std::size_t i = 0; i < write.segments.size(); ++i) {
     const SegmentInfo& info = write.segments[i].info;
     LogRecord& log = c_.table.log(info.log);
@@ -377,7 +377,7 @@ void Origin::report_durable() {
 // ---- epochs ----
 
 void Origin::begin_epoch(const Moment& now) {
-  epoch_wanted_ = true;
+  epoch_wanted_ = moving_ = true;
   start_write(now);
 }
 

@@ -76,6 +76,7 @@ class Origin {
   void move(const Moment& now, const StoredSegment& segment, Seq last);
   // Takes back entries beyond `last` that are not here any more.
   void roll_back(const Moment& now, const LogId& log, Seq last, const Hash& hash);
+  // Until that, or the beginning of an epoch, is durable.
   bool is_moving() const { return moving_; }
   // Seals logs of former epochs as gateways have them.
   void end_logs(const Moment& now, const std::vector<Vector::Item>& logs);
@@ -158,7 +159,7 @@ class Origin {
   std::optional<Epoch> fresh_epoch_;  // for the next write, with what follows
   std::vector<Rollback> rollbacks_;
   std::vector<SegmentRecord> kept_;  // of a rolled back log, signed anew up to its end
-  bool moving_ = false;              // rollbacks_, or a write with some
+  bool moving_ = false;              // what they or the epoch ask for is not durable yet
   std::vector<Release> releases_;
   std::map<LogId, IntervalSet> leaving_;  // in releases_ or in the write under way
   std::optional<Instant> acks_due_;       // news of them goes with the next write, by then alone

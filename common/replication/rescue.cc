@@ -10,6 +10,7 @@ namespace dunlin::replication {
 namespace {
 
 constexpr Duration kAnswerTimeout = std::chrono::seconds(3);
+constexpr Duration kReordering = std::chrono::milliseconds(500);  // of messages, by the broker
 constexpr int kAsksMax = 4;
 constexpr Duration kIgnoredFor = std::chrono::minutes(10);
 constexpr std::size_t kIgnoredMax = 64;
@@ -26,8 +27,8 @@ void Rescue::begin(const Moment& now, const Uplink::Stray& stray) {
   job_.emplace();
   job_->gateway = stray.gateway;
   job_->said = stray.item;
+  job_->data = stray.data;
   if (stray.item.log.epoch == c_.epoch) uplink_.doubt();
-  if (stray.item.head == 0) return found(now, 0, chain_start(stray.item.log));  // it has nothing
   ask(now, stray.item.head);
 }
 
@@ -40,12 +41,13 @@ void Rescue::ask(const Moment& now, Seq seq) {
   job_->request = fetch.request;
   job_->asked_at = now.mono;
   job_->asked += 1;
+  job_->denied = false;
   c_.send(TopicClass::inbox, job_->gateway, Lane::bulk, std::move(fetch));
 }
 
-void Rescue::read(Seq seq) {
+void Rescue::read(const LogId& log, Seq seq) {
   job_->reading = c_.next_token();
-  c_.outputs.push_back(Read{*job_->reading, job_->said.log, {seq, seq}, 0});
+  c_.outputs.push_back(Read{*job_->reading, log, {seq, seq}, 0});
 }
 
 // Only what our own key signed counts.
@@ -63,13 +65,13 @@ bool Rescue::take_theirs(const SegmentHeader& header) {
 
 void Rescue::on_segments(const Moment& now, const Segments& segments) {
   if (!job_ || job_->request == 0 || segments.request != job_->request) return;
-  job_->request = 0;
   const bool taken =
       std::any_of(segments.segments.begin(), segments.segments.end(), [&](const auto& bytes) {
         const Result<SegmentHeader> header = parse_segment(*bytes);
         return header.ok() && take_theirs(*header);
       });
   if (taken) {
+    job_->request = 0;
     job_->asked = 0;
     if (!job_->proven && job_->theirs.at(job_->said.head) != job_->said.hash)
       return give_up(now, "does not have what it said");
@@ -78,12 +80,19 @@ void Rescue::on_segments(const Moment& now, const Segments& segments) {
     job_->proven = true;
     return compare(now);
   }
+  // What was sent before that may come after it.
+  if (segments.done && !job_->denied) job_->denied = true, job_->asked_at = now.mono;
+}
+
+// The gateway does not have what it was asked for.
+void Rescue::denied(const Moment& now) {
+  job_->request = 0;
   if (!job_->proven) return give_up(now, "cannot show it");
   // It let go of these entries. What gateways signed for is shared, or public at least.
   const Seq acked = c_.table.log(job_->said.log).state.acked().last().value_or(0);
   job_->at = std::min(job_->at, acked);
   job_->first.reset();
-  if (job_->at > 0 && !job_->own.covers(job_->at)) return read(job_->at);
+  if (job_->at > 0 && !job_->own.covers(job_->at)) return read(job_->said.log, job_->at);
   found(now, job_->at, job_->at == 0 ? chain_start(job_->said.log) : job_->own.at(job_->at));
 }
 
@@ -92,7 +101,7 @@ bool Rescue::on_read_finished(const Moment& now, const ReadFinished& finished) {
   job_->reading.reset();
   if (!finished.segments.ok()) {
     c_.notice(Notice::Kind::storage_failed, c_.self(), finished.segments.error().message());
-    job_.reset();
+    job_.reset(), control_.reset();  // to be said again
     return true;
   }
   if (finished.segments->empty()) return skip_absent(now), true;
@@ -102,15 +111,18 @@ bool Rescue::on_read_finished(const Moment& now, const ReadFinished& finished) {
   const Result<std::vector<Hash>> hashes =
       header.ok() ? entry_hashes(*header) : Result<std::vector<Hash>>(header.error());
   if (!hashes.ok()) return give_up(now, hashes.error().message()), true;
+  if (job_->needs_beyond && header->needs <= *std::exchange(job_->needs_beyond, {}))
+    return finish(now), true;
   job_->own = {header->first - 1, {header->before}};
   job_->own.hashes.insert(job_->own.hashes.end(), hashes->begin(), hashes->end());
-  compare(now);
-  return true;
+  if (job_->proven) return compare(now), true;
+  if (job_->said.head == 0) return found(now, 0, chain_start(job_->said.log)), true;
+  return ask(now, job_->said.head), true;
 }
 
 void Rescue::compare(const Moment& now) {
   while (job_->at > 0) {
-    if (!job_->own.covers(job_->at)) return read(job_->at);
+    if (!job_->own.covers(job_->at)) return read(job_->said.log, job_->at);
     if (!job_->theirs.covers(job_->at)) return ask(now, job_->at);
     if (meet()) break;
   }
@@ -131,6 +143,7 @@ bool Rescue::meet() {
 
 // Own entries that are not here any more cannot move; what is below them may have to.
 void Rescue::skip_absent(const Moment& now) {
+  if (job_->needs_beyond) return finish(now);
   const LogState& state = c_.table.log(job_->said.log).state;
   const Seq from = job_->found ? state.head() : job_->at;
   const LogState::Run* run = state.last_run_before(from);
@@ -160,13 +173,15 @@ void Rescue::found(const Moment& now, Seq last, const Hash& hash) {
   if (open && job_->first && job_->first->own < job_->first->theirs) {
     uplink_.show(log, {job_->first->seq, job_->first->seq}, 0);
     ignored_[{job_->gateway, log}] = now.mono + kIgnoredFor;
-    uplink_.settle(log);
-    job_.reset();
-    return;
+    return next(now);
   }
   job_->found = true;
   job_->at = last;
   job_->shared = hash;
+  if (head > last && !job_->data.empty()) {
+    control_ = std::exchange(job_, std::nullopt);
+    return begin_data();
+  }
   look(now);
 }
 
@@ -175,14 +190,31 @@ void Rescue::look(const Moment& now) {
   if (job_->said.log.epoch == c_.epoch || origin_.is_moving()) return;
   const Seq head = c_.table.log(job_->said.log).state.head();
   if (head <= job_->at) return finish(now);
-  read(head);
+  read(job_->said.log, head);
+}
+
+// Track 0 waits for the data that is understood by what moves of it.
+void Rescue::begin_data() {
+  job_.emplace();
+  job_->gateway = control_->gateway;
+  job_->said = control_->data.back();
+  job_->needs_beyond = control_->at;
+  control_->data.pop_back();
+  read(job_->said.log, c_.table.log(job_->said.log).state.head());
 }
 
 void Rescue::finish(const Moment& now) {
-  const Job done = *std::exchange(job_, std::nullopt);
-  uplink_.settle(done.said.log);
-  if (done.said.head > 0) origin_.end_logs(now, {done.said});
-  uplink_.inquire();  // there may be other logs of that kind
+  if (!control_) origin_.end_logs(now, {job_->said});
+  next(now);
+}
+
+void Rescue::next(const Moment& now) {
+  uplink_.settle(job_->said.log);
+  job_.reset();
+  if (!control_) return uplink_.inquire();  // there may be other logs of that kind
+  if (!control_->data.empty()) return begin_data();
+  job_ = std::exchange(control_, std::nullopt);
+  look(now);
 }
 
 void Rescue::give_up(const Moment& now, std::string why) {
@@ -192,23 +224,26 @@ void Rescue::give_up(const Moment& now, std::string why) {
   c_.refuse(job.gateway, {Errc::bad_signature, "a gateway speaks of another branch of " +
                                                    job.said.log.to_string() + " and " + why});
   uplink_.settle(job.said.log);
+  if (const auto control = std::exchange(control_, std::nullopt)) uplink_.settle(control->said.log);
   if (!uplink_.confirmed()) uplink_.confirm(now);
 }
 
 // What is found goes on without the gateway.
 void Rescue::on_link_down() {
-  if (job_ && !job_->found) job_.reset();
+  if (job_ && !job_->found) job_.reset(), control_.reset();
 }
 
 void Rescue::on_deadline(const Moment& now) {
-  if (!job_ || job_->request == 0 || now.mono < job_->asked_at + kAnswerTimeout) return;
+  const std::optional<Instant> due = next_deadline();
+  if (!due || now.mono < *due) return;
+  if (job_->denied) return denied(now);
   if (job_->asked == kAsksMax) return give_up(now, "does not answer");
   ask(now, job_->proven ? job_->at : job_->said.head);
 }
 
 std::optional<Instant> Rescue::next_deadline() const {
   if (!job_ || job_->request == 0) return std::nullopt;
-  return job_->asked_at + kAnswerTimeout;
+  return job_->asked_at + (job_->denied ? kReordering : kAnswerTimeout);
 }
 
 }  // namespace dunlin::replication

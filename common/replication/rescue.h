@@ -18,7 +18,8 @@ namespace dunlin::replication {
 //  - a new epoch begins, if the log is of the present one;
 //  - the last entry that both branches share is found, from the newest backwards;
 //  - what is ours alone is appended once more, in the present epoch, and goes from the old log; so
-//    each entry stays in exactly one log, and a crash in between leaves it in one of both;
+//    each entry stays in exactly one log, and a crash in between leaves it in one of both. Data
+//    that the gateway does not have goes before a track 0 that it needs;
 //  - the old log is sealed as the gateway has it.
 //
 // If others have entries of our branch as well, both may stand in the log: the branch whose entry
@@ -65,24 +66,30 @@ class Rescue {
     std::uint64_t request = 0;  // the Fetch under way; 0 = none
     Instant asked_at{};
     int asked = 0;
+    bool denied = false;  // the Fetch has ended without an answer
     std::optional<Token> reading;
+    std::vector<Vector::Item> data;   // of a track 0: its data logs, as they are there
+    std::optional<Seq> needs_beyond;  // only when the newest segment needs more of track 0
   };
 
   void ask(const Moment& now, Seq seq);
-  void read(Seq seq);
+  void read(const LogId& log, Seq seq);
   bool take_theirs(const SegmentHeader& header);
+  void denied(const Moment& now);
   void compare(const Moment& now);
   bool meet();
   void skip_absent(const Moment& now);
   void found(const Moment& now, Seq last, const Hash& hash);
-  void move(const Moment& now);
+  void begin_data();
   void give_up(const Moment& now, std::string why);
   void finish(const Moment& now);
+  void next(const Moment& now);
 
   Context& c_;
   Origin& origin_;
   Uplink& uplink_;
   std::optional<Job> job_;
+  std::optional<Job> control_;                           // waits until its data has moved
   std::map<std::pair<NodeId, LogId>, Instant> ignored_;  // until then
 };
 

@@ -56,6 +56,7 @@ void Uplink::push(const Moment& now, const std::vector<SegmentRecord>& segments)
     bytes = 0;
   };
   for (const SegmentRecord& segment : segments) {
+    if (segment.info.log.epoch != c_.epoch) continue;  // rewritten, not new
     const std::size_t size = segment.bytes->size();
     if (pushed_bytes_ > 0 && pushed_bytes_ + size > options_.window_bytes) {
       c_.stats.live_skipped += 1;
@@ -153,7 +154,10 @@ void Uplink::on_vector(const Moment& now, const NodeId& gateway, const Vector& v
         head == 0 && item.log.epoch != c_.epoch ? Lineage::Branch::ours : branch_of(item);
     if (branch == Lineage::Branch::another) {
       held_back_.insert(item.log);
-      if (item.log.track != kControlTrack) news_.strays.push_back({gateway, item});
+      const bool control = item.log.track == kControlTrack;
+      if (!control) news_.strays.push_back({gateway, item, {}});
+      if (control && vector.whole)
+        news_.strays.push_back({gateway, item, data_of(item.log.epoch, vector)});
     }
     if (branch == Lineage::Branch::ours && head > 0) on_arrived(now, gateway, item);
     if (branch == Lineage::Branch::ours && item.log.epoch != c_.epoch && item.head >= head) {
@@ -164,33 +168,10 @@ void Uplink::on_vector(const Moment& now, const NodeId& gateway, const Vector& v
     ours = ours && branch == Lineage::Branch::ours;
     doubtful = doubtful || branch == Lineage::Branch::unknown;
   }
-  if (vector.whole && !doubtful) add_control_strays(gateway, vector);
   if (doubtful) doubtful_[gateway] = vector;
+  opened_ = opened_ || ours;
   if (ours && !confirmed_) confirm(now);
   if (confirmed_) news_.ended = std::move(ended);
-}
-
-// Data is understood by the track 0 of its own branch: when that one moves, what of the data is not
-// at the gateway has to move before.
-void Uplink::add_control_strays(const NodeId& gateway, const Vector& vector) {
-  for (const Vector::Item& control : vector.logs) {
-    if (control.log.track != kControlTrack || !held_back_.contains(control.log)) continue;
-    const auto [begin, end] = c_.table.of(c_.self());
-    for (auto it = begin; it != end; ++it) {
-      const LogId& log = it->first;
-      if (log.epoch != control.log.epoch || log.track == kControlTrack) continue;
-      const auto same = std::find_if(vector.logs.begin(), vector.logs.end(),
-                                     [&](const Vector::Item& item) { return item.log == log; });
-      const Vector::Item item =
-          same != vector.logs.end() ? *same : Vector::Item{log, 0, chain_start(log), {}};
-      const bool said = std::any_of(news_.strays.begin(), news_.strays.end(),
-                                    [&](const Stray& stray) { return stray.item.log == log; });
-      if (said || item.head >= it->second.state.head()) continue;
-      held_back_.insert(log);
-      news_.strays.push_back({gateway, item});
-    }
-    news_.strays.push_back({gateway, control});
-  }
 }
 
 void Uplink::inquire() {
@@ -219,6 +200,20 @@ void Uplink::on_ack(const Ack& ack) {
   }
 }
 
+// What a gateway that says this has of each own data log of an epoch, nothing perhaps.
+std::vector<Vector::Item> Uplink::data_of(Epoch epoch, const Vector& vector) {
+  std::vector<Vector::Item> items;
+  const auto [begin, end] = c_.table.of(c_.self());
+  for (auto it = begin; it != end; ++it) {
+    const LogId& log = it->first;
+    if (log.epoch != epoch || log.track == kControlTrack || it->second.state.head() == 0) continue;
+    const auto same = std::find_if(vector.logs.begin(), vector.logs.end(),
+                                   [&](const Vector::Item& item) { return item.log == log; });
+    items.push_back(same == vector.logs.end() ? Vector::Item{log, 0, chain_start(log), {}} : *same);
+  }
+  return items;
+}
+
 // Storage knows by now.
 void Uplink::ask_again(const Moment& now) {
   for (const auto& [gateway, vector] : std::exchange(doubtful_, {}))
@@ -227,7 +222,7 @@ void Uplink::ask_again(const Moment& now) {
 }
 
 void Uplink::confirm(const Moment& now) {
-  confirmed_ = opened_ = true;
+  confirmed_ = true;
   push_newest(now);
 }
 

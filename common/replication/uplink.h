@@ -43,8 +43,8 @@ class Uplink {
   // What came of their words, to be looked at after every step.
   struct Stray {
     NodeId gateway;
-    // Of another branch than ours; or of data whose track 0 is.
-    Vector::Item item;
+    Vector::Item item;               // of another branch than ours
+    std::vector<Vector::Item> data;  // when it is of a track 0: what there is of its data logs
   };
   struct News {
     bool acks = false;  // other entries than before are acked
@@ -91,7 +91,7 @@ class Uplink {
   Lineage::Branch branch_of(const Vector::Item& item);
   void on_arrived(const Moment& now, const NodeId& gateway, const Vector::Item& item);
   void ask_again(const Moment& now);
-  void add_control_strays(const NodeId& gateway, const Vector& vector);
+  std::vector<Vector::Item> data_of(Epoch epoch, const Vector& vector);
   std::vector<Vector::Item> own_items();
   void expect_arrival(const Moment& now);
   bool behind() const;
@@ -102,7 +102,7 @@ class Uplink {
   UplinkOptions options_;
   Lineage lineage_;
   bool confirmed_ = true;
-  bool opened_ = false;  // it was, some time since this start
+  bool opened_ = false;  // a gateway said so, some time since this start
   News news_;
   std::set<LogId> held_back_;
   std::map<NodeId, Vector> doubtful_;  // by gateway, while storage is asked which branch it is

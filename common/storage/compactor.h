@@ -33,6 +33,8 @@ class Compactor {
   // A log to look at; null for none.
   const LogId* due() const { return queue_.next(); }
   std::size_t logs_due() const { return queue_.due(); }
+  // Leaves the segments of a log that is due as they are.
+  void pass(const LogId& log) { queue_.looked(log, queue_.from(log), true); }
 
   struct Replacement {
     std::vector<StoredSpan> gone;

@@ -531,6 +531,8 @@ Result<std::uint64_t> LogStore::compact_step() {
   if (due == nullptr) return std::uint64_t{0};
   LogRow row = rows_.at(*due);
   const LogId& log = row.state.id();
+  // What an own log of a former epoch holds may be taken back, segment by segment.
+  if (log.node == node_ && log.epoch != epoch_) return compactor_.pass(log), std::uint64_t{0};
   const bool own = log.node == node_ && log.track != kControlTrack;
   DUNLIN_ASSIGN(const std::optional<Compactor::Replacement> replacement,
                 compactor_.next(log, row.id, own ? &row.state.acked() : nullptr));

@@ -124,6 +124,7 @@ TEST(StorageBound, LossesInManyPieces) {
   replication::Ack ack{cluster.gateway().id(), agent.id(), agent.instance(), {}, {}};
   ack.logs.push_back({.log = {agent.id(), agent.replica().epoch(), kSamplesTrack},
                       .head = kEntries,
+                      .hash = agent.contents()->logs.back().head_hash(),
                       .missing = {}});
   for (Seq seq = 1; seq <= kEntries; seq += 2) ack.logs.front().missing.insert({seq, seq});
   ack.signature = cluster.gateway().key().sign(ack_statement(ack)).value();

@@ -283,7 +283,8 @@ TEST_F(RescueTest, WhoCannotProveItIsNotBelieved) {
   const auto fetches = sent<Fetch>();
   ASSERT_EQ(fetches.size(), 1u);
   Peer stranger;
-  hear_answer(stranger, {stranger.open()}, fetches[0].request);
+  hear_answer(stranger, {stranger.open()}, fetches[0].request, true);
+  pass(1s);
   EXPECT_EQ(replica_->epoch(), epoch);
   EXPECT_EQ(refusals(), 1u);
   store_entry();
