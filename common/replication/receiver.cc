@@ -115,7 +115,10 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   batch.bytes += bytes->size();
   for (const Entry& entry : decoded.entries) c_.stats.unknown.operations += count_unknown(entry);
   batch.segments.push_back({std::move(decoded.info), bytes, {}});
-  if (id.track == kControlTrack) batch.segments.back().control = std::move(decoded.entries);
+  if (id.track == kControlTrack) {
+    batch.segments.back().control = std::move(decoded.entries);
+    batch.lane = Lane::live;  // small, and what is live waits for it
+  }
   return {};
 }
 
@@ -199,19 +202,18 @@ void Receiver::wait_for_control(const Moment& now, const NodeId& origin, std::ui
 void Receiver::retry_waiting(const Moment& now, const NodeId& origin) {
   std::deque<Waiting> all = std::exchange(waiting_, {});
   waiting_bytes_ = 0;
-  ForeignWrite batch;
-  batch.lane = Lane::bulk;
   for (Waiting& item : all) {
     if (item.origin != origin) {
       waiting_bytes_ += item.bytes->size();
       waiting_.push_back(std::move(item));
       continue;
     }
-    if (item.request == 0) batch.lane = Lane::live;
-    const Result<void> taken = take(now, item.bytes, item.request, batch);
+    ForeignWrite one;
+    one.lane = item.request == 0 ? Lane::live : Lane::bulk;
+    const Result<void> taken = take(now, item.bytes, item.request, one);
     if (!taken.ok()) c_.refuse(origin, taken.error());
+    if (!one.segments.empty()) write(std::move(one));
   }
-  if (!batch.segments.empty()) write(std::move(batch));
 }
 
 void Receiver::write(ForeignWrite batch) {

@@ -246,7 +246,14 @@ void SimNode::begin_job() {
   job_ = requests_.next_round();
   const Duration spread = options_.disk.delay_max - options_.disk.delay_min;
   const auto more = random_.below(static_cast<std::uint64_t>(spread.count()) + 1);
-  job_done_ = now_ + options_.disk.delay_min + Duration(static_cast<Duration::rep>(more));
+  Duration::rep bytes = 0;
+  for (const Request& request : job_) {
+    const auto* write = std::get_if<Write>(&request);
+    if (write == nullptr) continue;
+    for (const SegmentRecord& segment : write->segments) bytes += std::ssize(*segment.bytes);
+  }
+  job_done_ = now_ + options_.disk.delay_min + Duration(static_cast<Duration::rep>(more)) +
+              options_.disk.per_mebibyte * bytes / (1 << 20);
 }
 
 void SimNode::finish_job() {

@@ -17,12 +17,13 @@
 namespace dunlin::simulation {
 
 // How a simulated disk behaves. Requests are done in the rounds of runtime::DiskQueue; a round
-// takes one delay.
+// takes a delay, and some time for what it writes.
 struct DiskModel {
   Duration delay_min{200};
   Duration delay_max{3000};
-  double write_fails = 0;   // nothing is stored
-  double write_unsure = 0;  // stored, but reported as an I/O error
+  Duration per_mebibyte{0};  // of segments
+  double write_fails = 0;    // nothing is stored
+  double write_unsure = 0;   // stored, but reported as an I/O error
   double read_fails = 0;
   SimDisk::Faults faults = {};  // below SQLite; a light store has none
 };
