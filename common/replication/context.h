@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
 
 #include "common/base/random.h"
 #include "common/replication/clock.h"
@@ -27,6 +28,7 @@ struct Context {
   std::uint64_t last_counter = 0;
   bool link_up = false;
   Clock clock = {};
+  std::set<LogId> running_out = {};  // own logs near a bound: their oldest entries may go soon
 
   const NodeId& self() const { return signer.node(); }
   Token next_token() { return ++last_token; }

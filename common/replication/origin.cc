@@ -25,7 +25,12 @@ constexpr Duration kAckWriteDelay = seconds(10);  // of an idle node, for the sa
 constexpr Duration kRetryFirst = seconds(1);
 constexpr Duration kRetryMax = seconds(30);
 constexpr std::uint64_t kTrimShare = 32;    // of the bound goes at a time
+constexpr std::uint64_t kNearShare = 8;     // so much of a bound is left, or less: it is near
 constexpr std::size_t kLostRangesMax = 64;  // in one declaration
+
+bool is_near(std::uint64_t used, std::uint64_t bound) {
+  return bound > 0 && used > bound - bound / kNearShare;
+}
 
 }  // namespace
 
@@ -493,6 +498,7 @@ void Origin::look_after_room() {
     excess = std::max(excess, options_.disk_free_min - used_.disk_free);
   if (disk_full_ && !relief_) excess = std::max<std::uint64_t>(excess, 2 * kWriteBytes);
 
+  std::vector<const OwnTrack*> crowded;
   OwnTrack* giver = nullptr;  // the track with most on the disk gives for all, if it may
   std::uint64_t most = 0;
   for (OwnTrack& track : tracks_) {
@@ -502,11 +508,18 @@ void Origin::look_after_room() {
     const bool above = bound > 0 && held > bound;
     if (!above && excess == 0) track.refusing = false;
     if (above) make_room(track, std::max(held - bound, bound / kTrimShare));
+    if (is_near(held, bound)) crowded.push_back(&track);
     const bool better = giver == nullptr || (giver->refusing && !track.refusing) ||
                         (giver->refusing == track.refusing && held >= most);
     if (better) most = held, giver = &track;
   }
   if (excess > 0) make_room(*giver, excess);
+  const bool little_free = used_.disk_free < options_.disk_free_min / kNearShare * (kNearShare + 1);
+  if (little_free || is_near(used_.bytes, options_.storage_bytes_max)) crowded.push_back(giver);
+  c_.running_out.clear();
+  for (const auto& [log, held] : used_.own) {
+    if (std::count(crowded.begin(), crowded.end(), &owner_of(log)) > 0) c_.running_out.insert(log);
+  }
 }
 
 // Asks storage what could go, former epochs first. What came of it stands in on_oldest_listed().

@@ -21,11 +21,12 @@ constexpr std::size_t kWantIntervalsMax = 512;  // of one log in one Fetch
 constexpr std::size_t kLogsPerNodeMax = 256;
 constexpr std::size_t kUnsealedEpochsMax = 16;
 
-// The newest `max` intervals of a set.
+// The newest intervals of a set, and the oldest, which may be about to go: `max` in all.
 IntervalSet newest(const IntervalSet& set, std::size_t max) {
   if (set.intervals().size() <= max) return set;
   IntervalSet out;
-  for (std::size_t i = set.intervals().size() - max; i < set.intervals().size(); ++i) {
+  out.insert(set.intervals().front());
+  for (std::size_t i = set.intervals().size() + 1 - max; i < set.intervals().size(); ++i) {
     out.insert(set.intervals()[i]);
   }
   return out;

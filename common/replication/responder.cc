@@ -10,6 +10,8 @@ namespace {
 // Of a message, and the one segment that may overshoot: what is live waits for one at a time.
 constexpr std::uint64_t kAnswerBytes = 16 * 1024;
 static_assert(kAnswerBytes + kSegmentBytesMax + 1024 <= kMessageBytesMax);
+constexpr std::uint64_t kOldestShare = 3;  // so many bytes of the newest to one of the oldest
+constexpr std::int64_t kOwedMax = kSegmentBytesMax;
 }  // namespace
 
 Result<void> Responder::on_fetch(const Moment& now, const Fetch& fetch) {
@@ -53,11 +55,38 @@ void Responder::serve(const NodeId& requester, Request& request) {
     return;
   }
   if (request.credit == 0) return;
-  const Fetch::Want& want = request.wants.front();
-  request.asked = want.wanted.intervals().back();
+  const std::optional<Interval> oldest = share_of_oldest(request);
+  request.oldest = oldest.has_value();
+  if (oldest) {
+    request.asked = *oldest;
+  } else {
+    request.log = request.wants.front().log;
+    request.asked = request.wants.front().wanted.intervals().back();
+  }
   request.reading = c_.next_token();
-  c_.outputs.push_back(Read{*request.reading, want.log, request.asked,
+  c_.outputs.push_back(Read{*request.reading, request.log, request.asked,
                             std::min(request.credit, kAnswerBytes), Lane::bulk});
+}
+
+// When it is the turn of the oldest that is wanted of a log that runs out of room: its first entry,
+// whose segment comes whole.
+std::optional<Interval> Responder::share_of_oldest(Request& request) {
+  if (request.owed <= 0 || request.wants.front().log.track == kControlTrack) return std::nullopt;
+  for (const Fetch::Want& want : request.wants) {
+    if (!c_.running_out.contains(want.log)) continue;
+    IntervalSet here = want.wanted;
+    here.erase(c_.table.log(want.log).state.held().complement({1, kSeqMax}));
+    if (here.empty()) continue;
+    request.log = want.log;
+    return Interval{*here.first(), *here.first()};
+  }
+  return std::nullopt;
+}
+
+IntervalSet& Responder::wanted_of(Request& request) {
+  return std::find_if(request.wants.begin(), request.wants.end(),
+                      [&](const Fetch::Want& want) { return want.log == request.log; })
+      ->wanted;
 }
 
 bool Responder::on_read_finished(const Moment&, const ReadFinished& finished) {
@@ -68,7 +97,7 @@ bool Responder::on_read_finished(const Moment&, const ReadFinished& finished) {
       answer(requester, request, *finished.segments);
     } else {
       c_.notice(Notice::Kind::storage_failed, requester, finished.segments.error().message());
-      request.wants.front().wanted.erase(request.asked);
+      wanted_of(request).erase(request.asked);
     }
     serve(requester, request);
     return true;
@@ -78,14 +107,21 @@ bool Responder::on_read_finished(const Moment&, const ReadFinished& finished) {
 
 void Responder::answer(const NodeId& requester, Request& request,
                        const std::vector<StoredSegment>& found) {
-  IntervalSet& wanted = request.wants.front().wanted;
+  IntervalSet& wanted = wanted_of(request);
   if (found.empty()) return wanted.erase(request.asked);
   Segments message{.lane = Lane::bulk, .request = request.id, .segments = {}};
   Seq lowest = request.asked.last;
   for (const StoredSegment& segment : found) {
     wanted.erase(segment.interval);
     lowest = std::min(lowest, segment.interval.first);
-    request.credit -= std::min<std::uint64_t>(request.credit, segment.bytes.size());
+    const std::uint64_t size = segment.bytes.size();
+    request.credit -= std::min(request.credit, size);
+    if (request.oldest) {
+      request.owed -= static_cast<std::int64_t>(size);
+    } else if (!c_.running_out.empty()) {
+      request.owed =
+          std::min(request.owed + static_cast<std::int64_t>(size / kOldestShare), kOwedMax);
+    }
     message.segments.push_back(std::make_shared<const Bytes>(segment.bytes));
   }
   // What lies between the segments that were found is not here.

@@ -121,5 +121,32 @@ TEST(LiveFirst, ASlowGatewaySlowsTheBacklogAlone) {
   });
 }
 
+// A device that is full drops its oldest entries while its gateway, which was away, fetches the
+// newest. A share of what is sent is the oldest: they are gone before their turn otherwise.
+TEST(LiveFirst, AShareForTheOldestKeepsItFromBeingDropped) {
+  ClusterOptions options;
+  options.agents = 1;
+  options.light = true;
+  options.space_every = seconds(1);
+  options.origin.storage_bytes_max = 2 << 20;
+  options.origin.tracks.front().flush_readings = 400;
+  options.gateway_disk = {
+      .delay_min = milliseconds(200), .delay_max = milliseconds(200), .per_mebibyte = seconds(20)};
+  Cluster cluster(options);
+  cluster.run_for(seconds(2));
+  cluster.crash(Cluster::kGateway);
+  cluster.append_randomly(milliseconds(300), 100, minutes(12));
+  SimNode& agent = cluster.node(cluster.first_agent());
+  const auto lost = [&] { return agent.replica().stats().lost_entries.at("drop_oldest"); };
+  ASSERT_TRUE(cluster.run_until([&] { return !agent.replica().stats().lost_entries.empty(); },
+                                minutes(10)));
+  const std::uint64_t before = lost();
+  cluster.start(Cluster::kGateway);
+  ASSERT_TRUE(cluster.run_until([&] { return converged(cluster); }, minutes(10)));
+  EXPECT_LT(lost() - before, 10u);  // 42 without a share
+  EXPECT_THAT(settle(cluster, {.losses = true, .crashes = false, .settles_within = minutes(1)}),
+              IsEmpty());
+}
+
 }  // namespace
 }  // namespace dunlin::simulation

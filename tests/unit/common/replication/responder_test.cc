@@ -9,12 +9,15 @@ using namespace test;
 using Carried = std::vector<std::pair<Track, Interval>>;
 
 constexpr std::uint64_t kAmple = 1 << 20;
+constexpr std::uint64_t kBound = 1 << 30;  // of the database
 
 // An agent with track 0 of two entries and five segments of readings, each of some 4000 bytes.
 class ResponderTest : public ReplicaTest {
  protected:
   ResponderTest() {
-    start(agent_options());
+    ReplicaOptions options = agent_options();
+    options.origin.storage_bytes_max = kBound;
+    start(std::move(options));
     for (int i = 0; i < 5; ++i) store_entry(4000);
     serve();
     EXPECT_TRUE(step(LinkUp{}).ok());
@@ -117,6 +120,39 @@ TEST_F(ResponderTest, EndsWhereItHasNothing) {
   ASSERT_EQ(messages.size(), 1u);
   EXPECT_TRUE(messages[0].done);
   EXPECT_TRUE(messages[0].segments.empty());
+}
+
+// Otherwise the oldest would go while what is newer is sent.
+TEST_F(ResponderTest, AQuarterIsTheOldestOfALogThatRunsOutOfRoom) {
+  for (int i = 0; i < 35; ++i) store_entry(4000);
+  serve();
+  outputs_.clear();
+  const auto oldest_among = [&](std::uint64_t request, std::size_t first_bytes) {
+    ask(peer_, request, first_bytes, {want(1, 40)});
+    Carried found = carried(answers());
+    const auto is_old = [](const auto& item) { return item.second.last <= 10; };
+    const auto old = static_cast<std::size_t>(std::count_if(found.begin(), found.end(), is_old));
+    for (Seq seq = 1; seq <= old; ++seq)
+      EXPECT_EQ(
+          std::count(found.begin(), found.end(), std::pair{kSamplesTrack, Interval{seq, seq}}), 1)
+          << seq;
+    EXPECT_NEAR(static_cast<double>(found.size()), 20, 4);
+    return old;
+  };
+  const std::uint64_t half = 20 * segment_bytes();
+  EXPECT_EQ(oldest_among(9, half), 0u);
+  ASSERT_TRUE(
+      step(StorageUsed{.bytes = kBound, .disk_free = kBound, .own = {{own(), kBound}}}).ok());
+  EXPECT_NEAR(static_cast<double>(oldest_among(10, half)), 5, 1);
+  // All of it comes, once.
+  ask(peer_, 11, kAmple, {want(1, 40)});
+  Carried all = carried(answers());
+  std::sort(all.begin(), all.end());
+  ASSERT_EQ(all.size(), 40u);
+  for (Seq seq = 1; seq <= 40; ++seq) EXPECT_EQ(all[seq - 1].second, (Interval{seq, seq}));
+  ASSERT_TRUE(
+      step(StorageUsed{.bytes = kBound / 2, .disk_free = kBound, .own = {{own(), 1}}}).ok());
+  EXPECT_EQ(oldest_among(12, half), 0u);
 }
 
 TEST_F(ResponderTest, SkipsWhatCannotBeRead) {
