@@ -85,6 +85,7 @@ struct ListOldest {
   Token token = 0;
   LogId log;
   std::uint64_t bytes_min = 0;
+  Seq from = 1;  // of the segments that hold it or follow
 };
 struct Send {
   TopicClass topic = TopicClass::gossip;

@@ -19,4 +19,18 @@ void add_lost(std::vector<LostRange>& lost, LostRange range) {
   lost.insert(lost.erase(from, to), range);
 }
 
+void bound_lost(std::vector<LostRange>& lost, const IntervalSet& held, std::size_t max) {
+  while (lost.size() > max) {
+    auto next = std::adjacent_find(lost.begin(), lost.end(), [&](const auto& a, const auto& b) {
+      return !held.intersects({a.last + 1, b.first - 1});
+    });
+    if (next == lost.end()) next = lost.begin();
+    LostRange& into = *next++;
+    into.last = next->last;
+    into.after = next->after;
+    into.readings += next->readings;
+    lost.erase(next);
+  }
+}
+
 }  // namespace dunlin::replication

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "common/log/entry.h"
+#include "common/log/interval_set.h"
 
 namespace dunlin::replication {
 
@@ -10,5 +11,8 @@ namespace dunlin::replication {
 // overlap. Of what was declared before and is named again, be it in larger segments, the readings
 // count once.
 void add_lost(std::vector<LostRange>& lost, LostRange range);
+// Joins ranges until there are `max` at most: the oldest two with nothing of `held` between them,
+// since what lies there left with enough Acks; the oldest two of all when there are none.
+void bound_lost(std::vector<LostRange>& lost, const IntervalSet& held, std::size_t max);
 
 }  // namespace dunlin::replication

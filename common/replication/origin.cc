@@ -25,6 +25,7 @@ constexpr Duration kAckWriteDelay = seconds(10);  // of an idle node, for the sa
 constexpr Duration kRetryFirst = seconds(1);
 constexpr Duration kRetryMax = seconds(30);
 constexpr std::uint64_t kTrimShare = 32;    // of the bound goes at a time
+constexpr std::uint64_t kStretches = 16;    // of a log, for drop_alternate
 constexpr std::uint64_t kNearShare = 8;     // so much of a bound is left, or less: it is near
 constexpr std::size_t kLostRangesMax = 64;  // in one declaration
 
@@ -33,10 +34,6 @@ bool is_near(std::uint64_t used, std::uint64_t bound) {
 }
 
 }  // namespace
-
-std::string_view to_string(Overflow overflow) {
-  return overflow == Overflow::drop_oldest ? "drop_oldest" : "refuse_new";
-}
 
 Track track_of(std::string_view name) {
   if (name == "samples") return kSamplesTrack;
@@ -534,7 +531,7 @@ void Origin::make_room(OwnTrack& track, std::uint64_t bytes) {
   if (from == nullptr) return stuck_.clear();  // to be looked at again
   track.trimming = true;
   const Token token = c_.next_token();
-  listings_[token] = *from;
+  listings_[token] = {*from, bytes};
   c_.outputs.push_back(ListOldest{token, *from, bytes});
 }
 
@@ -565,12 +562,37 @@ bool Origin::let_go(const Release& release) {
   return true;
 }
 
+// Passes by one stretch more than the last time, so that each round through the older half takes
+// every other one of what is left there. Stretches are long enough that few ranges tell of them.
+void Origin::thin(OwnTrack& track, const LogId& log, std::uint64_t bytes) {
+  IntervalSet held = c_.table.log(log).state.held();
+  held.erase(leaving_[log]);
+  if (held.empty()) return void(stuck_.insert(log));
+  const std::uint64_t entries = held.count();
+  const std::uint64_t stretch = std::max<std::uint64_t>(1, entries / kStretches);
+  track.thinned = (track.thinned + 1) * stretch > entries / 2 ? 1 : track.thinned + 1;
+  std::uint64_t before = std::min(track.thinned * stretch, entries - 1);
+  Seq from = 0;
+  for (const Interval& interval : held.intervals()) {
+    from = interval.first + before;
+    if (from <= interval.last) break;
+    before -= interval.size();
+  }
+  track.trimming = true;
+  const Token token = c_.next_token();
+  listings_[token] = {log, bytes, true};
+  // The last segment overshoots.
+  bytes = std::max(bytes, used_.own[log] / kStretches * 3 / 4);
+  c_.outputs.push_back(ListOldest{token, log, bytes, from});
+}
+
 bool Origin::on_oldest_listed(const Moment& now, const OldestListed& listed) {
   const auto listing = listings_.find(listed.token);
   if (listing == listings_.end()) return false;
-  const LogId log = listing->second;
+  const auto [log, bytes, stretch] = listing->second;
   listings_.erase(listing);
   OwnTrack& track = owner_of(log);
+  const Overflow overflow = track.policy.overflow;
   track.trimming = false;
   if (!listed.segments.ok()) {
     c_.notice(Notice::Kind::storage_failed, c_.self(), listed.segments.error().message());
@@ -581,12 +603,14 @@ bool Origin::on_oldest_listed(const Moment& now, const OldestListed& listed) {
   bool freed = false;
   for (const OldSegment& old : *listed.segments) {
     const bool safe = acked.contains(old.release.interval);
-    if (!safe && track.policy.overflow == Overflow::refuse_new) break;
+    if (!safe && overflow != Overflow::drop_oldest && !stretch) break;
     freed = true;
     if (let_go(old.release) && !safe) dropped.push_back(old);
   }
   if (freed) {
     track.refusing = false;
+  } else if (overflow == Overflow::drop_alternate && !stretch) {
+    thin(track, log, bytes);
   } else {
     stuck_.insert(log);
     look_after_room();  // something else may go
@@ -609,12 +633,9 @@ void Origin::declare_lost(const Moment& now, const LogId& log,
     add_lost(lost,
              {interval.first, interval.last, old.release.before, old.release.after, old.readings});
   }
-  // What lies between the oldest two is not here either: gateways hold it, lost or not.
-  while (lost.size() > kLostRangesMax) {
-    lost[1] = {lost[0].first, lost[1].last, lost[0].before, lost[1].after,
-               lost[0].readings + lost[1].readings};
-    lost.erase(lost.begin());
-  }
+  IntervalSet held = c_.table.log(log).state.held();
+  held.erase(leaving_[log]);
+  bound_lost(lost, held, kLostRangesMax);
   c_.stats.lost_entries[to_string(owner_of(log).policy.overflow)] += entries;
   c_.notice(Notice::Kind::lost, c_.self(),
             std::to_string(entries) + " entries with " + std::to_string(readings) +

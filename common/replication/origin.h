@@ -10,11 +10,9 @@
 #include "common/replication/context.h"
 #include "common/replication/stream_mapping.h"
 #include "common/replication/uplink.h"
+#include "dunlin/overflow.h"
 
 namespace dunlin::replication {
-
-enum class Overflow : std::uint8_t { drop_oldest, refuse_new };
-std::string_view to_string(Overflow overflow);
 
 // How readings of a track become entries, and what happens when there are too many.
 struct TrackPolicy {
@@ -101,6 +99,7 @@ class Origin {
     Ticket cut_ticket = 0;      // the first in `cut`; 0 = none
     bool trimming = false;      // storage was asked for what could go
     bool refusing = false;      // at a bound, with nothing that may go
+    std::uint64_t thinned = 0;  // stretches that drop_alternate passed by and left, in this round
   };
   // A write under way. One at a time: what is cut meanwhile makes up the next, so commits grow with
   // the load, and a failed write never leaves a hole behind a later one.
@@ -132,6 +131,7 @@ class Origin {
   void report_durable();
   void look_after_room();
   void make_room(OwnTrack& track, std::uint64_t bytes);
+  void thin(OwnTrack& track, const LogId& log, std::uint64_t bytes);
   OwnTrack& owner_of(const LogId& log);
   bool let_go(const Release& release);
   void declare_lost(const Moment& now, const LogId& log, const std::vector<OldSegment>& dropped);
@@ -166,7 +166,12 @@ class Origin {
   Ticket last_ticket_ = 0;
   Ticket durable_ticket_ = 0;
   StorageUsed used_;
-  std::map<Token, LogId> listings_;
+  struct Listing {
+    LogId log;
+    std::uint64_t bytes = 0;  // so much has to go
+    bool stretch = false;     // all of it goes, wherever it lies
+  };
+  std::map<Token, Listing> listings_;
   std::map<LogId, std::vector<LostRange>> lost_;  // what was declared of each own log
   std::set<LogId> stuck_;                         // at a bound, but nothing of them may go
 };

@@ -20,7 +20,6 @@ namespace dunlin {
 
 namespace {
 
-using replication::Overflow;
 using replication::TrackPolicy;
 
 // The WAL comes on top of the database, so both together stay below the bound.
@@ -95,8 +94,7 @@ std::vector<TrackPolicy> policies(const DatabaseOptions& options) {
   std::vector<TrackPolicy> out;
   for (const TrackOptions& track : options.tracks) {
     out.push_back({track.name, replication::track_of(track.name), track.flush_readings,
-                   track.flush_bytes, track.flush_interval, track.bytes_max,
-                   track.refuse_new ? Overflow::refuse_new : Overflow::drop_oldest});
+                   track.flush_bytes, track.flush_interval, track.bytes_max, track.overflow});
   }
   return out;
 }

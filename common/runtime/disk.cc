@@ -119,9 +119,9 @@ void Disk::handle(std::deque<DiskQueue::Request> round) {
                               : Result<std::vector<StoredSegment>>(closed)});
     } else {
       const auto& list = std::get<ListOldest>(request);
-      reply_(replication::OldestListed{list.token, store_
-                                                       ? store_->oldest(list.log, list.bytes_min)
-                                                       : Result<std::vector<OldSegment>>(closed)});
+      reply_(replication::OldestListed{list.token,
+                                       store_ ? store_->oldest(list.log, list.bytes_min, list.from)
+                                              : Result<std::vector<OldSegment>>(closed)});
     }
   }
   finish_batch();

@@ -11,7 +11,8 @@ namespace dunlin::runtime {
 
 namespace {
 
-const std::vector<std::string> kOverflows{"drop_oldest", "refuse_new"};
+constexpr Overflow kOverflows[] = {Overflow::drop_oldest, Overflow::refuse_new,
+                                   Overflow::drop_alternate};
 
 std::string host_name() {
   char name[256] = "";
@@ -66,7 +67,15 @@ void read_archive(config::Table archive, DatabaseOptions& options) {
       static_cast<std::size_t>(archive.integer("acks", 1, 1, static_cast<std::int64_t>(most)));
 }
 
-TrackOptions read_track(config::Table& track, bool refuse_new) {
+Overflow read_overflow(config::Table& table, Overflow standard) {
+  std::vector<std::string> names;
+  for (const Overflow each : kOverflows) names.emplace_back(to_string(each));
+  const std::string name = table.choice("overflow", std::string(to_string(standard)), names);
+  return *std::find_if(std::begin(kOverflows), std::end(kOverflows),
+                       [&](Overflow each) { return to_string(each) == name; });
+}
+
+TrackOptions read_track(config::Table& track, Overflow overflow) {
   TrackOptions out;
   out.name = track.required_text("name");
   out.flush_readings = static_cast<std::uint32_t>(track.integer("flush_readings", 1000, 1, 1000));
@@ -76,8 +85,7 @@ TrackOptions read_track(config::Table& track, bool refuse_new) {
   out.flush_interval = track.duration("flush_interval", out.flush_interval);
   out.bytes_max = track.size("max_bytes", 0);
   out.age_max = track.duration("max_age", std::chrono::microseconds{0});
-  out.refuse_new = track.choice("overflow", refuse_new ? "refuse_new" : "drop_oldest",
-                                kOverflows) == "refuse_new";
+  out.overflow = read_overflow(track, overflow);
   return out;
 }
 
@@ -95,17 +103,17 @@ NodeConfig read_node_config(config::Table& root, Role role) {
   if (options.bytes_max != 0 && options.bytes_max < 1024 * 1024)
     storage.mistake("max_bytes", "at least 1MiB, or 0");
   options.disk_free_min = storage.size("min_free_bytes", options.disk_free_min);
-  const bool refuse_new = storage.choice("overflow", "drop_oldest", kOverflows) == "refuse_new";
+  const Overflow overflow = read_overflow(storage, Overflow::drop_oldest);
 
   options.tracks.clear();
   bool samples = false;
   for (config::Table& track : root.tables("track")) {
-    options.tracks.push_back(read_track(track, refuse_new));
+    options.tracks.push_back(read_track(track, overflow));
     samples = samples || options.tracks.back().name == "samples";
   }
   if (!samples) {
     TrackOptions standard;
-    standard.refuse_new = refuse_new;
+    standard.overflow = overflow;
     options.tracks.insert(options.tracks.begin(), standard);
   }
   for (config::Table& stream : root.tables("stream")) {

@@ -105,7 +105,8 @@ Result<void> LogStore::prepare() {
                           "SELECT first, last, readings, max(ifnull((SELECT max(a.time_max) FROM"
                           " anchored_spans a WHERE a.segment = s.id), -1 << 63),"
                           " iif(time_min <= time_max, time_max, -1 << 63)), body"
-                          " FROM segments s WHERE log = ?1 ORDER BY first"));
+                          " FROM segments s WHERE log = ?1 AND first >= ?2 AND last >= ?3"
+                          " ORDER BY first"));
   DUNLIN_TRY(prepare_into(
       select_first_arrived_,
       "SELECT s.log, s.first, s.last, length(s.body) FROM segments s JOIN logs l"
@@ -186,7 +187,7 @@ Result<void> LogStore::load_own_control(const LogRow& row, Contents& contents) {
     return sum;
   };
   const bool present = row.state.id().epoch == epoch_;
-  select_oldest_.bind(1, row.id);
+  select_oldest_.bind(1, row.id).bind(2, 1).bind(3, 1);
   while (true) {
     DUNLIN_ASSIGN(const bool more, select_oldest_.step());
     if (!more) return {};
@@ -596,10 +597,11 @@ Result<std::vector<StoredSegment>> LogStore::read_row(std::int64_t row, Interval
   }
 }
 
-Result<std::vector<OldSegment>> LogStore::oldest(const LogId& log, std::uint64_t bytes_min) {
+Result<std::vector<OldSegment>> LogStore::oldest(const LogId& log, std::uint64_t bytes_min,
+                                                 Seq from) {
   const auto row = rows_.find(log);
   if (row == rows_.end()) return std::vector<OldSegment>{};
-  return collect_oldest(row->second, bytes_min, std::nullopt);
+  return collect_oldest(row->second, bytes_min, std::nullopt, from);
 }
 
 Result<std::vector<OldSegment>> LogStore::older_than(const LogId& log, UtcMicros before) {
@@ -609,7 +611,8 @@ Result<std::vector<OldSegment>> LogStore::older_than(const LogId& log, UtcMicros
 }
 
 Result<std::vector<OldSegment>> LogStore::collect_oldest(const LogRow& row, std::uint64_t bytes_min,
-                                                         std::optional<UtcMicros> before) {
+                                                         std::optional<UtcMicros> before,
+                                                         Seq from) {
   constexpr std::size_t kOldestMax = 4096;
   constexpr std::size_t kYoungMax = 16;  // stand in the way: those of a clock that was ahead, say
   std::vector<OldSegment> found;
@@ -617,7 +620,8 @@ Result<std::vector<OldSegment>> LogStore::collect_oldest(const LogRow& row, std:
       0;  // of `found`; behind them are segments without times, as old as what follows
   std::size_t young = 0;
   std::uint64_t total = 0;
-  select_oldest_.bind(1, row.id);
+  const Seq earliest = from > kSegmentEntriesMax ? from - kSegmentEntriesMax : 1;
+  select_oldest_.bind(1, row.id).bind(2, stored(earliest)).bind(3, stored(from));
   while (true) {
     DUNLIN_ASSIGN(const bool more, select_oldest_.step());
     if (!more) break;

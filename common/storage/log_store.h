@@ -87,9 +87,9 @@ class LogStore {
   Result<std::vector<StoredSegment>> read(const LogId& log, Interval wanted,
                                           std::uint64_t bytes_max);
 
-  // The oldest stored segments of a log, until they have `bytes_min` bytes in sum; at least one, at
-  // most 4096.
-  Result<std::vector<OldSegment>> oldest(const LogId& log, std::uint64_t bytes_min);
+  // The oldest stored segments of a log with entries from `from` on, until they have `bytes_min`
+  // bytes in sum; at least one, at most 4096.
+  Result<std::vector<OldSegment>> oldest(const LogId& log, std::uint64_t bytes_min, Seq from = 1);
   // The segments whose newest reading is older than `before`, of own logs those that are acked.
   // Segments of unknown times are as old as what follows them.
   Result<std::vector<OldSegment>> older_than(const LogId& log, UtcMicros before);
@@ -164,7 +164,7 @@ class LogStore {
   Result<std::vector<StoredSegment>> read_row(std::int64_t row, Interval wanted,
                                               std::uint64_t bytes_max);
   Result<std::vector<OldSegment>> collect_oldest(const LogRow& row, std::uint64_t bytes_min,
-                                                 std::optional<UtcMicros> before);
+                                                 std::optional<UtcMicros> before, Seq from = 1);
   Result<void> write_row(const LogRow& row);
   Result<void> replace(const Compactor::Replacement& replacement, LogRow& row);
   bool is_own(const LogId& log) const { return log.node == node_ && log.epoch == epoch_; }

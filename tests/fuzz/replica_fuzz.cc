@@ -167,7 +167,7 @@ class Machine {
       input(ReadFinished{read->token, store_->read(read->log, read->interval, read->bytes_max)});
     } else if (const auto* list = std::get_if<ListOldest>(&request)) {
       if (luck == 0) return input(OldestListed{list->token, failure});
-      input(OldestListed{list->token, store_->oldest(list->log, list->bytes_min)});
+      input(OldestListed{list->token, store_->oldest(list->log, list->bytes_min, list->from)});
     }
   }
 

@@ -295,7 +295,7 @@ void SimNode::answer(const Read& read) {
 }
 
 void SimNode::answer(const ListOldest& list) {
-  step(OldestListed{list.token, store_ ? store_->oldest(list.log, list.bytes_min)
+  step(OldestListed{list.token, store_ ? store_->oldest(list.log, list.bytes_min, list.from)
                                        : Result<std::vector<OldSegment>>(Errc::io, "simulated")});
 }
 

@@ -8,7 +8,6 @@
 namespace dunlin::simulation {
 namespace {
 
-using replication::Overflow;
 using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
@@ -78,6 +77,52 @@ TEST(StorageBound, DropsTheOldestAmongFaults) {
   });
 }
 
+// What is old grows thin: the gateway gets readings of all the time that it was away for.
+TEST(StorageBound, ThinsTheOlderHalf) {
+  for_seeds(4, [](std::uint64_t seed) {
+    ClusterOptions options = bounded_options(seed, Overflow::drop_alternate);
+    options.agents = 1;
+    options.light = true;
+    for (replication::TrackPolicy& policy : options.origin.tracks) policy.flush_readings = 25;
+    Cluster cluster(options);
+    cluster.append_randomly(milliseconds(500), 150, minutes(4));
+    cluster.run_for(seconds(10));
+    cluster.stop_broker_for(minutes(4));
+    ASSERT_NO_FATAL_FAILURE(watch_sizes(cluster, minutes(4)));
+    EXPECT_THAT(settle(cluster, {.losses = true, .crashes = false, .settles_within = minutes(1)}),
+                IsEmpty());
+    const auto contents = cluster.gateway().contents();
+    ASSERT_TRUE(contents.ok());
+    std::size_t thinned = 0;
+    for (const LogState& state : contents->logs) {
+      if (state.lost().empty() || state.lost().count() < 8) continue;
+      thinned += 1;
+      EXPECT_GT(state.lost().intervals().size(), 1u);
+      EXPECT_LE(state.lost().intervals().size(), 17u);
+      // The newer half of what the device can hold is whole.
+      const Seq whole = state.head() - state.held().count() / 3;
+      for (const Interval& gap : state.lost().intervals()) EXPECT_LT(gap.last, whole);
+    }
+    EXPECT_GT(thinned, 0u);
+  });
+}
+
+TEST(StorageBound, DropsAlternateAmongFaults) {
+  for_seeds(4, [](std::uint64_t seed) {
+    ClusterOptions options = bounded_options(seed, Overflow::drop_alternate);
+    add_bus_faults(options);
+    add_disk_faults(options);
+    Cluster cluster(options);
+    cluster.append_randomly(milliseconds(500), 100, minutes(3));
+    cluster.cause_chaos({.mean = seconds(5)}, minutes(3));
+    cluster.run_for(minutes(1));
+    cluster.partition_for(Cluster::kGateway, minutes(2));
+    cluster.run_for(minutes(2) + seconds(20));
+    cluster.heal();
+    EXPECT_THAT(settle(cluster, {.losses = true, .settles_within = minutes(1)}), IsEmpty());
+  });
+}
+
 TEST(StorageBound, RefusesNewUntilThereIsRoom) {
   for_seeds(4, [](std::uint64_t seed) {
     Cluster cluster(bounded_options(seed, Overflow::refuse_new));
@@ -122,18 +167,20 @@ TEST(StorageBound, LossesInManyPieces) {
     cluster.after(milliseconds(10 * n), [&] { (void)agent.append(1); });
   cluster.run_for(seconds(20));
   replication::Ack ack{cluster.gateway().id(), agent.id(), agent.instance(), {}, {}};
-  ack.logs.push_back({.log = {agent.id(), agent.replica().epoch(), kSamplesTrack},
-                      .head = kEntries,
-                      .hash = agent.contents()->logs.back().head_hash(),
-                      .missing = {}});
+  const LogId log{agent.id(), agent.replica().epoch(), kSamplesTrack};
+  const auto before = agent.contents();
+  ASSERT_TRUE(before.ok());
+  for (const LogState& state : before->logs) {
+    if (state.id() != log) continue;
+    ASSERT_EQ(state.head(), kEntries);
+    ack.logs.push_back({.log = log, .head = kEntries, .hash = state.head_hash(), .missing = {}});
+  }
   for (Seq seq = 1; seq <= kEntries; seq += 2) ack.logs.front().missing.insert({seq, seq});
   ack.signature = cluster.gateway().key().sign(ack_statement(ack)).value();
   cluster.audit().claimed(Cluster::kGateway, ack.logs.front());
   agent.step(replication::Received{replication::TopicClass::inbox, agent.id(),
                                    replication::encode_envelope({Nonce{1}, 1, ack})});
-  replication::StorageUsed used{.bytes = 64 * 1024 * 1024,
-                                .disk_free = 1,
-                                .own = {{{agent.id(), agent.replica().epoch(), kSamplesTrack}, 1}}};
+  replication::StorageUsed used{.bytes = 64 * 1024 * 1024, .disk_free = 1, .own = {{log, 1}}};
   agent.step(used);
   cluster.run_for(seconds(5));
   const auto contents = agent.contents();

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "dunlin/overflow.h"
 #include "dunlin/stream.h"
 #include "dunlin/transport.h"
 
@@ -27,7 +28,7 @@ struct TrackOptions {
   std::chrono::microseconds flush_interval{5'000'000};  // or this long after its first reading
   std::uint64_t bytes_max = 0;                          // stored; 0 = only storage.bytes_max counts
   std::chrono::microseconds age_max{0};                 // 0 = for ever
-  bool refuse_new = false;  // at a bound: refuse readings instead of dropping the oldest entries
+  Overflow overflow = Overflow::drop_oldest;            // at a bound
 };
 
 struct DatabaseOptions {

@@ -19,8 +19,9 @@ class DiskStore final : public SimStore {
                                           std::uint64_t bytes_max) override {
     return store_.read(log, wanted, bytes_max);
   }
-  Result<std::vector<OldSegment>> oldest(const LogId& log, std::uint64_t bytes_min) override {
-    return store_.oldest(log, bytes_min);
+  Result<std::vector<OldSegment>> oldest(const LogId& log, std::uint64_t bytes_min,
+                                         Seq from) override {
+    return store_.oldest(log, bytes_min, from);
   }
   Result<std::vector<OldSegment>> older_than(const LogId& log, UtcMicros before) override {
     return store_.older_than(log, before);

@@ -66,8 +66,9 @@ class MemoryStore final : public SimStore {
   Result<std::vector<WriteOutcome>> commit(const Changes& changes) override;
   Result<std::vector<StoredSegment>> read(const LogId& id, Interval wanted,
                                           std::uint64_t bytes_max) override;
-  Result<std::vector<OldSegment>> oldest(const LogId& id, std::uint64_t bytes_min) override {
-    return collect_oldest(id, bytes_min, std::nullopt);
+  Result<std::vector<OldSegment>> oldest(const LogId& id, std::uint64_t bytes_min,
+                                         Seq from) override {
+    return collect_oldest(id, bytes_min, std::nullopt, from);
   }
   Result<std::vector<OldSegment>> older_than(const LogId& id, UtcMicros before) override {
     return collect_oldest(id, ~std::uint64_t{0}, before);
@@ -111,7 +112,7 @@ class MemoryStore final : public SimStore {
   Result<void> load_own(const Log& log, Contents& contents) const;
   std::optional<UtcMicros> newest_of(const LogId& id, const Segment& segment) const;
   std::vector<OldSegment> collect_oldest(const LogId& id, std::uint64_t bytes_min,
-                                         std::optional<UtcMicros> before) const;
+                                         std::optional<UtcMicros> before, Seq from = 1) const;
 
   std::shared_ptr<Database> data_;
   NodeId node_;
@@ -365,7 +366,8 @@ std::optional<UtcMicros> MemoryStore::newest_of(const LogId& id, const Segment& 
 }
 
 std::vector<OldSegment> MemoryStore::collect_oldest(const LogId& id, std::uint64_t bytes_min,
-                                                    std::optional<UtcMicros> before) const {
+                                                    std::optional<UtcMicros> before,
+                                                    Seq from) const {
   std::vector<OldSegment> found;
   const auto it = data_->logs.find(id);
   if (it == data_->logs.end()) return found;
@@ -378,6 +380,7 @@ std::vector<OldSegment> MemoryStore::collect_oldest(const LogId& id, std::uint64
   std::uint64_t total = 0;
   for (const auto& [at, segment] : it->second.segments) {
     const Interval interval{at.first, at.second};
+    if (interval.last < from) continue;
     if (!found.empty() && found.back().release.interval.last + 1 == interval.first)
       found.back().release.after = segment.before;
     const std::optional<UtcMicros> newest = newest_of(id, segment);

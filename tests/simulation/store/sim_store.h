@@ -19,7 +19,8 @@ class SimStore {
   virtual Result<std::vector<WriteOutcome>> commit(const Changes& changes) = 0;
   virtual Result<std::vector<StoredSegment>> read(const LogId& log, Interval wanted,
                                                   std::uint64_t bytes_max) = 0;
-  virtual Result<std::vector<OldSegment>> oldest(const LogId& log, std::uint64_t bytes_min) = 0;
+  virtual Result<std::vector<OldSegment>> oldest(const LogId& log, std::uint64_t bytes_min,
+                                                 Seq from = 1) = 0;
   virtual Result<std::vector<OldSegment>> older_than(const LogId& log, UtcMicros before) = 0;
   virtual Result<std::vector<OldSegment>> first_arrived(std::uint64_t bytes_min) = 0;
   virtual Result<std::uint64_t> compact_step() = 0;  // a light store has nothing to merge

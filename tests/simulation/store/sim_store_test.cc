@@ -174,7 +174,8 @@ class Pair {
     const auto arrived = both([&](SimStore& store) { return store.first_arrived(bytes); });
     EXPECT_TRUE(equal(arrived[0], arrived[1]));
     for (const LogId& log : segments_.logs()) {
-      const auto old = both([&](SimStore& store) { return store.oldest(log, bytes); });
+      const Seq from = 1 + random_.below(40);
+      const auto old = both([&](SimStore& store) { return store.oldest(log, bytes, from); });
       EXPECT_TRUE(equal(old[0], old[1]));
       const auto older = both([&](SimStore& store) { return store.older_than(log, before); });
       EXPECT_TRUE(equal(older[0], older[1]));

@@ -41,5 +41,20 @@ TEST(LostRanges, WhatIsNamedAgainCountsOnce) {
             (Ranges{range(1, 1), range(3, 9)}));
 }
 
+TEST(LostRanges, FewAreKept) {
+  const Ranges all{range(1, 2), range(4, 4), range(6, 6), range(9, 9)};
+  Ranges lost = all;
+  bound_lost(lost, {}, 4);
+  EXPECT_EQ(lost, all);
+  IntervalSet held;
+  held.insert({3, 3});
+  bound_lost(lost, held, 3);
+  EXPECT_EQ(lost, (Ranges{range(1, 2), {4, 6, hash(3), hash(6), 20}, range(9, 9)}));
+  bound_lost(lost, held, 2);
+  EXPECT_EQ(lost, (Ranges{range(1, 2), {4, 9, hash(3), hash(9), 30}}));
+  bound_lost(lost, held, 1);
+  EXPECT_EQ(lost, (Ranges{{1, 9, hash(0), hash(9), 50}}));
+}
+
 }  // namespace
 }  // namespace dunlin::replication

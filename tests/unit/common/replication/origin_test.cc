@@ -188,6 +188,44 @@ TEST_F(OriginTest, RetentionKeepsWhatIsNotAcknowledged) {
   EXPECT_EQ(stored(own()).held().intervals(), (std::vector<Interval>{{4, 5}}));
 }
 
+// What was acknowledged goes first. Then every other stretch of the older half, and then every
+// other one of what was left there.
+TEST_F(OriginTest, DropAlternateThinsTheOlderHalf) {
+  constexpr Seq kEntries = 34;
+  ReplicaOptions options = agent_options();
+  options.origin.storage_bytes_max = 100'000;
+  options.origin.tracks[0].overflow = Overflow::drop_alternate;
+  start_linked(std::move(options));
+  for (Seq n = 1; n <= kEntries; ++n) store_entry(4000);
+  acknowledge(gateway_, own(), 2);
+  const auto make_room = [&] {
+    report_space(100'001, store_->log_bytes(own()));
+    serve();
+    pass(5ms);
+    serve();
+    report_space(90'000, store_->log_bytes(own()));
+  };
+  make_room();
+  EXPECT_TRUE(stored(own()).lost().empty());
+  EXPECT_EQ(stored(own()).held().first(), 3u);
+  // 32 entries are left, two in a stretch. Readings go on.
+  std::vector<std::vector<Interval>> lost;
+  for (int round = 0; round < 10; ++round) {
+    make_room();
+    lost.push_back(stored(own()).lost().intervals());
+    store_entry(4000), store_entry(4000);
+  }
+  EXPECT_EQ(lost[0], (std::vector<Interval>{{5, 6}}));
+  EXPECT_EQ(lost[1], (std::vector<Interval>{{5, 6}, {9, 10}}));
+  EXPECT_EQ(lost[7],
+            (std::vector<Interval>{
+                {5, 6}, {9, 10}, {13, 14}, {17, 18}, {21, 22}, {25, 26}, {29, 30}, {33, 34}}));
+  EXPECT_EQ(lost[8].front(), (Interval{5, 10}));
+  EXPECT_EQ(lost[9],
+            (std::vector<Interval>{{5, 10}, {13, 18}, {21, 22}, {25, 26}, {29, 30}, {33, 34}}));
+  EXPECT_EQ(replica_->stats().lost_entries.at("drop_alternate"), 20u);
+}
+
 TEST_F(OriginTest, DropOldestDeclaresWhatIsLost) {
   ReplicaOptions options = agent_options();
   options.origin.storage_bytes_max = 1'000'000;

@@ -120,7 +120,7 @@ class ReplicaTest : public testing::Test {
       for (const Write& write : writes) finish(write);
       for (const Read& read : reads) answer(read);
       for (const ListOldest& list : lists)
-        (void)step(OldestListed{list.token, store_->oldest(list.log, list.bytes_min)});
+        (void)step(OldestListed{list.token, store_->oldest(list.log, list.bytes_min, list.from)});
       quiet = writes.empty() && reads.empty() && lists.empty() ? quiet + 1 : 0;
       if (quiet > 0) pass(5ms);  // writes may keep some distance
     }

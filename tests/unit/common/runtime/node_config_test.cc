@@ -54,5 +54,18 @@ TEST(NodeConfig, NamesTheMistakesOfAnArchive) {
   EXPECT_THAT(Read("[archive]\nacks = 1\n", Role::gateway).mistakes, ElementsAre(at(3, "archive")));
 }
 
+TEST(NodeConfig, ATrackOverflowsAsTheStorageDoesUnlessItSaysHow) {
+  EXPECT_EQ(Read("").options.tracks.at(0).overflow, Overflow::drop_oldest);
+  const Read mixed(
+      "[storage]\noverflow = \"drop_alternate\"\n"
+      "[[track]]\nname = \"alarms\"\noverflow = \"refuse_new\"\n");
+  EXPECT_THAT(mixed.mistakes, IsEmpty());
+  ASSERT_EQ(mixed.options.tracks.size(), 2u);
+  EXPECT_EQ(mixed.options.tracks[0].overflow, Overflow::drop_alternate);
+  EXPECT_EQ(mixed.options.tracks[1].overflow, Overflow::refuse_new);
+  EXPECT_THAT(Read("[storage]\noverflow = \"drop_all\"\n").mistakes,
+              ElementsAre(HasSubstr("drop_oldest, refuse_new, drop_alternate")));
+}
+
 }  // namespace
 }  // namespace dunlin::runtime
