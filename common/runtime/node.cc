@@ -18,6 +18,8 @@ constexpr auto kStopFlush = std::chrono::seconds(5);
 constexpr std::size_t kBulkUnsentBytes = 32 * 1024;  // the bulk lane waits while more is unsent
 constexpr Duration kUnsentLook = std::chrono::milliseconds(2);
 constexpr std::size_t kBulkReadsMax = 64;
+// While live segments come, the bulk lane rests as long as it worked.
+constexpr Duration kLiveComes = std::chrono::milliseconds(200);
 constexpr std::size_t kCellsKnownMax = 100'000;  // nodes whose cell is remembered
 
 std::string_view notice_name(Notice::Kind kind) {
@@ -224,6 +226,7 @@ void Node::on_message(std::string_view topic, ByteView payload, bool retained) {
     }
     queued_bytes_ += size;
     if (bulk) bulk_bytes_ += size;
+    if (parsed->topic == TopicClass::live) live_at_ = now().mono;
     Received received{parsed->topic, parsed->node, Bytes(payload.begin(), payload.end()), retained};
     (bulk ? bulk_ : tasks_)
         .push_back([this, size, bulk, cell = std::string(parsed->cell),
@@ -248,27 +251,38 @@ void Node::on_message(std::string_view topic, ByteView payload, bool retained) {
 void Node::run() {
   while (true) {
     std::deque<Task> tasks;
+    Task bulk;
+    bool live_comes = false;
     {
       std::unique_lock lock(mutex_);
       const std::optional<Instant> deadline = replica_.next_deadline();
       const Instant current = now().mono;
       Duration wait = deadline ? std::max(Duration{}, *deadline - current) : Duration(kIdleWait);
       if (!bulk_reads_.empty() && !bulk_reading_) wait = std::min(wait, kUnsentLook);
+      const bool rests = current < bulk_at_;
+      if (rests && !bulk_.empty()) wait = std::min(wait, bulk_at_ - current);
       wake_.wait_for(lock, std::min(wait, Duration(kIdleWait)),
-                     [this] { return stopping_ || !tasks_.empty() || !bulk_.empty(); });
+                     [&] { return stopping_ || !tasks_.empty() || (!rests && !bulk_.empty()); });
       if (stopping_ && tasks_.empty()) {
         ended_ = true;
         break;
       }
       tasks = std::exchange(tasks_, {});
-      if (!bulk_.empty()) {
-        tasks.push_back(std::move(bulk_.front()));
+      if (!bulk_.empty() && now().mono >= bulk_at_) {
+        bulk = std::move(bulk_.front());
         bulk_.pop_front();
       }
+      live_comes = now().mono < live_at_ + kLiveComes;
     }
     for (Task& task : tasks) {
       task(now());
       task = nullptr;
+    }
+    if (bulk) {
+      const Moment begin = now();
+      bulk(begin);
+      const Instant end = now().mono;
+      bulk_at_ = live_comes ? end + (end - begin.mono) : end;
     }
     read_bulk();
     const Moment moment = now();

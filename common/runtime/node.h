@@ -92,6 +92,7 @@ class Node final : public NodeView, private TransportEvents {
   std::deque<Task> bulk_;         // what answers a Fetch: one at a time, after all that waits
   std::size_t queued_bytes_ = 0;  // of messages, in both
   std::size_t bulk_bytes_ = 0;    // of those in bulk_, which may take half of the mailbox
+  Instant live_at_{};             // when the last live segments came
   bool closing_ = false;          // no more appends
   bool stopping_ = false;         // the loop ends when its tasks are done
   bool ended_ = false;            // it has
@@ -106,6 +107,7 @@ class Node final : public NodeView, private TransportEvents {
   // The loop thread's own.
   std::deque<Parked> parked_;  // appends that wait for room, in their order
   bool flush_wanted_ = false;
+  Instant bulk_at_{};  // the bulk lane rests until then
   // Reads for the bulk lane: one at a time, and while little stands in line before the broker, so
   // that what is live waits for little there. The oldest may be given up: who wants it asks anew.
   std::deque<replication::Read> bulk_reads_;
