@@ -379,10 +379,11 @@ TEST_F(DiskTest, CompactsWhileNothingIsAskedOfIt) {
 TEST_F(DiskTest, ABusyDiskCompactsWhenManyLogsAreDue) {
   start({.store = {.compaction = {.fan_in = 2}}});
   std::uint64_t last_epoch = 100;
+  const test::SegmentMaker other;
   const auto add = [&](std::uint64_t logs) {
     std::vector<SegmentRecord> segments;
     for (; logs > 0; --logs) {
-      test::SegmentMaker maker(Epoch{++last_epoch}, maker_.shared_key());
+      test::SegmentMaker maker(Epoch{++last_epoch}, other.shared_key());
       for (int i = 0; i < 2; ++i) segments.push_back(maker.samples());
     }
     return write(std::move(segments));
