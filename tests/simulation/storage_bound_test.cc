@@ -61,20 +61,26 @@ TEST(StorageBound, DropsTheOldestAndSaysSo) {
   });
 }
 
+void drop_among_faults(std::uint64_t seed, Overflow overflow) {
+  ClusterOptions options = bounded_options(seed, overflow);
+  add_bus_faults(options);
+  add_disk_faults(options);
+  Cluster cluster(options);
+  cluster.append_randomly(milliseconds(500), 100, minutes(3));
+  cluster.cause_chaos({.mean = seconds(5)}, minutes(3));
+  cluster.run_for(minutes(1));
+  cluster.partition_for(Cluster::kGateway, minutes(2));
+  cluster.run_for(minutes(2) + seconds(20));
+  cluster.heal();
+  EXPECT_THAT(settle(cluster, {.losses = true, .settles_within = minutes(1)}), IsEmpty());
+}
+
 TEST(StorageBound, DropsTheOldestAmongFaults) {
-  for_seeds(5, [](std::uint64_t seed) {
-    ClusterOptions options = bounded_options(seed, Overflow::drop_oldest);
-    add_bus_faults(options);
-    add_disk_faults(options);
-    Cluster cluster(options);
-    cluster.append_randomly(milliseconds(500), 100, minutes(3));
-    cluster.cause_chaos({.mean = seconds(5)}, minutes(3));
-    cluster.run_for(minutes(1));
-    cluster.partition_for(Cluster::kGateway, minutes(2));
-    cluster.run_for(minutes(2) + seconds(20));
-    cluster.heal();
-    EXPECT_THAT(settle(cluster, {.losses = true, .settles_within = minutes(1)}), IsEmpty());
-  });
+  for_seeds(5, [](std::uint64_t seed) { drop_among_faults(seed, Overflow::drop_oldest); });
+}
+
+TEST(StorageBound, DropsAlternateAmongFaults) {
+  for_seeds(4, [](std::uint64_t seed) { drop_among_faults(seed, Overflow::drop_alternate); });
 }
 
 // What is old grows thin: the gateway gets readings of all the time that it was away for.
@@ -104,22 +110,6 @@ TEST(StorageBound, ThinsTheOlderHalf) {
       for (const Interval& gap : state.lost().intervals()) EXPECT_LT(gap.last, whole);
     }
     EXPECT_GT(thinned, 0u);
-  });
-}
-
-TEST(StorageBound, DropsAlternateAmongFaults) {
-  for_seeds(4, [](std::uint64_t seed) {
-    ClusterOptions options = bounded_options(seed, Overflow::drop_alternate);
-    add_bus_faults(options);
-    add_disk_faults(options);
-    Cluster cluster(options);
-    cluster.append_randomly(milliseconds(500), 100, minutes(3));
-    cluster.cause_chaos({.mean = seconds(5)}, minutes(3));
-    cluster.run_for(minutes(1));
-    cluster.partition_for(Cluster::kGateway, minutes(2));
-    cluster.run_for(minutes(2) + seconds(20));
-    cluster.heal();
-    EXPECT_THAT(settle(cluster, {.losses = true, .settles_within = minutes(1)}), IsEmpty());
   });
 }
 
