@@ -30,8 +30,8 @@ class LogState {
   };
 
   struct Sealed {
-    Seq last = 0;
-    Hash hash{};  // hash(last)
+    Seq last;
+    Hash hash;  // hash(last)
     bool operator==(const Sealed&) const = default;
   };
 
