@@ -24,7 +24,7 @@ void Rescue::begin(const Moment& now, const Uplink::Stray& stray) {
     uplink_.settle(stray.item.log);
     return;
   }
-  job_.emplace();
+  job_ = Job{};
   job_->gateway = stray.gateway;
   job_->said = stray.item;
   job_->data = stray.data;
@@ -195,7 +195,7 @@ void Rescue::look(const Moment& now) {
 
 // Track 0 waits for the data that is understood by what moves of it.
 void Rescue::begin_data() {
-  job_.emplace();
+  job_ = Job{};
   job_->gateway = control_->gateway;
   job_->said = control_->data.back();
   job_->needs_beyond = control_->at;
