@@ -274,17 +274,14 @@ Result<DecodedSegment> decode_segment(const SegmentHeader& header) {
   return decoded;
 }
 
-Result<std::vector<Hash>> entry_hashes(const SegmentHeader& header) {
+Result<EntryHashes> entry_hashes(const SegmentHeader& header) {
   DUNLIN_ASSIGN(const DecodedSegment decoded, decode_segment(header));
-  std::vector<Hash> hashes;
-  hashes.reserve(decoded.entries.size());
-  Hash hash = header.before;
+  EntryHashes out{header.first - 1, {header.before}};
+  out.hashes.reserve(1 + decoded.entries.size());
   Bytes scratch;
-  for (const Entry& entry : decoded.entries) {
-    hash = chain_next(hash, entry_digest(entry, scratch));
-    hashes.push_back(hash);
-  }
-  return hashes;
+  for (const Entry& entry : decoded.entries)
+    out.hashes.push_back(chain_next(out.hashes.back(), entry_digest(entry, scratch)));
+  return out;
 }
 
 }  // namespace dunlin

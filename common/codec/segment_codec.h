@@ -65,7 +65,14 @@ struct DecodedSegment {
 };
 Result<DecodedSegment> decode_segment(const SegmentHeader& header);
 
-// hash(first) ... hash(last), to compare overlapping segments entry by entry.
-Result<std::vector<Hash>> entry_hashes(const SegmentHeader& header);
+// hash(first - 1) ... hash(last) of a segment, to compare branches entry by entry.
+struct EntryHashes {
+  Seq before = 0;  // first - 1
+  std::vector<Hash> hashes;
+
+  bool covers(Seq seq) const { return seq >= before && seq - before < hashes.size(); }
+  const Hash& at(Seq seq) const { return hashes[seq - before]; }  // requires covers()
+};
+Result<EntryHashes> entry_hashes(const SegmentHeader& header);
 
 }  // namespace dunlin

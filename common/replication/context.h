@@ -41,28 +41,32 @@ struct Context {
     sent.bytes += payload.size();
     outputs.push_back(Send{topic, target, std::move(payload), lane, name});
   }
-  // What is held of the logs of `origin`. A message has room for so many gaps: of a log with more
-  // only the part before them is told, never a gap left out.
-  std::vector<Vector::Item> vector_of(const NodeId& origin) {
+  // What is held of the logs of `origin`, or only of some of them. A message has room for so many
+  // gaps: of a log with more only the part before them is told, never a gap left out.
+  Vector vector_of(const NodeId& origin, const std::set<LogId>* only = nullptr) {
     constexpr std::size_t kGapsMax = 256;
     std::size_t room = 8 * kGapsMax;  // for gaps, in the whole message
-    std::vector<Vector::Item> items;
+    Vector vector{self(), {}, only == nullptr};
     const auto [begin, end] = table.of(origin);
-    for (auto it = begin; it != end && items.size() < kVectorLogsMax; ++it) {
+    for (auto it = begin; it != end; ++it) {
       const LogState& state = it->second.state;
-      if (state.head() == 0) continue;
+      if (state.head() == 0 || (only != nullptr && !only->contains(it->first))) continue;
       Vector::Item item{it->first, state.head(), state.head_hash(), state.missing()};
       const std::size_t gaps_max = std::min(kGapsMax, room);
       if (item.missing.intervals().size() > gaps_max) {
         const LogState::Run* run = state.last_run_before(item.missing.intervals()[gaps_max].first);
-        if (run == nullptr) continue;
-        item.head = run->last, item.hash = run->after;
+        item.head = run == nullptr ? 0 : run->last;
+        if (run != nullptr) item.hash = run->after;
         item.missing.erase({item.head + 1, state.head()});
       }
+      if (item.head == 0 || vector.logs.size() == kVectorLogsMax) {
+        vector.whole = false;
+        continue;
+      }
       room -= item.missing.intervals().size();
-      items.push_back(std::move(item));
+      vector.logs.push_back(std::move(item));
     }
-    return items;
+    return vector;
   }
   void notice(Notice::Kind kind, const NodeId& node, std::string detail) {
     outputs.push_back(Notice{kind, node, std::move(detail)});

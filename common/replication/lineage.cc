@@ -6,22 +6,6 @@
 
 namespace dunlin::replication {
 
-namespace {
-
-// The hash of one entry of a stored segment; nothing when it is not there or does not decode.
-std::optional<Hash> hash_in(const std::vector<StoredSegment>& segments, Seq seq) {
-  if (segments.empty() || seq < segments.front().interval.first ||
-      seq > segments.front().interval.last)
-    return std::nullopt;
-  const Result<SegmentHeader> header = parse_segment(segments.front().bytes);
-  if (!header.ok()) return std::nullopt;
-  const Result<std::vector<Hash>> hashes = entry_hashes(*header);
-  if (!hashes.ok()) return std::nullopt;
-  return (*hashes)[seq - header->first];
-}
-
-}  // namespace
-
 Lineage::Branch Lineage::of(const LogId& log, Seq head, const Hash& hash) {
   const LogState& state = c_.table.log(log).state;
   const auto compare = [&](const Hash& own) {
@@ -52,8 +36,13 @@ bool Lineage::on_read_finished(const ReadFinished& finished) {
   if (it == readings_.end()) return false;
   const Reading reading = it->second;
   readings_.erase(it);
-  remember(reading.log, reading.seq,
-           finished.segments.ok() ? hash_in(*finished.segments, reading.seq) : std::nullopt);
+  if (!finished.segments.ok()) return true;
+  if (finished.segments->empty()) return remember(reading.log, reading.seq, {}), true;
+  const Result<SegmentHeader> header = parse_segment(finished.segments->front().bytes);
+  if (!header.ok()) return true;
+  const Result<EntryHashes> hashes = entry_hashes(*header);
+  if (hashes.ok() && hashes->covers(reading.seq))
+    remember(reading.log, reading.seq, hashes->at(reading.seq));
   return true;
 }
 

@@ -16,7 +16,8 @@ class Lineage {
   enum class Branch {
     ours,
     another,
-    unknown,  // storage was asked: to be asked again when on_read_finished() says true
+    unknown,  // storage was asked: to be asked again when on_read_finished() says true, unless the
+              // read failed
   };
   // Of a log that is in the table. What is not held here any more counts as ours.
   Branch of(const LogId& log, Seq head, const Hash& hash);

@@ -257,9 +257,9 @@ void Origin::start_write(const Moment& now) {
 }
 
 // The write that found the disk full gives up its control segments, which Lost has to follow, and
-// comes again behind the relief.
+// comes again behind the relief. What it takes back and what it appends instead stay together.
 void Origin::start_relief() {
-  const auto is_control = [](const SegmentRecord& s) { return s.info.log.track == kControlTrack; };
+  const auto is_control = [&](const SegmentRecord& s) { return s.info.log == control_.log; };
   OwnWrite relief;
   std::copy_if(write_->segments.begin(), write_->segments.end(),
                std::back_inserter(relief.segments), is_control);
@@ -277,7 +277,6 @@ void Origin::start_relief() {
   std::erase_if(write_->segments, is_control);
   relief.token = c_.next_token();
   relief.epoch = std::exchange(write_->epoch, {});
-  relief.rollbacks = std::exchange(write_->rollbacks, {});
   relief.releases = std::exchange(write_->releases, {});
   relief.releases.insert(relief.releases.end(), releases_.begin(), releases_.end());
   releases_.clear();
@@ -419,35 +418,38 @@ void Origin::cut_again(const Moment& now, OwnTrack& track, std::vector<Op> ops) 
   if (!ops.empty()) cut_entry(now, track, std::move(ops));
 }
 
-void Origin::move(const Moment& now, const StoredSegment& segment, Seq last) {
-  const Result<SegmentHeader> header = parse_segment(segment.bytes);
-  Result<std::vector<Entry>> entries =
-      header.ok() ? decode_entries(*header) : Result<std::vector<Entry>>(header.error());
-  if (!entries.ok())
-    return c_.notice(Notice::Kind::storage_failed, c_.self(), entries.error().message());
-  OwnTrack& track = header->log.track == kControlTrack ? control_ : owner_of(header->log);
+Result<void> Origin::move(const Moment& now, const StoredSegment& segment, Seq last) {
+  DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(segment.bytes));
+  DUNLIN_ASSIGN(std::vector<Entry> entries, decode_entries(header));
   Chain kept;
-  Hash end = header->before;
-  for (Entry& entry : *entries) {
-    if (entry.seq > last) {
-      // What was lost and what has ended is said when all has moved.
-      std::erase_if(entry.ops, [](const Op& op) {
-        return std::holds_alternative<Lost>(op) || std::holds_alternative<Seal>(op);
-      });
-      cut_again(now, track, std::move(entry.ops));
-      c_.stats.entries_moved += 1;
-    } else if (const Result<ChainLink> link = kept.add(entry, end); link.ok()) {
-      end = link->after;
-    }
+  Hash end = header.before;
+  for (const Entry& entry : entries) {
+    if (entry.seq > last) break;
+    DUNLIN_ASSIGN(const ChainLink link, kept.add(entry, end));
+    end = link.after;
   }
   if (!kept.empty()) {
-    Result<std::vector<SegmentRecord>> built =
-        build_segments(header->log, header->before, header->needs, kept, c_.signer);
-    if (!built.ok())
-      return c_.notice(Notice::Kind::storage_failed, c_.self(), built.error().message());
-    kept_ = *std::move(built);
+    DUNLIN_ASSIGN(kept_, build_segments(header.log, header.before, header.needs, kept, c_.signer));
   }
-  roll_back(now, header->log, header->first - 1, header->before);
+  // From here on nothing fails.
+  OwnTrack& track = header.log.track == kControlTrack ? control_ : owner_of(header.log);
+  for (Entry& entry : entries) {
+    if (entry.seq <= last) continue;
+    // What was lost and what has ended is said when all has moved.
+    std::erase_if(entry.ops, [](const Op& op) {
+      return std::holds_alternative<Lost>(op) || std::holds_alternative<Seal>(op);
+    });
+    cut_again(now, track, std::move(entry.ops));
+    c_.stats.entries_moved += 1;
+  }
+  roll_back(now, header.log, header.first - 1, header.before);
+  return {};
+}
+
+bool Origin::begin_move(const LogId& log) {
+  if (moving_ || log.epoch == c_.epoch || !leaving_[log].empty()) return false;
+  moves_ = log;
+  return true;
 }
 
 void Origin::roll_back(const Moment& now, const LogId& log, Seq last, const Hash& hash) {
@@ -524,7 +526,7 @@ void Origin::make_room(OwnTrack& track, std::uint64_t bytes) {
   if (track.trimming) return;
   const LogId* from = nullptr;
   for (const auto& [log, held] : used_.own) {
-    if (held == 0 || &owner_of(log) != &track || stuck_.contains(log)) continue;
+    if (held == 0 || &owner_of(log) != &track || stuck_.contains(log) || log == moves_) continue;
     if (from == nullptr || log.epoch != c_.epoch) from = &log;
   }
   track.refusing = from == nullptr;
@@ -552,11 +554,11 @@ void Origin::on_retire(const Moment& now, const std::vector<OldSegment>& segment
   start_write(now);
 }
 
-// False when the interval is on its way out already: storage names it again until the write is
-// done.
+// False when the interval is on its way out already, since storage names it again until the write
+// is done, or about to move.
 bool Origin::let_go(const Release& release) {
   IntervalSet& leaving = leaving_[release.log];
-  if (leaving.contains(release.interval)) return false;
+  if (leaving.contains(release.interval) || release.log == moves_) return false;
   leaving.insert(release.interval);
   releases_.push_back(release);
   return true;

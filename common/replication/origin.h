@@ -69,13 +69,16 @@ class Origin {
 
   // From the next write on everything goes into a new epoch, with what was cut and not written.
   void begin_epoch(const Moment& now);
-  // Appends the entries of a stored segment beyond `last` once more, in the present epoch, and
-  // takes them back where they were: the segment is the newest of an own log of a former epoch.
-  void move(const Moment& now, const StoredSegment& segment, Seq last);
+  // Whether the newest segment of an own log of a former epoch may move now. Nothing of the log
+  // goes for want of room until end_move(). Not while the beginning of an epoch, a former move or a
+  // release is not durable yet.
+  bool begin_move(const LogId& log);
+  // Appends its entries beyond `last` once more, in the present epoch, and takes them back where
+  // they were. An error changes nothing.
+  Result<void> move(const Moment& now, const StoredSegment& segment, Seq last);
   // Takes back entries beyond `last` that are not here any more.
   void roll_back(const Moment& now, const LogId& log, Seq last, const Hash& hash);
-  // Until that, or the beginning of an epoch, is durable.
-  bool is_moving() const { return moving_; }
+  void end_move() { moves_.reset(); }
   // Seals logs of former epochs as gateways have them.
   void end_logs(const Moment& now, const std::vector<Vector::Item>& logs);
 
@@ -160,6 +163,7 @@ class Origin {
   std::vector<Rollback> rollbacks_;
   std::vector<SegmentRecord> kept_;  // of a rolled back log, signed anew up to its end
   bool moving_ = false;              // what they or the epoch ask for is not durable yet
+  std::optional<LogId> moves_;       // from here, segment by segment
   std::vector<Release> releases_;
   std::map<LogId, IntervalSet> leaving_;  // in releases_ or in the write under way
   std::optional<Instant> acks_due_;       // news of them goes with the next write, by then alone

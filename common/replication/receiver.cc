@@ -326,12 +326,7 @@ void Receiver::stored(const Moment& now, const SegmentRecord& segment) {
 }
 
 void Receiver::tell(const NodeId& origin, const std::set<LogId>* changed) {
-  Vector vector{c_.self(), c_.vector_of(origin)};
-  if (changed != nullptr) {
-    const auto same = [&](const Vector::Item& item) { return !changed->contains(item.log); };
-    vector.whole = std::erase_if(vector.logs, same) == 0;
-  }
-  c_.send(TopicClass::inbox, origin, Lane::live, std::move(vector));
+  c_.send(TopicClass::inbox, origin, Lane::live, c_.vector_of(origin, changed));
 }
 
 void Receiver::sign_soon(const Moment& now, const NodeId& origin, std::size_t more_bytes) {
@@ -343,7 +338,7 @@ void Receiver::sign_acks(const Moment& now) {
   for (const NodeId& origin : acknowledger_.take_due(now.mono)) {
     const auto peer = peers_.find(origin);
     if (peer == peers_.end()) continue;
-    Ack ack{c_.self(), origin, peer->second.instance, c_.vector_of(origin), {}};
+    Ack ack{c_.self(), origin, peer->second.instance, c_.vector_of(origin).logs, {}};
     const Result<Signature> signature = c_.signer.sign(ack_statement(ack));
     if (!signature.ok()) {
       c_.notice(Notice::Kind::storage_failed, c_.self(), signature.error().message());

@@ -362,13 +362,13 @@ Result<void> Replica::on_vector(const Moment& now, const Received& received, con
   if (peer != peers_.end() && peer->second.hello.role == Role::gateway)
     return uplink_.on_vector(now, vector.sender, vector), Result<void>{};
   if (options_.role != Role::gateway) return {};
+  // An origin that says how far its logs go is told what is here, whatever it claims; one that says
+  // it to us alone wants it signed.
+  receiver_.tell(vector.sender);
+  if (received.topic == TopicClass::inbox) receiver_.sign_soon(now, vector.sender);
   for (const Vector::Item& item : vector.logs) {
     if (item.log.node == vector.sender) DUNLIN_TRY(receiver_.on_claim(now, item.log, item.head));
   }
-  // An origin that says how far its logs go is told what is here; one that says it to us alone
-  // wants it signed.
-  receiver_.tell(vector.sender);
-  if (received.topic == TopicClass::inbox) receiver_.sign_soon(now, vector.sender);
   return {};
 }
 

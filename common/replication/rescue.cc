@@ -35,6 +35,7 @@ void Rescue::begin(const Moment& now, const Uplink::Stray& stray) {
 // ---- finding where the branches part ----
 
 void Rescue::ask(const Moment& now, Seq seq) {
+  if (!c_.link_up) return drop();
   Fetch fetch{.requester = c_.self(), .request = c_.random.next() | 1, .credit = 1, .wants = {}};
   fetch.wants.push_back({job_->said.log, {}});
   fetch.wants.front().wanted.insert({seq, seq});
@@ -54,12 +55,11 @@ void Rescue::read(const LogId& log, Seq seq) {
 bool Rescue::take_theirs(const SegmentHeader& header) {
   const Seq wanted = job_->proven ? job_->at : job_->said.head;
   if (header.log != job_->said.log || header.first > wanted || header.last < wanted) return false;
-  Result<std::vector<Hash>> hashes = entry_hashes(header);
+  Result<EntryHashes> hashes = entry_hashes(header);
   if (!hashes.ok()) return false;
-  const Bytes statement = head_statement(header.log, header.last, hashes->back());
+  const Bytes statement = head_statement(header.log, header.last, hashes->at(header.last));
   if (!c_.verifier.verify(c_.signer.public_key(), statement, header.signature).ok()) return false;
-  job_->theirs = {header.first - 1, {header.before}};
-  job_->theirs.hashes.insert(job_->theirs.hashes.end(), hashes->begin(), hashes->end());
+  job_->theirs = *std::move(hashes);
   return true;
 }
 
@@ -99,25 +99,29 @@ void Rescue::denied(const Moment& now) {
 bool Rescue::on_read_finished(const Moment& now, const ReadFinished& finished) {
   if (!job_ || job_->reading != finished.token) return false;
   job_->reading.reset();
-  if (!finished.segments.ok()) {
-    c_.notice(Notice::Kind::storage_failed, c_.self(), finished.segments.error().message());
-    job_.reset(), control_.reset();  // to be said again
-    return true;
+  const Result<void> went_on = finished.segments.ok() ? on_own(now, *finished.segments)
+                                                      : Result<void>(finished.segments.error());
+  if (went_on.ok()) return true;
+  c_.notice(Notice::Kind::storage_failed, c_.self(), went_on.error().message());
+  drop();
+  return true;
+}
+
+Result<void> Rescue::on_own(const Moment& now, const std::vector<StoredSegment>& found) {
+  if (found.empty()) return skip_absent(now), Result<void>{};
+  if (job_->found) return origin_.move(now, found.front(), job_->at);
+  DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(found.front().bytes));
+  DUNLIN_ASSIGN(job_->own, entry_hashes(header));
+  if (job_->needs_beyond && header.needs <= *std::exchange(job_->needs_beyond, {})) {
+    finish(now);
+  } else if (job_->proven) {
+    compare(now);
+  } else if (job_->said.head == 0) {
+    this->found(now, 0, chain_start(job_->said.log));
+  } else {
+    ask(now, job_->said.head);
   }
-  if (finished.segments->empty()) return skip_absent(now), true;
-  const StoredSegment& segment = finished.segments->front();
-  if (job_->found) return origin_.move(now, segment, job_->at), true;
-  const Result<SegmentHeader> header = parse_segment(segment.bytes);
-  const Result<std::vector<Hash>> hashes =
-      header.ok() ? entry_hashes(*header) : Result<std::vector<Hash>>(header.error());
-  if (!hashes.ok()) return give_up(now, hashes.error().message()), true;
-  if (job_->needs_beyond && header->needs <= *std::exchange(job_->needs_beyond, {}))
-    return finish(now), true;
-  job_->own = {header->first - 1, {header->before}};
-  job_->own.hashes.insert(job_->own.hashes.end(), hashes->begin(), hashes->end());
-  if (job_->proven) return compare(now), true;
-  if (job_->said.head == 0) return found(now, 0, chain_start(job_->said.log)), true;
-  return ask(now, job_->said.head), true;
+  return {};
 }
 
 void Rescue::compare(const Moment& now) {
@@ -172,7 +176,7 @@ void Rescue::found(const Moment& now, Seq last, const Hash& hash) {
   if (log.epoch == c_.epoch) origin_.begin_epoch(now);
   if (open && job_->first && job_->first->own < job_->first->theirs) {
     uplink_.show(log, {job_->first->seq, job_->first->seq}, 0);
-    ignored_[{job_->gateway, log}] = now.mono + kIgnoredFor;
+    ignore(now);
     return next(now);
   }
   job_->found = true;
@@ -187,7 +191,7 @@ void Rescue::found(const Moment& now, Seq last, const Hash& hash) {
 
 void Rescue::look(const Moment& now) {
   if (!job_ || !job_->found || job_->reading) return;
-  if (job_->said.log.epoch == c_.epoch || origin_.is_moving()) return;
+  if (!origin_.begin_move(job_->said.log)) return;
   const Seq head = c_.table.log(job_->said.log).state.head();
   if (head <= job_->at) return finish(now);
   read(job_->said.log, head);
@@ -210,6 +214,7 @@ void Rescue::finish(const Moment& now) {
 
 void Rescue::next(const Moment& now) {
   uplink_.settle(job_->said.log);
+  origin_.end_move();
   job_.reset();
   if (!control_) return uplink_.inquire();  // there may be other logs of that kind
   if (!control_->data.empty()) return begin_data();
@@ -217,10 +222,21 @@ void Rescue::next(const Moment& now) {
   look(now);
 }
 
-void Rescue::give_up(const Moment& now, std::string why) {
-  const Job job = *std::exchange(job_, std::nullopt);
+void Rescue::ignore(const Moment& now) {
   if (ignored_.size() >= kIgnoredMax) ignored_.clear();
-  ignored_[{job.gateway, job.said.log}] = now.mono + kIgnoredFor;
+  ignored_[{job_->gateway, job_->said.log}] = now.mono + kIgnoredFor;
+}
+
+// Gateways will say it again.
+void Rescue::drop() {
+  origin_.end_move();
+  job_.reset();
+  control_.reset();
+}
+
+void Rescue::give_up(const Moment& now, std::string why) {
+  ignore(now);
+  const Job job = *std::exchange(job_, std::nullopt);
   c_.refuse(job.gateway, {Errc::bad_signature, "a gateway speaks of another branch of " +
                                                    job.said.log.to_string() + " and " + why});
   uplink_.settle(job.said.log);
@@ -230,7 +246,7 @@ void Rescue::give_up(const Moment& now, std::string why) {
 
 // What is found goes on without the gateway.
 void Rescue::on_link_down() {
-  if (job_ && !job_->found) job_.reset(), control_.reset();
+  if (job_ && !job_->found) drop();
 }
 
 void Rescue::on_deadline(const Moment& now) {

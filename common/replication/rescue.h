@@ -1,10 +1,9 @@
 #pragma once
 
-#include <deque>
 #include <map>
 #include <optional>
-#include <set>
 
+#include "common/codec/segment_codec.h"
 #include "common/replication/context.h"
 #include "common/replication/origin.h"
 #include "common/replication/uplink.h"
@@ -41,19 +40,12 @@ class Rescue {
   std::optional<Instant> next_deadline() const;
 
  private:
-  // hash(first - 1) ... hash(last) of a stretch of one branch.
-  struct Stretch {
-    Seq before = 0;  // first - 1
-    std::vector<Hash> hashes;
-    bool covers(Seq seq) const { return seq >= before && seq < before + hashes.size(); }
-    const Hash& at(Seq seq) const { return hashes[seq - before]; }
-  };
   struct Job {
     NodeId gateway;
     Vector::Item said;  // by it
     Seq at = 0;         // where the branches are compared; they differ beyond
-    Stretch own;
-    Stretch theirs;
+    EntryHashes own;    // around there
+    EntryHashes theirs;
     struct Difference {
       Seq seq = 0;
       Hash own{};
@@ -72,6 +64,7 @@ class Rescue {
     std::optional<Seq> needs_beyond;  // only when the newest segment needs more of track 0
   };
 
+  Result<void> on_own(const Moment& now, const std::vector<StoredSegment>& found);
   void ask(const Moment& now, Seq seq);
   void read(const LogId& log, Seq seq);
   bool take_theirs(const SegmentHeader& header);
@@ -81,6 +74,8 @@ class Rescue {
   void skip_absent(const Moment& now);
   void found(const Moment& now, Seq last, const Hash& hash);
   void begin_data();
+  void ignore(const Moment& now);
+  void drop();
   void give_up(const Moment& now, std::string why);
   void finish(const Moment& now);
   void next(const Moment& now);

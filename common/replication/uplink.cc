@@ -107,16 +107,15 @@ void Uplink::show(const LogId& log, Interval interval, std::uint64_t bytes_max) 
 }
 
 bool Uplink::on_read_finished(const Moment& now, const ReadFinished& finished) {
-  if (lineage_.on_read_finished(finished)) return ask_again(now), true;
+  const bool lineage = lineage_.on_read_finished(finished);
   const auto read = reads_.find(finished.token);
-  if (read == reads_.end()) return false;
+  if (!lineage && read == reads_.end()) return false;
+  if (!finished.segments.ok())
+    c_.notice(Notice::Kind::storage_failed, c_.self(), finished.segments.error().message());
+  if (lineage) return ask_again(now, finished.segments.ok()), true;
   const LogId log = read->second;
   reads_.erase(read);
-  if (!finished.segments.ok()) {
-    c_.notice(Notice::Kind::storage_failed, c_.self(), finished.segments.error().message());
-    return true;
-  }
-  push_bytes(now, log, *finished.segments);
+  if (finished.segments.ok()) push_bytes(now, log, *finished.segments);
   return true;
 }
 
@@ -179,10 +178,10 @@ void Uplink::inquire() {
     c_.send(TopicClass::gossip, {}, Lane::live, Vector{c_.self(), {}});
 }
 
-std::vector<Vector::Item> Uplink::own_items() {
-  std::vector<Vector::Item> items = c_.vector_of(c_.self());
-  std::erase_if(items, [&](const Vector::Item& item) { return !may_serve(item.log); });
-  return items;
+Vector Uplink::own_vector() {
+  Vector vector = c_.vector_of(c_.self());
+  std::erase_if(vector.logs, [&](const Vector::Item& item) { return !may_serve(item.log); });
+  return vector;
 }
 
 void Uplink::on_ack(const Ack& ack) {
@@ -214,11 +213,13 @@ std::vector<Vector::Item> Uplink::data_of(Epoch epoch, const Vector& vector) {
   return items;
 }
 
-// Storage knows by now.
-void Uplink::ask_again(const Moment& now) {
-  for (const auto& [gateway, vector] : std::exchange(doubtful_, {}))
-    on_vector(now, gateway, vector);
-  for (const auto& [gateway, ack] : std::exchange(doubtful_acks_, {})) on_ack(ack);
+// Storage knows by now. If it does not, gateways will say the same again.
+void Uplink::ask_again(const Moment& now, bool known) {
+  const auto vectors = std::exchange(doubtful_, {});
+  const auto acks = std::exchange(doubtful_acks_, {});
+  if (!known) return;
+  for (const auto& [gateway, vector] : vectors) on_vector(now, gateway, vector);
+  for (const auto& [gateway, ack] : acks) on_ack(ack);
 }
 
 void Uplink::confirm(const Moment& now) {
@@ -285,7 +286,7 @@ void Uplink::ask_for_acks() {
     return rest.empty();
   });
   if (all) return;
-  const Vector own{c_.self(), own_items()};
+  const Vector own = own_vector();
   for (const NodeId& gateway : gateways_) c_.send(TopicClass::inbox, gateway, Lane::live, own);
 }
 
@@ -305,8 +306,7 @@ std::vector<Hello::Head> Uplink::own_heads() const {
 void Uplink::publish_vector(const Moment& now) {
   skipped_ = false;
   // An empty one is the question what gateways have.
-  if (c_.link_up && options_.pushes)
-    c_.send(TopicClass::gossip, {}, Lane::live, Vector{c_.self(), own_items()});
+  if (c_.link_up && options_.pushes) c_.send(TopicClass::gossip, {}, Lane::live, own_vector());
   idle_at_ = now.mono + idle_after_;
   idle_after_ = std::min(idle_after_ * 2, kVectorPeriodMax);
 }

@@ -49,8 +49,8 @@ class Uplink {
   struct News {
     bool acks = false;  // other entries than before are acked
     std::vector<Stray> strays;
-    std::vector<Vector::Item>
-        ended;  // logs of former epochs that gateways have and we do not go on with
+    // Logs of former epochs that gateways have and that do not go on here.
+    std::vector<Vector::Item> ended;
   };
   News take_news() { return std::exchange(news_, {}); }
 
@@ -90,9 +90,9 @@ class Uplink {
   void push_bytes(const Moment& now, const LogId& log, const std::vector<StoredSegment>& segments);
   Lineage::Branch branch_of(const Vector::Item& item);
   void on_arrived(const Moment& now, const NodeId& gateway, const Vector::Item& item);
-  void ask_again(const Moment& now);
+  void ask_again(const Moment& now, bool known);
   std::vector<Vector::Item> data_of(Epoch epoch, const Vector& vector);
-  std::vector<Vector::Item> own_items();
+  Vector own_vector();
   void expect_arrival(const Moment& now);
   bool behind() const;
   void ask_for_acks();

@@ -1,12 +1,8 @@
 #pragma once
 
 #include <optional>
-#include <span>
 
-#include "common/base/ids.h"
-#include "common/base/sha256.h"
-#include "dunlin/bytes.h"
-#include "dunlin/result.h"
+#include "common/codec/segment_codec.h"
 
 namespace dunlin::storage {
 
@@ -19,10 +15,9 @@ struct Difference {
   Hash coming{};
 };
 
-// The first entry of a stored segment whose hash is not the one in `coming`, which are those of the
-// entries from `first` on. `corrupt` when the segment does not read back.
-Result<std::optional<Difference>> first_difference(ByteView stored, Seq first,
-                                                   std::span<const Hash> coming);
+// The first entry of a stored segment that has another hash in `coming`. `corrupt` when the segment
+// does not read back.
+Result<std::optional<Difference>> first_difference(ByteView stored, const EntryHashes& coming);
 
 // hash(seq), when the segment contains it; `corrupt` as above.
 Result<std::optional<Hash>> hash_in(ByteView segment, Seq seq);

@@ -344,7 +344,7 @@ Result<std::optional<Difference>> LogStore::difference(const LogRow& row,
                                                        const SegmentRecord& segment) {
   const SegmentInfo& info = segment.info;
   DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*segment.bytes));
-  DUNLIN_ASSIGN(const std::vector<Hash> hashes, entry_hashes(header));
+  DUNLIN_ASSIGN(const EntryHashes hashes, entry_hashes(header));
   const Seq earliest = info.first > kSegmentEntriesMax ? info.first - kSegmentEntriesMax : 1;
   select_overlapping_.bind(1, row.id).bind(2, stored(earliest)).bind(3, stored(info.last));
   select_overlapping_.bind(4, stored(info.first));
@@ -355,7 +355,7 @@ Result<std::optional<Difference>> LogStore::difference(const LogRow& row,
     const ByteView body = select_overlapping_.blob(2);
     if (std::equal(body.begin(), body.end(), segment.bytes->begin(), segment.bytes->end()))
       continue;
-    const auto found = first_difference(body, info.first, hashes);
+    const auto found = first_difference(body, hashes);
     if (!found.ok()) return select_overlapping_.reset(), found.error();
     if (*found && (!first || (*found)->seq < first->seq)) first = *found;
   }

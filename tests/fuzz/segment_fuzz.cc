@@ -39,11 +39,12 @@ void take(ByteView input) {
   if (!header.ok()) return;
   const Result<std::vector<Entry>> entries = decode_entries(*header);
   const Result<DecodedSegment> decoded = decode_segment(*header);
-  const Result<std::vector<Hash>> hashes = entry_hashes(*header);
+  const Result<EntryHashes> hashes = entry_hashes(*header);
   DUNLIN_CHECK(decoded.ok() == hashes.ok());
   if (!decoded.ok()) return;
   DUNLIN_CHECK(entries.ok() && *entries == decoded->entries);
-  DUNLIN_CHECK(hashes->size() == entries->size() && hashes->back() == decoded->info.after);
+  DUNLIN_CHECK(hashes->hashes.size() == entries->size() + 1);
+  DUNLIN_CHECK(hashes->at(header->last) == decoded->info.after);
   for (const Entry& entry : *entries) {
     const Result<Entry> again = decode_entry(encode_entry(entry));
     DUNLIN_CHECK(again.ok() && *again == entry);

@@ -36,17 +36,16 @@ class Reader {
     const Result<SegmentHeader> header = parse_segment(segment.bytes);
     if (!header.ok()) return problem(header.error().message());
     const Result<DecodedSegment> decoded = decode_segment(*header);
-    const Result<std::vector<Hash>> hashes = entry_hashes(*header);
+    const Result<EntryHashes> hashes = entry_hashes(*header);
     if (!decoded.ok() || !hashes.ok()) return problem("a stored segment does not decode");
     Holdings::Log& log = out_.logs[log_];
     const auto before = log.entries.find(header->first - 1);
     if (before != log.entries.end() && before->second != header->before)
       problem("the chain does not join");
-    for (std::size_t i = 0; i < hashes->size(); ++i) {
-      const Entry& entry = decoded->entries[i];
-      const auto [known, fresh] = log.entries.emplace(entry.seq, (*hashes)[i]);
+    for (const Entry& entry : decoded->entries) {
+      const auto [known, fresh] = log.entries.emplace(entry.seq, hashes->at(entry.seq));
       if (!fresh) {  // segments may overlap
-        if (known->second != (*hashes)[i])
+        if (known->second != hashes->at(entry.seq))
           problem("entry " + std::to_string(entry.seq) + " is stored with two hashes");
         continue;
       }

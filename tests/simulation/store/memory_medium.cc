@@ -227,11 +227,11 @@ Result<std::optional<Difference>> MemoryStore::difference(const Log& log,
                                                           const SegmentRecord& record) const {
   const SegmentInfo& info = record.info;
   DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*record.bytes));
-  DUNLIN_ASSIGN(const std::vector<Hash> hashes, entry_hashes(header));
+  DUNLIN_ASSIGN(const EntryHashes hashes, entry_hashes(header));
   std::optional<Difference> first;
   for (const auto& [interval, segment] : log.segments) {
     if (interval.first > info.last || interval.second < info.first) continue;
-    DUNLIN_ASSIGN(const auto found, storage::first_difference(*segment.bytes, info.first, hashes));
+    DUNLIN_ASSIGN(const auto found, storage::first_difference(*segment.bytes, hashes));
     if (found && (!first || found->seq < first->seq)) first = found;
   }
   return first;

@@ -76,7 +76,11 @@ TEST(SegmentCodec, MatchesTheGoldenBytes) {
     EXPECT_EQ(header.codec,
               c.name == "samples_zstd" ? PayloadCodec::columns_zstd : PayloadCodec::columns);
     EXPECT_EQ(*decode_entries(header), c.entries) << c.name;
-    EXPECT_EQ(entry_hashes(header)->size(), c.entries.size()) << c.name;
+    const EntryHashes hashes = *entry_hashes(header);
+    EXPECT_EQ(hashes.hashes.size(), c.entries.size() + 1) << c.name;
+    EXPECT_EQ(hashes.at(header.first - 1), header.before) << c.name;
+    EXPECT_EQ(hashes.at(header.last), decoded->info.after) << c.name;
+    EXPECT_FALSE(hashes.covers(header.last + 1)) << c.name;
   }
 }
 

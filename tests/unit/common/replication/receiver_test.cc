@@ -42,7 +42,7 @@ class ReceiverTest : public ReplicaTest {
     (void)twin.open();
     std::vector<SegmentRecord> both{peer_.samples(3), twin.samples(3, 50)};
     const auto first_hash = [](const SegmentRecord& record) {
-      return entry_hashes(*parse_segment(*record.bytes))->front();
+      return entry_hashes(*parse_segment(*record.bytes))->at(record.info.first);
     };
     if (first_hash(both[1]) < first_hash(both[0])) std::swap(both[0], both[1]);
     const SegmentRecord winner = both[0];

@@ -147,7 +147,7 @@ class ReplicaTest : public testing::Test {
     const auto stored = store_->read(log, {head, head}, 0).value();
     if (stored.empty()) return item;
     const SegmentHeader header = parse_segment(stored[0].bytes).value();
-    item.hash = entry_hashes(header).value()[head - header.first];
+    item.hash = entry_hashes(header).value().at(head);
     return item;
   }
   // `gateway` says that it holds [1..head] of a log but for `missing`, and signs it.

@@ -84,7 +84,8 @@ class CompactorTest : public test::FleetTest {
                     .ok());
     const auto hashes = entry_hashes(*header);
     for (std::size_t i = 0; i < decoded->entries.size(); ++i)
-      seen.entries[{log, decoded->entries[i].seq}] = {decoded->entries[i], (*hashes)[i]};
+      seen.entries[{log, decoded->entries[i].seq}] = {decoded->entries[i],
+                                                      hashes->at(decoded->entries[i].seq)};
   }
 
   std::int64_t query(const std::string& sql) {
