@@ -482,7 +482,12 @@ void Origin::on_acks_changed(const Moment& now) {
   if (!acks_due_) acks_due_ = now.mono + kAckWriteDelay;
 }
 
+// What was counted while something was on its way out may or may not contain that: room would be
+// made twice. The next count will do.
 void Origin::on_storage_used(StorageUsed used) {
+  if (std::any_of(leaving_.begin(), leaving_.end(),
+                  [](const auto& log) { return !log.second.empty(); }))
+    return;
   used_ = std::move(used);
   look_after_room();
 }
@@ -548,19 +553,22 @@ Origin::OwnTrack& Origin::owner_of(const LogId& log) {
 void Origin::on_retire(const Moment& now, const std::vector<OldSegment>& segments) {
   for (const OldSegment& old : segments) {
     const LogRecord* log = c_.table.find(old.release.log);
-    if (log != nullptr && log->state.acked().contains(old.release.interval))
-      (void)let_go(old.release);
+    if (log != nullptr && log->state.acked().contains(old.release.interval)) (void)let_go(old);
   }
   start_write(now);
 }
 
 // False when the interval is on its way out already, since storage names it again until the write
 // is done, or about to move.
-bool Origin::let_go(const Release& release) {
-  IntervalSet& leaving = leaving_[release.log];
-  if (leaving.contains(release.interval) || release.log == moves_) return false;
-  leaving.insert(release.interval);
-  releases_.push_back(release);
+bool Origin::let_go(const OldSegment& old) {
+  const LogId& log = old.release.log;
+  IntervalSet& leaving = leaving_[log];
+  if (leaving.contains(old.release.interval) || log == moves_) return false;
+  leaving.insert(old.release.interval);
+  releases_.push_back(old.release);
+  used_.bytes -= std::min(used_.bytes, old.bytes);
+  const auto held = used_.own.find(log);
+  if (held != used_.own.end()) held->second -= std::min(held->second, old.bytes);
   return true;
 }
 
@@ -607,7 +615,7 @@ bool Origin::on_oldest_listed(const Moment& now, const OldestListed& listed) {
     const bool safe = acked.contains(old.release.interval);
     if (!safe && overflow != Overflow::drop_oldest && !stretch) break;
     freed = true;
-    if (let_go(old.release) && !safe) dropped.push_back(old);
+    if (let_go(old) && !safe) dropped.push_back(old);
   }
   if (freed) {
     track.refusing = false;

@@ -136,7 +136,7 @@ class Origin {
   void make_room(OwnTrack& track, std::uint64_t bytes);
   void thin(OwnTrack& track, const LogId& log, std::uint64_t bytes);
   OwnTrack& owner_of(const LogId& log);
-  bool let_go(const Release& release);
+  bool let_go(const OldSegment& old);
   void declare_lost(const Moment& now, const LogId& log, const std::vector<OldSegment>& dropped);
 
   Context& c_;

@@ -261,6 +261,31 @@ TEST_F(OriginTest, DropOldestDeclaresWhatIsLost) {
   EXPECT_EQ(take<Notice>().size(), 2u);
 }
 
+// A count from before a release does not make room twice: nothing unacknowledged goes for it.
+TEST_F(OriginTest, WhatIsOnItsWayOutCountsAsGone) {
+  ReplicaOptions options = agent_options();
+  options.origin.storage_bytes_max = 1'000'000;
+  start_linked(std::move(options));
+  for (int i = 0; i < 9; ++i) store_entry(4000);
+  acknowledge(gateway_, own(), 5);
+  const std::uint64_t before = store_->log_bytes(own());
+  report_space(1'000'001, before);
+  const auto lists = take<ListOldest>();
+  ASSERT_EQ(lists.size(), 1u);
+  ASSERT_TRUE(step(OldestListed{lists[0].token, store_->oldest(own(), 12'000)}).ok());
+  report_space(1'000'001, before);  // the release waits for its write
+  pass(5ms);
+  const auto writes = take<Write>();
+  ASSERT_EQ(writes.size(), 1u);
+  EXPECT_FALSE(writes[0].releases.empty());
+  report_space(1'000'001, before);  // or it is with storage
+  EXPECT_TRUE(take<ListOldest>().empty());
+  finish(writes[0]);
+  EXPECT_EQ(status(own()).lost_entries, 0u);
+  report_space(1'000'001, before);  // counted anew, there is still too much
+  EXPECT_EQ(take<ListOldest>().size(), 1u);
+}
+
 TEST_F(OriginTest, RefuseNewKeepsWhatItHas) {
   ReplicaOptions options = agent_options();
   options.origin.storage_bytes_max = 1'000'000;
