@@ -251,6 +251,7 @@ std::vector<OldSegment> Disk::due_for_retirement() {
         add(store_->older_than(id, utc_now() - age->second.count()));
     }
   }
+  if (options_.retain_bytes > 0 || !options_.retain_track_bytes.empty()) add(store_->overtaken());
   for (const auto& [track, bound] : options_.retain_track_bytes) {
     std::uint64_t held = 0;
     for (const LogId& id : store_->logs()) held += id.track == track ? store_->log_bytes(id) : 0;

@@ -683,6 +683,22 @@ Result<std::vector<OldSegment>> LogStore::first_arrived(std::uint64_t bytes_min,
   return found;
 }
 
+Result<std::vector<OldSegment>> LogStore::overtaken() {
+  std::vector<OldSegment> found;
+  for (const auto& [log, row] : rows_) {
+    const LogState& state = row.state;
+    if (log.node == node_ || log.track == kControlTrack) continue;
+    if (state.released().empty() || state.runs().empty()) continue;
+    const Seq released = state.released().intervals().back().last;
+    if (state.runs().front().first > released) continue;
+    DUNLIN_ASSIGN(std::vector<OldSegment> old,
+                  collect_oldest(row, ~std::uint64_t{0}, std::nullopt));
+    std::erase_if(old, [&](const OldSegment& s) { return s.release.interval.last > released; });
+    std::move(old.begin(), old.end(), std::back_inserter(found));
+  }
+  return found;
+}
+
 const LogState* LogStore::state(const LogId& log) const {
   const auto row = rows_.find(log);
   return row == rows_.end() ? nullptr : &row->second.state;

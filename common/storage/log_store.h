@@ -99,6 +99,10 @@ class LogStore {
   Result<std::vector<OldSegment>> first_arrived(std::uint64_t bytes_min,
                                                 std::optional<Track> track = std::nullopt);
 
+  // Segments of other nodes' data tracks that arrived when newer ones of their log had been
+  // released.
+  Result<std::vector<OldSegment>> overtaken();
+
   // Merges some small segments of one log, in a transaction of its own: a few milliseconds and a
   // commit. Hashes, states and answers stay the same. How many segments fewer there are; an error
   // changes nothing. Compactor has the rules.

@@ -353,6 +353,20 @@ TEST_F(LogStoreTest, ReleasesTheOldestAndKeepsTheChainWhole) {
   EXPECT_EQ(store.first_arrived(1)->front().release.interval, (Interval{11, 20}));
 }
 
+TEST_F(LogStoreTest, NamesWhatArrivedAfterNewerOnesWereReleased) {
+  LogStore store = open();
+  const auto entries = chain(50);
+  for (const Seq first : {31U, 41U}) (void)commit_one(store, segment(entries, first, first + 9));
+  EXPECT_TRUE(store.overtaken().value().empty());
+  const auto released = store.oldest(log(), 1).value();
+  ASSERT_TRUE(store.commit({.releases = {released.front().release}}).ok());
+  EXPECT_TRUE(store.overtaken().value().empty());
+  for (const Seq first : {21U, 1U}) (void)commit_one(store, segment(entries, first, first + 9));
+  std::vector<Interval> late;
+  for (const OldSegment& old : store.overtaken().value()) late.push_back(old.release.interval);
+  EXPECT_EQ(late, (std::vector<Interval>{{1, 10}, {21, 30}}));
+}
+
 // Readings of a clock that was not set, or ahead, do not keep what follows them.
 TEST_F(LogStoreTest, WhatHasNoTimeIsAsOldAsWhatFollows) {
   LogStore store = open();
