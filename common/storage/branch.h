@@ -19,6 +19,11 @@ struct Difference {
 // does not read back.
 Result<std::optional<Difference>> first_difference(ByteView stored, const EntryHashes& coming);
 
+// What is to be stored when the branch of `coming` wins against a stored segment that holds its
+// first number: `coming`, behind the entries that the stored segment has before it.
+// Nothing when they do not join, or fit no segment; `corrupt` as above.
+Result<std::optional<SegmentRecord>> joined(ByteView stored, const SegmentRecord& coming);
+
 // hash(seq), when the segment contains it; `corrupt` as above.
 Result<std::optional<Hash>> hash_in(ByteView segment, Seq seq);
 

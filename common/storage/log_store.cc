@@ -309,12 +309,12 @@ Result<WriteOutcome> LogStore::store_segment(const SegmentRecord& segment,
     DUNLIN_ASSIGN(parting, difference(row, segment));
   }
   WriteOutcome outcome;
-  bool won = false;
+  std::optional<SegmentRecord> won;
   if (parting) {
-    DUNLIN_ASSIGN(won, wins(row, segment, *parting));
+    DUNLIN_ASSIGN(won, winner(row, segment, *parting));
   }
   if (won) {
-    DUNLIN_TRY(quarantine(row, info, parting->seq));
+    DUNLIN_TRY(quarantine(row, won->info.first, info, parting->seq));
     outcome = {WriteOutcome::Kind::won, parting->seq};
   } else if (const auto twice = parting ? parting->seq : row.state.misfit(info)) {
     const Evidence evidence{*twice, info.after, *segment.bytes};
@@ -324,19 +324,24 @@ Result<WriteOutcome> LogStore::store_segment(const SegmentRecord& segment,
     return WriteOutcome{WriteOutcome::Kind::duplicate};
   }
 
+  if (is_own(info.log)) DUNLIN_TRY(note_own(info));
+  DUNLIN_TRY(insert(row, won ? *won : segment));
+  changed[info.log] = std::move(row);
+  DUNLIN_TRY(apply_control(won ? *won : segment, changed));
+  return outcome;
+}
+
+Result<void> LogStore::insert(LogRow& row, const SegmentRecord& segment) {
+  const SegmentInfo& info = segment.info;
   const Bytes streams = encode_stream_ids(info.streams);
   insert_segment_.bind(1, row.id).bind(2, stored(info.first)).bind(3, stored(info.last));
   insert_segment_.bind(4, info.time_min).bind(5, info.time_max).bind(6, stored(info.readings));
   insert_segment_.bind(7, ByteView(streams)).bind(8, ByteView(*segment.bytes));
   DUNLIN_TRY(insert_segment_.run());
-  DUNLIN_TRY(insert_boot_spans(sqlite3_last_insert_rowid(db_.raw()), info));
-  if (is_own(info.log)) DUNLIN_TRY(note_own(info));
   row.state.admit(info);
   row.bytes += segment.bytes->size();
   row.segments += 1;
-  changed[info.log] = std::move(row);
-  DUNLIN_TRY(apply_control(segment, changed));
-  return outcome;
+  return insert_boot_spans(sqlite3_last_insert_rowid(db_.raw()), info);
 }
 
 // Compares a segment entry by entry with what is stored of the same sequence numbers.
@@ -361,25 +366,31 @@ Result<std::optional<Difference>> LogStore::difference(const LogRow& row,
   }
 }
 
-Result<bool> LogStore::wins(const LogRow& row, const SegmentRecord& segment,
-                            const Difference& parting) {
+// What to store of a segment whose branch wins; nothing when it does not.
+Result<std::optional<SegmentRecord>> LogStore::winner(const LogRow& row,
+                                                      const SegmentRecord& segment,
+                                                      const Difference& parting) {
   const SegmentInfo& info = segment.info;
-  if (info.log.node == node_) return false;
+  const std::optional<SegmentRecord> none;
+  if (info.log.node == node_) return none;
   DUNLIN_ASSIGN(const std::vector<StoredSegment> around,
                 read_row(row.id, {info.first, info.first}, ~0ULL));
+  const Hash* left = row.state.hash_after(info.first - 1);
+  if (left != nullptr && *left != info.before) return none;
+  std::optional<SegmentRecord> won;
+  if (around.empty()) won = segment;
   for (const StoredSegment& other : around) {
-    const Result<SegmentHeader> header = parse_segment(other.bytes);
-    if (!header.ok()) return as_corrupt(header.error());
-    if (header->first != info.first || header->before != info.before) return false;
+    DUNLIN_ASSIGN(std::optional<SegmentRecord> record, joined(other.bytes, segment));
+    if (!record) return none;
+    if (!won || record->info.first < won->info.first) won = std::move(record);
   }
-  if (around.empty()) return false;
   if (const auto& sealed = row.state.sealed(); sealed && sealed->last >= parting.seq) {
     DUNLIN_ASSIGN(const std::optional<Hash> here, hash_at(row, sealed->last));
-    if (here == sealed->hash) return false;
+    if (here == sealed->hash) return none;
     DUNLIN_ASSIGN(const std::optional<Hash> coming, hash_in(*segment.bytes, sealed->last));
-    if (coming == sealed->hash) return true;
+    if (coming == sealed->hash) return won;
   }
-  return parting.coming < parting.stored;
+  return parting.coming < parting.stored ? won : none;
 }
 
 // Nothing for an entry that is not stored, unless a run ends there.
@@ -391,19 +402,21 @@ Result<std::optional<Hash>> LogStore::hash_at(const LogRow& row, Seq seq) {
 
 // What was stored may have been acknowledged: whole segments of it stay, however many, except those
 // that end before the branches part and say nothing that the winner does not.
-Result<void> LogStore::quarantine(LogRow& row, const SegmentInfo& winner, Seq parting) {
+Result<void> LogStore::quarantine(LogRow& row, Seq from, const SegmentInfo& winner, Seq parting) {
   DUNLIN_ASSIGN(Statement select, db_.prepare("SELECT first, last, body FROM segments"
                                               " WHERE log = ?1 AND first >= ?2 AND last >= ?3"));
-  select.bind(1, row.id).bind(2, stored(winner.first)).bind(3, stored(parting));
+  select.bind(1, row.id).bind(2, stored(from)).bind(3, stored(parting));
   while (true) {
     DUNLIN_ASSIGN(const bool more, select.step());
-    if (!more) return cut(row, winner.first - 1, winner.before);
+    if (!more) break;
     const ByteView body = select.blob(2);
     DUNLIN_ASSIGN(const std::optional<Hash> after, hash_in(body, loaded(select.integer(1))));
     if (!after) return {Errc::corrupt, "a segment does not end where its row says"};
     const Seq first = std::max(parting, loaded(select.integer(0)));
     DUNLIN_TRY(keep_evidence(row, {first, *after, body}, kSeqMax));
   }
+  DUNLIN_TRY(delete_range(row, {from, kSeqMax}));
+  return cut(row, winner.first - 1, winner.before);
 }
 
 // False when it is kept already, or `kept_max` are.

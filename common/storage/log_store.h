@@ -76,7 +76,7 @@ class LogStore {
   // Of two branches of another node's log the one wins that contains what a Seal names, or else the
   // one whose first differing entry has the smaller hash: on every node the same, whichever came
   // first. It takes the place of all that is stored from its segment's first entry on, provided
-  // that a stored segment begins there as well, so that everything before joins.
+  // that it joins what is stored before it.
   //
   // Of a control log that is rolled back the definitions and anchors go; what it said of other logs
   // and of its node stays said.
@@ -153,10 +153,12 @@ class LogStore {
   Result<LogRow> row_of(const LogId& log, std::map<LogId, LogRow>& changed);
   Result<WriteOutcome> store_segment(const SegmentRecord& segment,
                                      std::map<LogId, LogRow>& changed);
+  Result<void> insert(LogRow& row, const SegmentRecord& segment);
   Result<std::optional<Difference>> difference(const LogRow& row, const SegmentRecord& segment);
-  Result<bool> wins(const LogRow& row, const SegmentRecord& segment, const Difference& parting);
+  Result<std::optional<SegmentRecord>> winner(const LogRow& row, const SegmentRecord& segment,
+                                              const Difference& parting);
   Result<std::optional<Hash>> hash_at(const LogRow& row, Seq seq);
-  Result<void> quarantine(LogRow& row, const SegmentInfo& winner, Seq parting);
+  Result<void> quarantine(LogRow& row, Seq from, const SegmentInfo& winner, Seq parting);
   Result<bool> keep_evidence(const LogRow& row, const Evidence& evidence, std::uint64_t kept_max);
   Result<void> apply_control(const SegmentRecord& segment, std::map<LogId, LogRow>& changed);
   Result<void> apply_definition(const LogId& log, Seq seq, const Op& op);

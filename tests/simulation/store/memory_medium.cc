@@ -103,11 +103,13 @@ class MemoryStore final : public SimStore {
   }
   Result<WriteOutcome> store_segment(const SegmentRecord& record);
   Result<std::optional<Difference>> difference(const Log& log, const SegmentRecord& record) const;
-  Result<bool> wins(const Log& log, const SegmentRecord& record, const Difference& parting) const;
-  Result<void> quarantine(Log& log, const SegmentInfo& winner, Seq parting);
+  Result<std::optional<SegmentRecord>> winner(const Log& log, const SegmentRecord& record,
+                                              const Difference& parting) const;
+  Result<void> quarantine(Log& log, Seq from, const SegmentInfo& winner, Seq parting);
   void apply_control(const SegmentRecord& record);
   void apply_anchor(const LogId& id, const TimeAnchor& anchor);
   bool spanned(const Rollback& rollback) const;
+  void drop_from(Log& log, Seq first);
   Result<void> cut(Log& log, Seq last, const Hash& hash);
   Result<void> load_own(const Log& log, Contents& contents) const;
   std::optional<UtcMicros> newest_of(const LogId& id, const Segment& segment) const;
@@ -195,12 +197,12 @@ Result<WriteOutcome> MemoryStore::store_segment(const SegmentRecord& record) {
     DUNLIN_ASSIGN(parting, difference(to, record));
   }
   WriteOutcome outcome;
-  bool won = false;
+  std::optional<SegmentRecord> won;
   if (parting) {
-    DUNLIN_ASSIGN(won, wins(to, record, *parting));
+    DUNLIN_ASSIGN(won, winner(to, record, *parting));
   }
   if (won) {
-    DUNLIN_TRY(quarantine(to, info, parting->seq));
+    DUNLIN_TRY(quarantine(to, won->info.first, info, parting->seq));
     outcome = {WriteOutcome::Kind::won, parting->seq};
   } else if (const auto twice = parting ? parting->seq : to.state.misfit(info)) {
     const bool room = to.forks.size() < kForksPerLog;
@@ -209,17 +211,18 @@ Result<WriteOutcome> MemoryStore::store_segment(const SegmentRecord& record) {
   } else if (fit == LogState::Fit::covered) {
     return WriteOutcome{WriteOutcome::Kind::duplicate};
   }
-  to.segments[{info.first, info.last}] = {record.bytes,  ++data_->arrivals, info.readings,
-                                          info.time_min, info.time_max,     info.boots,
-                                          info.before};
-  to.bytes += record.bytes->size();
-  to.state.admit(info);
+  const SegmentRecord& stored = won ? *won : record;
+  const SegmentInfo& in = stored.info;
+  to.segments[{in.first, in.last}] = {stored.bytes, ++data_->arrivals, in.readings, in.time_min,
+                                      in.time_max,  in.boots,          in.before};
+  to.bytes += stored.bytes->size();
+  to.state.admit(in);
   if (info.log.node == node_ && info.log.epoch == data_->epoch) {
     data_->own_hlc = std::max(data_->own_hlc, info.hlc_last);
     for (const BootSpan& span : info.boots)
       data_->timeless_boot = std::max(data_->timeless_boot, span.boot);
   }
-  apply_control(record);
+  apply_control(stored);
   return outcome;
 }
 
@@ -237,39 +240,48 @@ Result<std::optional<Difference>> MemoryStore::difference(const Log& log,
   return first;
 }
 
-Result<bool> MemoryStore::wins(const Log& log, const SegmentRecord& record,
-                               const Difference& parting) const {
+Result<std::optional<SegmentRecord>> MemoryStore::winner(const Log& log,
+                                                         const SegmentRecord& record,
+                                                         const Difference& parting) const {
   const SegmentInfo& info = record.info;
+  const std::optional<SegmentRecord> none;
   const auto& sealed = log.state.sealed();
-  bool joins = false;
+  std::vector<const Segment*> around;
   std::optional<Hash> at_seal;
   for (const auto& [interval, segment] : log.segments) {
     const auto& [first, last] = interval;
-    if (first <= info.first && last >= info.first) {
-      joins = first == info.first && segment.before == info.before;
-      if (!joins) return false;
-    }
+    if (first <= info.first && last >= info.first) around.push_back(&segment);
     if (sealed && first <= sealed->last && last >= sealed->last) {
       DUNLIN_ASSIGN(at_seal, storage::hash_in(*segment.bytes, sealed->last));
     }
   }
-  if (info.log.node == node_ || !joins) return false;
+  if (info.log.node == node_) return none;
+  const Hash* left = log.state.hash_after(info.first - 1);
+  if (left != nullptr && *left != info.before) return none;
+  std::optional<SegmentRecord> won;
+  if (around.empty()) won = record;
+  for (const Segment* other : around) {
+    DUNLIN_ASSIGN(std::optional<SegmentRecord> behind, storage::joined(*other->bytes, record));
+    if (!behind) return none;
+    if (!won || behind->info.first < won->info.first) won = std::move(behind);
+  }
   if (sealed && sealed->last >= parting.seq) {
     const Hash* end = log.state.hash_after(sealed->last);
-    if (at_seal == sealed->hash || (end != nullptr && *end == sealed->hash)) return false;
+    if (at_seal == sealed->hash || (end != nullptr && *end == sealed->hash)) return none;
     DUNLIN_ASSIGN(const std::optional<Hash> coming, storage::hash_in(*record.bytes, sealed->last));
-    if (coming == sealed->hash) return true;
+    if (coming == sealed->hash) return won;
   }
-  return parting.coming < parting.stored;
+  return parting.coming < parting.stored ? won : none;
 }
 
-Result<void> MemoryStore::quarantine(Log& log, const SegmentInfo& winner, Seq parting) {
+Result<void> MemoryStore::quarantine(Log& log, Seq from, const SegmentInfo& winner, Seq parting) {
   for (const auto& [interval, segment] : log.segments) {
     const auto& [first, last] = interval;
-    if (first < winner.first || last < parting) continue;
+    if (first < from || last < parting) continue;
     DUNLIN_ASSIGN(const std::optional<Hash> after, storage::hash_in(*segment.bytes, last));
     log.forks.emplace(std::pair(std::max(parting, first), after.value_or(Hash{})), 0);
   }
+  drop_from(log, from);
   return cut(log, winner.first - 1, winner.before);
 }
 
@@ -309,11 +321,15 @@ bool MemoryStore::spanned(const Rollback& rollback) const {
   });
 }
 
-Result<void> MemoryStore::cut(Log& log, Seq last, const Hash& hash) {
-  const LogId& id = log.state.id();
-  const auto from = log.segments.lower_bound({last + 1, 0});
+void MemoryStore::drop_from(Log& log, Seq first) {
+  const auto from = log.segments.lower_bound({first, 0});
   for (auto it = from; it != log.segments.end(); ++it) log.bytes -= it->second.bytes->size();
   log.segments.erase(from, log.segments.end());
+}
+
+Result<void> MemoryStore::cut(Log& log, Seq last, const Hash& hash) {
+  const LogId& id = log.state.id();
+  drop_from(log, last + 1);
   log.state.roll_back(last, hash);
   if (id.track != kControlTrack) return {};
   std::erase_if(data_->boots, [&](const auto& item) {

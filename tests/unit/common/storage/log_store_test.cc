@@ -158,8 +158,7 @@ TEST_F(LogStoreTest, DuplicatesAndOverlapsAreReadOnce) {
 
 TEST_F(LogStoreTest, TwoHashesForOneSequenceNumberAreAForkWithEvidence) {
   LogStore store = open();
-  const auto kept = chain(10);
-  const auto other = chain(10, 1000, 4);
+  const auto [kept, other] = branches(10, 4);
   ASSERT_TRUE(store.commit({.segments = {segment(kept, 1, 8)}}).ok());
   const auto overlapping = store.commit({.segments = {segment(other, 3, 9)}});
   EXPECT_EQ((*overlapping)[0].kind, WriteOutcome::Kind::fork);
@@ -248,19 +247,42 @@ TEST_F(LogStoreTest, ASealOverrulesTheHash) {
   EXPECT_EQ(commit_one(behind, segment(first, 1, 12)).kind, WriteOutcome::Kind::won);
 }
 
-// A stored segment that begins elsewhere cannot be cut: the first branch stays.
-TEST_F(LogStoreTest, ABranchThatCannotJoinDoesNotWin) {
+// What stored segments hold of both branches stays, in front of the winner.
+TEST_F(LogStoreTest, ABranchWinsInsideStoredSegments) {
   const auto [winner, loser] = branches(10, 8);
+  LogStore whole = open_at(folder_.file("whole.db"));
+  ASSERT_TRUE(whole.commit({.segments = {segment(winner, 1, 10)}}).ok());
+  const auto expect_winner = [&](LogStore& store) {
+    EXPECT_EQ(commit_one(store, segment(winner, 6, 10)).kind, WriteOutcome::Kind::won);
+    EXPECT_EQ(state_of(store, log()), state_of(whole, log()));
+    const auto stored = store.read(log(), {1, 10}, 1 << 20).value();
+    ASSERT_EQ(stored.size(), 1U);
+    const SegmentHeader header = parse_segment(stored[0].bytes).value();
+    EXPECT_EQ(decode_entries(header).value(), winner.entries);
+    EXPECT_TRUE(verifier_
+                    ->verify(key_->public_key(), head_statement(log(), 10, winner.links[9].after),
+                             header.signature)
+                    .ok());
+    EXPECT_EQ(store.log_bytes(log()), stored[0].bytes.size());
+  };
   LogStore spanned = open_at(folder_.file("spanned.db"));
   ASSERT_TRUE(spanned.commit({.segments = {segment(loser, 1, 10)}}).ok());
-  EXPECT_EQ(commit_one(spanned, segment(winner, 6, 10)).kind, WriteOutcome::Kind::fork);
+  expect_winner(spanned);
   LogStore overlapping = open_at(folder_.file("overlapping.db"));
   ASSERT_TRUE(overlapping.commit({.segments = {segment(loser, 1, 7), segment(loser, 6, 10)}}).ok());
-  EXPECT_EQ(commit_one(overlapping, segment(winner, 6, 10)).kind, WriteOutcome::Kind::fork);
+  expect_winner(overlapping);
+}
+
+TEST_F(LogStoreTest, ABranchThatDoesNotJoinDoesNotWin) {
+  const auto [winner, loser] = branches(10, 8);
+  LogStore before = open_at(folder_.file("before.db"));
+  ASSERT_TRUE(before.commit({.segments = {segment(loser, 1, 10)}}).ok());
+  EXPECT_EQ(commit_one(before, segment(winner, 9, 10)).kind, WriteOutcome::Kind::fork);
+  // Where nothing is stored before it, nothing stands against it.
   LogStore apart = open_at(folder_.file("apart.db"));
   ASSERT_TRUE(apart.commit({.segments = {segment(loser, 8, 10)}}).ok());
-  EXPECT_EQ(commit_one(apart, segment(winner, 6, 10)).kind, WriteOutcome::Kind::fork);
-  EXPECT_EQ(state_of(apart, log()).head_hash(), loser.links.back().after);
+  EXPECT_EQ(commit_one(apart, segment(winner, 6, 10)).kind, WriteOutcome::Kind::won);
+  EXPECT_EQ(state_of(apart, log()).held().intervals(), (std::vector<Interval>{{6, 10}}));
 }
 
 TEST_F(LogStoreTest, AnOwnLogStaysWithItsFirstBranch) {
