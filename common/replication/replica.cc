@@ -119,8 +119,12 @@ Result<void> Replica::step(const Moment& now, Input input) {
 void Replica::after_step(const Moment& now) {
   const Uplink::News news = uplink_.take_news();
   if (news.acks) origin_.on_acks_changed(now);
-  for (const Uplink::Stray& stray : news.strays) rescue_.begin(now, stray);
-  origin_.end_logs(now, news.ended);
+  for (const Uplink::Stray& stray : news.strays) {
+    endings_.forget(stray.item.log);
+    rescue_.begin(now, stray);
+  }
+  for (const Vector::Item& item : news.ended) endings_.heard(now, item);
+  origin_.end_logs(now, endings_.take_due(now));
   rescue_.look(now);
   origin_.look_at_clock(now);
   if (time_sync_.look(now)) publish_hello(now);
@@ -136,8 +140,8 @@ std::optional<Output> Replica::poll() {
 std::optional<Instant> Replica::next_deadline() const {
   std::optional<Instant> next = origin_.next_deadline();
   for (const std::optional<Instant>& other :
-       {uplink_.next_deadline(), rescue_.next_deadline(), receiver_.next_deadline(),
-        time_sync_.next_deadline()}) {
+       {uplink_.next_deadline(), rescue_.next_deadline(), endings_.next_deadline(),
+        receiver_.next_deadline(), time_sync_.next_deadline()}) {
     if (other) next = std::min(next.value_or(*other), *other);
   }
   return next;

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 
+#include "common/replication/endings.h"
 #include "common/replication/instances.h"
 #include "common/replication/origin.h"
 #include "common/replication/receiver.h"
@@ -134,6 +135,7 @@ class Replica {
   Uplink uplink_;
   Origin origin_;
   Rescue rescue_;
+  Endings endings_;
   Receiver receiver_;
   Responder responder_;
   TimeSync time_sync_;

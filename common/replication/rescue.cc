@@ -167,14 +167,15 @@ void Rescue::skip_absent(const Moment& now) {
 void Rescue::found(const Moment& now, Seq last, const Hash& hash) {
   const LogId& log = job_->said.log;
   const Seq head = c_.table.log(log).state.head();
-  c_.stats.branches += 1;
-  c_.notice(Notice::Kind::fork, c_.self(),
-            "gateway " + job_->gateway.to_string() + " has another branch of " + log.to_string() +
-                " from entry " + std::to_string(last + 1) + " on, where this database wrote " +
-                std::to_string(head - last) + " entries");
-  const bool open = uplink_.public_beyond(log, last);
+  if (!control_) {
+    c_.stats.branches += 1;
+    c_.notice(Notice::Kind::fork, c_.self(),
+              "gateway " + job_->gateway.to_string() + " has another branch of " + log.to_string() +
+                  " from entry " + std::to_string(last + 1) + " on, where this database wrote " +
+                  std::to_string(head - last) + " entries");
+  }
   if (log.epoch == c_.epoch) origin_.begin_epoch(now);
-  if (open && job_->first && job_->first->own < job_->first->theirs) {
+  if (job_->first && ours_stays(*job_->first, last)) {
     uplink_.show(log, {job_->first->seq, job_->first->seq}, 0);
     ignore(now);
     return next(now);
@@ -187,6 +188,16 @@ void Rescue::found(const Moment& now, Seq last, const Hash& hash) {
     return begin_data();
   }
   look(now);
+}
+
+// By the rule that storage follows. What nobody else has may as well move.
+bool Rescue::ours_stays(const Job::Difference& first, Seq shared) const {
+  const LogState& state = c_.table.find(job_->said.log)->state;
+  if (state.sealed() && state.sealed()->last > shared) {
+    const Hash* own = state.hash_after(state.sealed()->last);
+    return own != nullptr && *own == state.sealed()->hash;
+  }
+  return uplink_.public_beyond(job_->said.log, shared) && first.own < first.theirs;
 }
 
 void Rescue::look(const Moment& now) {
@@ -208,7 +219,8 @@ void Rescue::begin_data() {
 }
 
 void Rescue::finish(const Moment& now) {
-  if (!control_) origin_.end_logs(now, {job_->said});
+  const bool sealed = c_.table.log(job_->said.log).state.sealed().has_value();
+  if (!control_ && !sealed) origin_.end_logs(now, {job_->said});
   next(now);
 }
 

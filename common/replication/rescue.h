@@ -73,6 +73,7 @@ class Rescue {
   bool meet();
   void skip_absent(const Moment& now);
   void found(const Moment& now, Seq last, const Hash& hash);
+  bool ours_stays(const Job::Difference& first, Seq shared) const;
   void begin_data();
   void ignore(const Moment& now);
   void drop();

@@ -136,8 +136,10 @@ void Uplink::push_bytes(const Moment& now, const LogId& log,
 // What was sealed is settled, whatever else of it there is at gateways.
 Lineage::Branch Uplink::branch_of(const Vector::Item& item) {
   const LogState& state = c_.table.find(item.log)->state;
-  if (state.sealed() && state.sealed()->last >= state.head()) return Lineage::Branch::ours;
-  return lineage_.of(item.log, item.head, item.hash);
+  const std::optional<LogState::Sealed>& sealed = state.sealed();
+  if (!sealed || sealed->last < state.head()) return lineage_.of(item.log, item.head, item.hash);
+  const bool differs = item.head == sealed->last && item.hash != sealed->hash;
+  return differs ? Lineage::Branch::another : Lineage::Branch::ours;
 }
 
 void Uplink::on_vector(const Moment& now, const NodeId& gateway, const Vector& vector) {

@@ -152,6 +152,8 @@ TEST_F(RescueTest, WhatAnOldCopyWroteMovesToANewEpoch) {
   EXPECT_EQ(stored(log).held(), set_of(1, 3));
   EXPECT_EQ(stored(log).head(), 3u);
   EXPECT_EQ(stored(own()).held(), set_of(1, 3));
+  pass(60s);  // for track 0, which is as it was
+  serve();
   EXPECT_EQ(seals(old), (std::map<Track, Seq>{{kControlTrack, 2}, {kSamplesTrack, 5}}));
   EXPECT_EQ(replica_->stats().entries_moved, 3u);
   EXPECT_EQ(replica_->stats().branches, 1u);
@@ -185,6 +187,8 @@ TEST_F(RescueTest, AnOldCopyThatWroteNothingOnlyGoesOnElsewhere) {
   EXPECT_NE(replica_->epoch(), old);
   EXPECT_EQ(stored(log).head(), 3u);
   EXPECT_EQ(replica_->stats().entries_moved, 0u);
+  pass(60s);
+  serve();
   EXPECT_EQ(seals(old), (std::map<Track, Seq>{{kControlTrack, 2}, {kSamplesTrack, 4}}));
 }
 
@@ -359,8 +363,16 @@ TEST_F(RescueTest, FormerEpochsThatGatewaysHaveAreSealedOnce) {
   link();
   const LogId former{replica_->self(), Epoch{99}, kSamplesTrack};
   const Vector::Item known{former, 12, sha256(as_bytes("twelve")), set_of(3, 3)};
+  // What grows is not at its end yet.
+  say({{former, 11, sha256(as_bytes("eleven")), set_of(3, 3)}, item(own(kControlTrack), 1)});
+  pass(40s);
+  say({known, item(own(kControlTrack), 1)});
+  pass(40s);
+  serve();
+  EXPECT_TRUE(seals(former.epoch).empty());
   for (int n = 0; n < 3; ++n) {
     say({known, item(own(kControlTrack), 1)});
+    pass(20s);
     serve();
   }
   EXPECT_EQ(seals(former.epoch), (std::map<Track, Seq>{{kSamplesTrack, 12}}));
@@ -374,6 +386,7 @@ TEST_F(RescueTest, FormerEpochsThatGatewaysHaveAreSealedOnce) {
   EXPECT_EQ(stored(own(kControlTrack)).head(), 2u);
   // Another gateway has more of it.
   say({{former, 14, sha256(as_bytes("fourteen")), {}}, item(own(kControlTrack), 2)});
+  pass(60s);
   serve();
   EXPECT_EQ(seals(former.epoch), (std::map<Track, Seq>{{kSamplesTrack, 14}}));
 }
