@@ -58,6 +58,7 @@ Result<void> Replica::start(const Moment& now, ReplicaStart start) {
                       now.mono);  // gaps age from here: who was away tells no better
     log.times.forget_up_to(log.state.complete());
   }
+  for (const LogId& id : start.forked) context_.table.log(id).forked = true;
   context_.clock.start(start.own_hlc);
   const std::uint64_t boot = options_.origin.boot;
   BootTime known{start.own_timeless_boot == boot && boot != 0, false};

@@ -31,6 +31,7 @@ struct ReplicaStart {
   Hlc own_hlc;
   std::vector<TimeAnchor> own_anchors = {};
   std::uint64_t own_timeless_boot = 0;  // of the latest own readings without UTC; 0 = none
+  std::vector<LogId> forked = {};       // of which a second branch came
 };
 
 struct LogStatus {

@@ -177,6 +177,14 @@ Result<LogStore::Contents> LogStore::load() {
   contents.own_hlc = std::max(contents.own_hlc, Hlc{kept_hlc});
   own_hlc_ = std::max(own_hlc_, contents.own_hlc);
   DUNLIN_ASSIGN(contents.own_timeless_boot, meta_number("timeless_boot"));
+  DUNLIN_ASSIGN(Statement forks, db_.prepare("SELECT DISTINCT node, epoch, track FROM logs"
+                                             " JOIN forks ON log = logs.id"));
+  while (true) {
+    DUNLIN_ASSIGN(const bool more, forks.step());
+    if (!more) break;
+    DUNLIN_ASSIGN(const LogId log, read_log_id(forks, 0));
+    contents.forked.push_back(log);
+  }
   return contents;
 }
 

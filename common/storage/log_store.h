@@ -52,6 +52,7 @@ class LogStore {
     std::vector<TimeAnchor> own_anchors = {};  // of this epoch
     // The latest boot of which own readings without UTC were stored; 0 = none.
     std::uint64_t own_timeless_boot = 0;
+    std::vector<LogId> forked = {};  // of which a second branch came
   };
 
   // Opens or creates the file, migrates its schema and checks it. A damaged file is renamed to

@@ -134,6 +134,7 @@ Result<SimStore::Contents> MemoryStore::load() {
   for (const auto& [id, known] : data_->nodes) contents.nodes.push_back(known);
   for (const auto& [id, log] : data_->logs) {
     contents.logs.push_back(log.state);
+    if (!log.forks.empty()) contents.forked.push_back(id);
     if (id.node == node_) DUNLIN_TRY(load_own(log, contents));
   }
   return contents;

@@ -12,13 +12,18 @@
 namespace dunlin {
 namespace {
 
+std::vector<LogId> sorted(std::vector<LogId> logs) {
+  std::sort(logs.begin(), logs.end());
+  return logs;
+}
+
 bool equal(const storage::LogStore::Contents& a, const storage::LogStore::Contents& b) {
   const auto nodes = [](const auto& x, const auto& y) {
     return x.node == y.node && x.public_key == y.public_key && x.name == y.name;
   };
   return a.epoch == b.epoch && a.logs == b.logs && a.own_streams == b.own_streams &&
          a.own_lost == b.own_lost && a.own_hlc == b.own_hlc && a.own_anchors == b.own_anchors &&
-         a.own_timeless_boot == b.own_timeless_boot &&
+         a.own_timeless_boot == b.own_timeless_boot && sorted(a.forked) == sorted(b.forked) &&
          std::equal(a.nodes.begin(), a.nodes.end(), b.nodes.begin(), b.nodes.end(), nodes);
 }
 

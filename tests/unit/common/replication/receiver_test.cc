@@ -56,6 +56,8 @@ class ReceiverTest : public ReplicaTest {
     EXPECT_EQ(status(peer_.log()).head, 3u);
     EXPECT_EQ(status(peer_.log()).missing_entries, 0u);
     EXPECT_EQ(stored(peer_.log()).head_hash(), winner.info.after);
+    start(gateway_options());
+    EXPECT_TRUE(status(peer_.log()).forked);
   }
   static IntervalSet wanted(const Fetch& fetch, const LogId& log) {
     for (const Fetch::Want& want : fetch.wants) {
