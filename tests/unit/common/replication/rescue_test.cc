@@ -40,6 +40,13 @@ class RescueTest : public ReplicaTest {
     start(agent_options());
     serve();
   }
+  void forget_everything() {
+    replica_.reset();
+    store_.reset();
+    for (const char* file : {"backup.db", "log.db", "log.db-wal", "log.db-shm"})
+      std::filesystem::remove(folder_.file(file));
+    there_.clear(), segments_.clear();
+  }
   void link() {
     ASSERT_TRUE(step(LinkUp{}).ok());
     greet(gateway_, Role::gateway);
@@ -54,18 +61,23 @@ class RescueTest : public ReplicaTest {
       for (const Vector& vector : sent<Vector>()) {
         if (vector.logs.empty()) say(there_), quiet = 0;
       }
-      for (const Fetch& fetch : sent<Fetch>()) {
-        quiet = 0;
-        const Seq wanted = fetch.wants.at(0).wanted.intervals().at(0).first;
-        Segments answer{.lane = Lane::bulk, .request = fetch.request, .segments = {}};
-        for (const auto& bytes : segments_[fetch.wants[0].log.track]) {
-          const SegmentHeader header = parse_segment(*bytes).value();
-          if (header.first <= wanted && wanted <= header.last) answer.segments.push_back(bytes);
-        }
-        answer.done = answer.segments.empty();
-        hear(TopicClass::inbox, replica_->self(), gateway_.wrap(answer));
-      }
+      if (answer_fetches()) quiet = 0;
     }
+  }
+  // As the gateway would; false when there was none.
+  bool answer_fetches() {
+    const auto fetches = sent<Fetch>();
+    for (const Fetch& fetch : fetches) {
+      const Seq wanted = fetch.wants.at(0).wanted.intervals().at(0).first;
+      Segments answer{.lane = Lane::bulk, .request = fetch.request, .segments = {}};
+      for (const auto& bytes : segments_[fetch.wants[0].log.track]) {
+        const SegmentHeader header = parse_segment(*bytes).value();
+        if (header.first <= wanted && wanted <= header.last) answer.segments.push_back(bytes);
+      }
+      answer.done = answer.segments.empty();
+      hear(TopicClass::inbox, replica_->self(), gateway_.wrap(answer));
+    }
+    return !fetches.empty();
   }
   std::vector<Op> stored_ops(Epoch epoch) {
     std::vector<Op> ops;
@@ -175,6 +187,80 @@ TEST_F(RescueTest, WhatAnOldCopyWroteMovesToANewEpoch) {
   EXPECT_EQ(replica_->stats().entries_moved, 0u);
 }
 
+// A disk that does not answer on the way is asked again when a gateway speaks again; until then
+// everything stays where it was.
+TEST_F(RescueTest, WhatCannotBeReadDoesNotMove) {
+  live_first_life(3);
+  store_entry();
+  store_entry();
+  go_back(2, 5);
+  store_entry();
+  const LogId log = own();
+  link();
+  for (int failures = 1; failures <= 2; ++failures) {
+    say(there_);
+    int failed = 0;
+    for (int quiet = 0; quiet < 4;) {
+      quiet += 1;
+      for (const Write& write : take<Write>()) finish(write), quiet = 0;
+      for (const Read& read : take<Read>()) {
+        quiet = 0;
+        if (++failed < failures) {
+          answer(read);
+        } else {
+          (void)step(ReadFinished{read.token, Error{Errc::io, "a bad sector"}});
+        }
+      }
+      answer_fetches();
+      pass(5ms);
+    }
+    EXPECT_GE(failed, failures);
+    EXPECT_EQ(stored(log).head(), 4u);
+    EXPECT_EQ(replica_->stats().entries_moved, 0u);
+    outputs_.clear();
+  }
+  say(there_);
+  be_the_gateway();
+  EXPECT_EQ(stored(log).head(), 3u);
+  EXPECT_EQ(stored(own()).held(), set_of(1, 1));
+  EXPECT_EQ(replica_->stats().entries_moved, 1u);
+}
+
+// At the bound of its disk an agent lets nothing of a log go that moves: it would be declared lost
+// in the one and be there in the other.
+TEST_F(RescueTest, NothingIsLetGoOfALogThatMoves) {
+  live_first_life(3);
+  store_entry(4000);
+  store_entry(4000);
+  go_back(2, 5);
+  for (int i = 0; i < 4; ++i) store_entry(4000);
+  const LogId log = own();
+  ReplicaOptions options = agent_options();
+  options.origin.storage_bytes_max = 1'000'000;
+  start(std::move(options));
+  serve();
+  link();
+  say(there_);
+  StorageUsed full{1ULL << 40, 1ULL << 40, {}};
+  full.own[log] = store_->log_bytes(log);
+  bool moving = false;
+  for (int quiet = 0; quiet < 2;) {
+    quiet += 1;
+    for (const Write& write : take<Write>()) {
+      moving = moving || !write.rollbacks.empty();
+      finish(write), quiet = 0;
+    }
+    if (moving) (void)step(StorageUsed(full));
+    for (const ListOldest& list : take<ListOldest>())
+      (void)step(OldestListed{list.token, store_->oldest(list.log, list.bytes_min, list.from)});
+    for (const Read& read : take<Read>()) answer(read), quiet = 0;
+    if (answer_fetches()) quiet = 0;
+    pass(5ms);
+  }
+  EXPECT_TRUE(moving);
+  EXPECT_EQ(replica_->stats().entries_moved, 4u);
+}
+
 TEST_F(RescueTest, AnOldCopyThatWroteNothingOnlyGoesOnElsewhere) {
   live_first_life(3);
   store_entry();
@@ -196,12 +282,7 @@ TEST_F(RescueTest, AnOldCopyThatWroteNothingOnlyGoesOnElsewhere) {
 TEST_F(RescueTest, ACrashOnTheWayLosesNothing) {
   for (int writes_done = 0; writes_done < 8; ++writes_done) {
     SCOPED_TRACE(writes_done);
-    std::filesystem::remove(folder_.file("backup.db"));
-    replica_.reset();
-    store_.reset();
-    for (const char* suffix : {"", "-wal", "-shm"})
-      std::filesystem::remove(folder_.file("log.db") + suffix);
-    there_.clear(), segments_.clear();
+    forget_everything();
     live_first_life(2);
     store_entry();
     go_back(2, 3);
@@ -215,14 +296,7 @@ TEST_F(RescueTest, ACrashOnTheWayLosesNothing) {
         if (writes++ < writes_done) finish(write), quiet = 0;
       }
       for (const Read& read : take<Read>()) answer(read), quiet = 0;
-      for (const Fetch& fetch : sent<Fetch>()) {
-        Segments message{.lane = Lane::bulk, .request = fetch.request, .segments = {}};
-        const Seq wanted = fetch.wants.at(0).wanted.intervals().at(0).first;
-        message.segments.push_back(segments_[fetch.wants[0].log.track].at(
-            segments_[fetch.wants[0].log.track].size() - wanted));
-        hear(TopicClass::inbox, replica_->self(), gateway_.wrap(message));
-        quiet = 0;
-      }
+      if (answer_fetches()) quiet = 0;
       pass(5ms);
     }
     start(agent_options());
@@ -314,12 +388,7 @@ TEST_F(RescueTest, WhoDoesNotAnswerIsNotWaitedForForEver) {
 TEST_F(RescueTest, OfTwoPublicBranchesTheSmallerHashStays) {
   for (int round = 0; round < 8; ++round) {
     SCOPED_TRACE(round);
-    std::filesystem::remove(folder_.file("backup.db"));
-    replica_.reset();
-    store_.reset();
-    for (const char* suffix : {"", "-wal", "-shm"})
-      std::filesystem::remove(folder_.file("log.db") + suffix);
-    there_.clear(), segments_.clear();
+    forget_everything();
     live_first_life(1);
     store_entry();
     go_back(2, 2);
