@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <set>
 
 #include "common/runtime/topics.h"
 
@@ -58,9 +59,11 @@ void read_broker(config::Table broker, DatabaseOptions& options) {
 
 void read_archive(config::Table archive, DatabaseOptions& options) {
   options.archive_gateways = archive.texts("gateways");
+  std::set<NodeId> once;
   for (const std::string& gateway : options.archive_gateways) {
-    if (!NodeId::from_string(gateway).ok())
-      archive.mistake("gateways", "node ids of 32 hexadecimal digits");
+    const Result<NodeId> id = NodeId::from_string(gateway);
+    if (!id.ok()) archive.mistake("gateways", "node ids of 32 hexadecimal digits");
+    if (id.ok() && !once.insert(*id).second) archive.mistake("gateways", "every gateway once");
   }
   const std::size_t most = options.archive_gateways.empty() ? 16 : options.archive_gateways.size();
   options.archive_acks =

@@ -50,6 +50,9 @@ TEST(NodeConfig, NamesTheMistakesOfAnArchive) {
   EXPECT_THAT(Read("[archive]\nacks = 0\n").mistakes, ElementsAre(at(4, "acks")));
   EXPECT_THAT(Read("[archive]\ngateways = [\"cellar\"]\n").mistakes,
               ElementsAre(at(4, "gateways: node ids of 32 hexadecimal digits")));
+  const std::string twice = std::string(32, 'a') + "\", \"" + std::string(32, 'a');
+  EXPECT_THAT(Read("[archive]\ngateways = [\"" + twice + "\"]\nacks = 2\n").mistakes,
+              ElementsAre(at(4, "every gateway once")));
   // A gateway keeps its own logs.
   EXPECT_THAT(Read("[archive]\nacks = 1\n", Role::gateway).mistakes, ElementsAre(at(3, "archive")));
 }
