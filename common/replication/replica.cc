@@ -128,7 +128,8 @@ void Replica::after_step(const Moment& now) {
   origin_.end_logs(now, endings_.take_due(now));
   rescue_.look(now);
   origin_.look_at_clock(now);
-  if (time_sync_.look(now)) publish_hello(now);
+  const bool names_heads = news.confirmed && context_.link_up;  // its Hello did not yet
+  if (time_sync_.look(now) || names_heads) publish_hello(now);
 }
 
 std::optional<Output> Replica::poll() {

@@ -225,7 +225,7 @@ void Uplink::ask_again(const Moment& now, bool known) {
 }
 
 void Uplink::confirm(const Moment& now) {
-  confirmed_ = true;
+  confirmed_ = news_.confirmed = true;
   push_newest(now);
 }
 

@@ -47,7 +47,8 @@ class Uplink {
     std::vector<Vector::Item> data;  // when it is of a track 0: what there is of its data logs
   };
   struct News {
-    bool acks = false;  // other entries than before are acked
+    bool confirmed = false;  // from now on the own logs may be known
+    bool acks = false;       // other entries than before are acked
     std::vector<Stray> strays;
     // Logs of former epochs that gateways have and that do not go on here.
     std::vector<Vector::Item> ended;

@@ -122,6 +122,9 @@ TEST_F(RescueTest, NothingGoesOutBeforeAGatewayKnowsTheDatabase) {
   for (const Vector& vector : asked) EXPECT_TRUE(vector.logs.empty());
   say({item(own(kControlTrack), 2), item(own(), 3)});
   serve();
+  const std::vector<Hello> hellos = sent<Hello>();
+  EXPECT_TRUE(hellos.at(0).heads.empty());
+  EXPECT_EQ(hellos.back().heads.size(), 2u);
   EXPECT_EQ(carried(sent<Segments>()),
             (std::vector<std::pair<Track, Interval>>{{kSamplesTrack, {4, 4}}}));
   store_entry();
