@@ -157,20 +157,23 @@ Holdings read_holdings(SimNode& node, const std::map<std::uint64_t, Reading>& ap
   return out;
 }
 
+// Whoever is down by then is gone for good, and nobody waits for it.
 bool converged(Cluster& cluster) {
-  std::vector<std::map<LogId, LogState>> there(cluster.gateways());
+  std::map<std::size_t, std::map<LogId, LogState>> there;
   for (std::size_t g = 0; g < cluster.gateways(); ++g) {
+    if (!cluster.node(g).up()) continue;
     const Result<Contents> merged = cluster.node(g).contents();
     if (!merged.ok() || !cluster.node(g).disk_idle()) return false;
     for (const LogState& state : merged->logs) there[g][state.id()] = state;
   }
   for (std::size_t i = cluster.first_agent(); i < cluster.size(); ++i) {
     SimNode& agent = cluster.node(i);
+    if (!agent.up()) continue;
     const Result<Contents> contents = agent.contents();
     if (!contents.ok() || !agent.disk_idle()) return false;
     for (const LogState& state : contents->logs) {
       if (!is_current(state.id(), agent, contents->epoch) || state.head() == 0) continue;
-      for (const auto& logs : there) {
+      for (const auto& [gateway, logs] : there) {
         const auto match = logs.find(state.id());
         if (match == logs.end() || match->second.head() != state.head() ||
             !match->second.missing().empty() || match->second.lost() != state.lost()) {
@@ -223,6 +226,7 @@ Problems check_forks(Cluster& cluster, bool expected) {
   // A gateway has seen both branches, or the origin found out and ended the log.
   std::set<LogId> known;
   for (std::size_t i = 0; i < cluster.size(); ++i) {
+    if (!cluster.node(i).up()) continue;
     const Result<Contents> contents = cluster.node(i).contents();
     if (!contents.ok()) continue;
     known.insert(contents->forked.begin(), contents->forked.end());
@@ -248,11 +252,13 @@ Problems check_convergence(Cluster& cluster, Expectations expected) {
   }
   std::vector<Holdings> gateways;
   for (std::size_t g = 0; g < cluster.gateways(); ++g) {
+    if (!cluster.node(g).up()) continue;
     gateways.push_back(read_holdings(cluster.node(g), appended));
     add(gateways.back().problems);
   }
   for (std::size_t i = cluster.first_agent(); i < cluster.size(); ++i) {
     SimNode& agent = cluster.node(i);
+    if (!agent.up()) continue;
     const Holdings own = read_holdings(agent, appended);
     add(own.problems);
     for (const Holdings& gateway : gateways) {

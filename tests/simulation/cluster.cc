@@ -32,7 +32,8 @@ Cluster::Cluster(ClusterOptions options)
     : options_(std::move(options)),
       random_(options_.seed),
       bus_(std::make_shared<MemoryBus>(random_.next(), options_.link)),
-      audit_([this](std::string what) { on_problem(std::move(what)); }, 1) {
+      audit_([this](std::string what) { on_problem(std::move(what)); },
+             options_.uplink.archive.acks) {
   for (std::size_t i = 0; i < options_.gateways + options_.agents; ++i) make_node(i, i);
   for (std::size_t i = 0; i < nodes_.size(); ++i) start(i);
   TransportOptions link{.client_id = "intruder"};

@@ -131,6 +131,13 @@ int figures() {
   print("node_hours_per_core_minute", node_hours / (core_seconds() - began) * 60, "h/min", {},
         true);
   print("violations", violations, "1", 0.0, false);
+  for (const Scenario& scenario : scenarios()) {
+    double broken = 0;
+    for (std::uint64_t seed = 1; seed <= kSeeds; ++seed)
+      broken += scenario.run({.seed = seed}).problems.empty() ? 0 : 1;
+    print(("violations_" + scenario.name).c_str(), broken, "1", 0.0, false);
+    violations += broken;
+  }
   return violations == 0 ? 0 : 1;
 }
 
