@@ -118,14 +118,18 @@ Result<std::int64_t> Connection::query_integer(std::string_view sql) {
   DUNLIN_ASSIGN(Statement statement, prepare(sql));
   DUNLIN_ASSIGN(const bool row, statement.step());
   if (!row) return {Errc::not_found, "no row from " + std::string(sql)};
-  return statement.integer(0);
+  const std::int64_t value = statement.integer(0);
+  DUNLIN_TRY(statement.step());  // what a PRAGMA does may fail behind its row
+  return value;
 }
 
 Result<std::string> Connection::query_text(std::string_view sql) {
   DUNLIN_ASSIGN(Statement statement, prepare(sql));
   DUNLIN_ASSIGN(const bool row, statement.step());
   if (!row) return {Errc::not_found, "no row from " + std::string(sql)};
-  return std::string(statement.text(0));
+  std::string value(statement.text(0));
+  DUNLIN_TRY(statement.step());
+  return value;
 }
 
 Result<Transaction> Transaction::begin(Connection& connection) {
