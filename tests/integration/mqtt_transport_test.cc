@@ -120,6 +120,28 @@ TEST_P(MqttTransport, DeliversInOrderAndKeepsRetainedMessages) {
   EXPECT_EQ(a.reasons(), std::vector<std::string>{});
 }
 
+// More topics than the broker takes aliases for, each again and again, also after a new connection.
+TEST_P(MqttTransport, TellsManyTopicsApart) {
+  DUNLIN_START_MOSQUITTO(broker);
+  Peer a;
+  a.start(options_for(*broker, "a", GetParam()), {{"#", 1}});
+  std::vector<std::string> expected;
+  for (int connection = 0; connection < 2; ++connection) {
+    ASSERT_TRUE(a.connects(connection + 1));
+    for (int i = 0; i < 75; ++i) {
+      const std::string topic = "n/" + std::to_string(i % 25);
+      expected.push_back(topic + "=" + std::to_string(i));
+      ASSERT_TRUE(eventually([&] { return a.say(topic, std::to_string(i), {.qos = 1}).ok(); }));
+    }
+    EXPECT_TRUE(eventually([&] { return a.messages().size() == expected.size(); }));
+    EXPECT_EQ(a.messages(), expected);
+    if (connection > 0) continue;
+    broker->stop();
+    ASSERT_TRUE(eventually([&] { return !a.reasons().empty(); }));
+    ASSERT_TRUE(broker->restart().ok());
+  }
+}
+
 TEST_P(MqttTransport, OnlyAnUngracefulStopSendsTheWill) {
   DUNLIN_START_MOSQUITTO(broker);
   const Will will{"will", Bytes{'w'}, kRetained};

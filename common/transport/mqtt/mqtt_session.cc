@@ -143,6 +143,9 @@ Result<void> MqttSession::open(const Will& will) {
   if (properties.contains(mqtt::property::RECEIVE_MAXIMUM)) {
     receive_maximum_ = mqtt::get<std::uint16_t>(properties, mqtt::property::RECEIVE_MAXIMUM);
   }
+  if (properties.contains(mqtt::property::TOPIC_ALIAS_MAXIMUM)) {
+    aliases_max_ = mqtt::get<std::uint16_t>(properties, mqtt::property::TOPIC_ALIAS_MAXIMUM);
+  }
 
   for (const TcpSocket& socket : tcp_sockets_to(url_.port)) {
     if (std::ranges::find(others, socket) == others.end()) socket_ = socket;
@@ -260,9 +263,22 @@ Result<void> MqttSession::publish(const std::string& topic, ByteView payload,
       properties.add(mqtt::property(mqtt::property::MESSAGE_EXPIRY_INTERVAL,
                                     static_cast<std::int32_t>(options.expiry.count())));
     }
-    client_->publish(mqtt::message::create(topic, payload.data(), payload.size(), options.qos,
-                                           options.retain, properties),
-                     reinterpret_cast<void*>(weight), in_flight_);
+    const auto send = [&](const std::string& name) {
+      client_->publish(mqtt::message::create(name, payload.data(), payload.size(), options.qos,
+                                             options.retain, properties),
+                       reinterpret_cast<void*>(weight), in_flight_);
+    };
+    const std::lock_guard in_order(publishing_);
+    const auto alias = aliases_.find(topic);
+    const bool known = alias != aliases_.end();
+    if (!known && aliases_.size() >= aliases_max_) {
+      send(topic);
+    } else {
+      const auto number = known ? alias->second : static_cast<std::uint16_t>(aliases_.size() + 1);
+      properties.add(mqtt::property(mqtt::property::TOPIC_ALIAS, number));
+      send(known ? std::string() : topic);
+      aliases_.emplace(topic, number);
+    }
   } catch (const std::exception& exception) {
     in_flight_.take_off(weight);
     return from_exception(exception, "publishing to " + topic);

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -99,6 +100,10 @@ class MqttSession final : private mqtt::callback {
   InFlight in_flight_;
   std::size_t receive_maximum_ = 65'535;  // unacknowledged messages that the broker takes
   bool connected_ = false;
+  // With MQTT 5 the broker knows the first topics of a connection by number, once they were named.
+  std::mutex publishing_;  // of the aliases, and so that no number overtakes its topic
+  std::map<std::string, std::uint16_t> aliases_;
+  std::size_t aliases_max_ = 0;
   std::unique_ptr<mqtt::async_client> client_;  // last: its destructor still calls the listeners
 };
 
