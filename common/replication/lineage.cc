@@ -31,18 +31,18 @@ void Lineage::written(const SegmentInfo& segment) {
   remember(segment.log, segment.last, segment.after);
 }
 
-bool Lineage::on_read_finished(const ReadFinished& finished) {
+std::optional<bool> Lineage::on_read_finished(const ReadFinished& finished) {
   const auto it = readings_.find(finished.token);
-  if (it == readings_.end()) return false;
+  if (it == readings_.end()) return std::nullopt;
   const Reading reading = it->second;
   readings_.erase(it);
-  if (!finished.segments.ok()) return true;
+  if (!finished.segments.ok()) return false;
   if (finished.segments->empty()) return remember(reading.log, reading.seq, {}), true;
   const Result<SegmentHeader> header = parse_segment(finished.segments->front().bytes);
-  if (!header.ok()) return true;
+  if (!header.ok()) return false;
   const Result<EntryHashes> hashes = entry_hashes(*header);
-  if (hashes.ok() && hashes->covers(reading.seq))
-    remember(reading.log, reading.seq, hashes->at(reading.seq));
+  if (!hashes.ok() || !hashes->covers(reading.seq)) return false;
+  remember(reading.log, reading.seq, hashes->at(reading.seq));
   return true;
 }
 

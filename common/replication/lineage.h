@@ -16,8 +16,8 @@ class Lineage {
   enum class Branch {
     ours,
     another,
-    unknown,  // storage was asked: to be asked again when on_read_finished() says true, unless the
-              // read failed
+    beyond,   // goes on behind what was sealed: nobody asks whose entries that is
+    unknown,  // storage was asked: to be asked again when on_read_finished() says true
   };
   // Of a log that is in the table. What is not held here any more counts as ours.
   Branch of(const LogId& log, Seq head, const Hash& hash);
@@ -25,7 +25,8 @@ class Lineage {
   // Handed to storage: it may be there, and at gateways, before that is known here.
   void written(const SegmentInfo& segment);
   void rolled_back(const LogId& log) { ends_.erase(log); }
-  bool on_read_finished(const ReadFinished& finished);  // false: not ours
+  // Whether it is known now: false when the disk does not say. Nothing: not ours.
+  std::optional<bool> on_read_finished(const ReadFinished& finished);
 
  private:
   static constexpr std::size_t kEndsMax = 64;  // of a log

@@ -234,8 +234,8 @@ bool Origin::has_work() const {
 }
 
 void Origin::start_write(const Moment& now) {
-  if (write_ && write_failed_ && disk_full_ && !relief_ && !releases_.empty())
-    return start_relief();
+  const bool waiting = !releases_.empty() || (write_ && !write_->releases.empty());
+  if (write_ && write_failed_ && disk_full_ && !relief_ && waiting) return start_relief();
   if (write_ || write_failed_) return;
   if (epoch_wanted_) switch_epoch(now);
   if (!has_work() && !(acks_due_ && *acks_due_ <= now.mono)) return;
@@ -532,8 +532,11 @@ void Origin::make_room(OwnTrack& track, std::uint64_t bytes) {
   const LogId* from = nullptr;
   for (const auto& [log, held] : used_.own) {
     if (held == 0 || &owner_of(log) != &track || stuck_.contains(log) || log == moves_) continue;
+    // What has moved is not to go before what has not: only a disk that is full cannot wait.
+    if (moves_ && log.epoch == c_.epoch && !disk_full_) continue;
     if (from == nullptr || log.epoch != c_.epoch) from = &log;
   }
+  if (from == nullptr && moves_) return;
   track.refusing = from == nullptr;
   if (from == nullptr) return stuck_.clear();  // to be looked at again
   track.trimming = true;

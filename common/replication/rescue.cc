@@ -20,10 +20,8 @@ constexpr std::size_t kIgnoredMax = 64;
 void Rescue::begin(const Moment& now, const Uplink::Stray& stray) {
   if (job_) return;
   const auto ignored = ignored_.find({stray.gateway, stray.item.log});
-  if (ignored != ignored_.end() && now.mono < ignored->second) {
-    uplink_.settle(stray.item.log);
-    return;
-  }
+  if (ignored != ignored_.end() && now.mono < ignored->second)
+    return settle(stray.item, stray.data);
   job_ = Job{};
   job_->gateway = stray.gateway;
   job_->said = stray.item;
@@ -221,11 +219,17 @@ void Rescue::begin_data() {
 void Rescue::finish(const Moment& now) {
   const bool sealed = c_.table.log(job_->said.log).state.sealed().has_value();
   if (!control_ && !sealed) origin_.end_logs(now, {job_->said});
+  if (sealed) ignore(now);  // there is no more to say of it
   next(now);
 }
 
+void Rescue::settle(const Vector::Item& item, const std::vector<Vector::Item>& data) {
+  uplink_.settle(item.log);
+  for (const Vector::Item& each : data) uplink_.settle(each.log);
+}
+
 void Rescue::next(const Moment& now) {
-  uplink_.settle(job_->said.log);
+  settle(job_->said, job_->data);
   origin_.end_move();
   job_.reset();
   if (!control_) return uplink_.inquire();  // there may be other logs of that kind
@@ -251,8 +255,9 @@ void Rescue::give_up(const Moment& now, std::string why) {
   const Job job = *std::exchange(job_, std::nullopt);
   c_.refuse(job.gateway, {Errc::bad_signature, "a gateway speaks of another branch of " +
                                                    job.said.log.to_string() + " and " + why});
-  uplink_.settle(job.said.log);
-  if (const auto control = std::exchange(control_, std::nullopt)) uplink_.settle(control->said.log);
+  settle(job.said, job.data);
+  if (const auto control = std::exchange(control_, std::nullopt))
+    settle(control->said, control->data);
   if (!uplink_.confirmed()) uplink_.confirm(now);
 }
 

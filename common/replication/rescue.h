@@ -80,6 +80,7 @@ class Rescue {
   void give_up(const Moment& now, std::string why);
   void finish(const Moment& now);
   void next(const Moment& now);
+  void settle(const Vector::Item& item, const std::vector<Vector::Item>& data);
 
   Context& c_;
   Origin& origin_;

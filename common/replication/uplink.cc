@@ -107,12 +107,15 @@ void Uplink::show(const LogId& log, Interval interval, std::uint64_t bytes_max) 
 }
 
 bool Uplink::on_read_finished(const Moment& now, const ReadFinished& finished) {
-  const bool lineage = lineage_.on_read_finished(finished);
+  const std::optional<bool> known = lineage_.on_read_finished(finished);
   const auto read = reads_.find(finished.token);
-  if (!lineage && read == reads_.end()) return false;
-  if (!finished.segments.ok())
-    c_.notice(Notice::Kind::storage_failed, c_.self(), finished.segments.error().message());
-  if (lineage) return ask_again(now, finished.segments.ok()), true;
+  if (!known && read == reads_.end()) return false;
+  if (!finished.segments.ok() || !known.value_or(true)) {
+    c_.notice(Notice::Kind::storage_failed, c_.self(),
+              finished.segments.ok() ? "a segment does not read back"
+                                     : finished.segments.error().message());
+  }
+  if (known) return ask_again(now, *known), true;
   const LogId log = read->second;
   reads_.erase(read);
   if (finished.segments.ok()) push_bytes(now, log, *finished.segments);
@@ -133,13 +136,14 @@ void Uplink::push_bytes(const Moment& now, const LogId& log,
 
 // ---- what gateways say ----
 
-// What was sealed is settled, whatever else of it there is at gateways.
+// Of a sealed log what is not here any more cannot be compared.
 Lineage::Branch Uplink::branch_of(const Vector::Item& item) {
   const LogState& state = c_.table.find(item.log)->state;
   const std::optional<LogState::Sealed>& sealed = state.sealed();
-  if (!sealed || sealed->last < state.head()) return lineage_.of(item.log, item.head, item.hash);
-  const bool differs = item.head == sealed->last && item.hash != sealed->hash;
-  return differs ? Lineage::Branch::another : Lineage::Branch::ours;
+  if (!sealed || sealed->last < state.head() || item.head <= state.head())
+    return lineage_.of(item.log, item.head, item.hash);
+  if (item.head == sealed->last && item.hash == sealed->hash) return Lineage::Branch::ours;
+  return item.head < sealed->last ? Lineage::Branch::ours : Lineage::Branch::beyond;
 }
 
 void Uplink::on_vector(const Moment& now, const NodeId& gateway, const Vector& vector) {
@@ -157,8 +161,11 @@ void Uplink::on_vector(const Moment& now, const NodeId& gateway, const Vector& v
       held_back_.insert(item.log);
       const bool control = item.log.track == kControlTrack;
       if (!control) news_.strays.push_back({gateway, item, {}});
-      if (control && vector.whole)
+      if (control && vector.whole) {
         news_.strays.push_back({gateway, item, data_of(item.log.epoch, vector)});
+        // It may have to move with its track 0, so that nobody is to fetch it meanwhile.
+        for (const Vector::Item& data : news_.strays.back().data) held_back_.insert(data.log);
+      }
     }
     if (branch == Lineage::Branch::ours && head > 0) on_arrived(now, gateway, item);
     if (branch == Lineage::Branch::ours && item.log.epoch != c_.epoch && item.head >= head) {
@@ -166,7 +173,7 @@ void Uplink::on_vector(const Moment& now, const NodeId& gateway, const Vector& v
           log != nullptr && log->state.sealed() && log->state.sealed()->last >= item.head;
       if (!sealed) ended.push_back(item);
     }
-    ours = ours && branch == Lineage::Branch::ours;
+    ours = ours && (branch == Lineage::Branch::ours || branch == Lineage::Branch::beyond);
     doubtful = doubtful || branch == Lineage::Branch::unknown;
   }
   if (doubtful) doubtful_[gateway] = vector;
@@ -272,6 +279,8 @@ bool Uplink::behind() const {
   const auto [begin, end] = c_.table.of(c_.self());
   return std::any_of(begin, end, [&](const auto& item) {
     const Seq head = item.second.state.head();
+    const auto& sealed = item.second.state.sealed();
+    if (sealed && sealed->last >= head) return false;
     const auto arrived = arrived_.find(item.first);
     return head > 0 && (arrived == arrived_.end() || !arrived->second.contains({1, head}));
   });

@@ -251,15 +251,17 @@ std::vector<OldSegment> Disk::due_for_retirement() {
         add(store_->older_than(id, utc_now() - age->second.count()));
     }
   }
-  if (options_.retain_bytes > 0 || !options_.retain_track_bytes.empty()) add(store_->overtaken());
+  const bool aged = !due.empty();  // makes room, too
   for (const auto& [track, bound] : options_.retain_track_bytes) {
+    add(store_->overtaken(track));
     std::uint64_t held = 0;
     for (const LogId& id : store_->logs()) held += id.track == track ? store_->log_bytes(id) : 0;
-    if (due.empty() && held > bound)
+    if (!aged && held > bound)
       add(store_->first_arrived(std::max(held - bound, bound / kRetireShare), track));
   }
   const std::uint64_t used = state_.database_bytes;
-  if (due.empty() && options_.retain_bytes > 0 && used > options_.retain_bytes) {
+  if (options_.retain_bytes > 0) add(store_->overtaken());
+  if (!aged && options_.retain_bytes > 0 && used > options_.retain_bytes) {
     add(store_->first_arrived(
         std::max(used - options_.retain_bytes, options_.retain_bytes / kRetireShare)));
   }

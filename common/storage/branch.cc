@@ -18,7 +18,7 @@ Result<EntryHashes> hashes_of(ByteView segment) {
 
 Result<std::optional<Difference>> first_difference(ByteView stored, const EntryHashes& coming) {
   DUNLIN_ASSIGN(const EntryHashes here, hashes_of(stored));
-  for (Seq seq = std::max(here.before, coming.before) + 1; here.covers(seq) && coming.covers(seq);
+  for (Seq seq = std::max(here.before, coming.before); here.covers(seq) && coming.covers(seq);
        ++seq) {
     const Difference both{seq, here.at(seq), coming.at(seq)};
     if (both.stored != both.coming) return std::optional(both);

@@ -15,8 +15,8 @@ struct Difference {
   Hash coming{};
 };
 
-// The first entry of a stored segment that has another hash in `coming`. `corrupt` when the segment
-// does not read back.
+// The first entry that has one hash in a stored segment, or before it, and another in `coming`.
+// `corrupt` when the segment does not read back.
 Result<std::optional<Difference>> first_difference(ByteView stored, const EntryHashes& coming);
 
 // What is to be stored when the branch of `coming` wins against a stored segment that holds its

@@ -398,7 +398,11 @@ Result<std::optional<SegmentRecord>> LogStore::winner(const LogRow& row,
     DUNLIN_ASSIGN(const std::optional<Hash> coming, hash_in(*segment.bytes, sealed->last));
     if (coming == sealed->hash) return won;
   }
-  return parting.coming < parting.stored ? won : none;
+  // Where the other branch is not stored up to the parting, nobody can tell which one stays: the
+  // one that has more there, until more of the other comes.
+  DUNLIN_ASSIGN(const std::vector<StoredSegment> parts,
+                read_row(row.id, {parting.seq, parting.seq}, 0));
+  return parts.empty() || parting.coming < parting.stored ? won : none;
 }
 
 // Nothing for an entry that is not stored, unless a run ends there.
@@ -622,18 +626,16 @@ Result<std::vector<OldSegment>> LogStore::oldest(const LogId& log, std::uint64_t
                                                  Seq from) {
   const auto row = rows_.find(log);
   if (row == rows_.end()) return std::vector<OldSegment>{};
-  return collect_oldest(row->second, bytes_min, std::nullopt, from);
+  return collect_oldest(row->second, {.bytes_min = bytes_min, .from = from});
 }
 
 Result<std::vector<OldSegment>> LogStore::older_than(const LogId& log, UtcMicros before) {
   const auto row = rows_.find(log);
   if (row == rows_.end()) return std::vector<OldSegment>{};
-  return collect_oldest(row->second, ~std::uint64_t{0}, before);
+  return collect_oldest(row->second, {.before = before});
 }
 
-Result<std::vector<OldSegment>> LogStore::collect_oldest(const LogRow& row, std::uint64_t bytes_min,
-                                                         std::optional<UtcMicros> before,
-                                                         Seq from) {
+Result<std::vector<OldSegment>> LogStore::collect_oldest(const LogRow& row, const Oldest& what) {
   constexpr std::size_t kOldestMax = 4096;
   constexpr std::size_t kYoungMax = 16;  // stand in the way: those of a clock that was ahead, say
   std::vector<OldSegment> found;
@@ -641,8 +643,8 @@ Result<std::vector<OldSegment>> LogStore::collect_oldest(const LogRow& row, std:
       0;  // of `found`; behind them are segments without times, as old as what follows
   std::size_t young = 0;
   std::uint64_t total = 0;
-  const Seq earliest = from > kSegmentEntriesMax ? from - kSegmentEntriesMax : 1;
-  select_oldest_.bind(1, row.id).bind(2, stored(earliest)).bind(3, stored(from));
+  const Seq earliest = what.from > kSegmentEntriesMax ? what.from - kSegmentEntriesMax : 1;
+  select_oldest_.bind(1, row.id).bind(2, stored(earliest)).bind(3, stored(what.from));
   while (true) {
     DUNLIN_ASSIGN(const bool more, select_oldest_.step());
     if (!more) break;
@@ -650,8 +652,8 @@ Result<std::vector<OldSegment>> LogStore::collect_oldest(const LogRow& row, std:
     const UtcMicros newest = select_oldest_.integer(3);  // the lowest number: unknown
     const bool timed = newest != std::numeric_limits<UtcMicros>::min();
     const bool keep =
-        before && ((timed && newest >= *before) ||
-                   (row.state.id().node == node_ && !row.state.acked().contains(interval)));
+        what.before && ((timed && newest >= *what.before) ||
+                        (row.state.id().node == node_ && !row.state.acked().contains(interval)));
     const Result<SegmentHeader> header = parse_segment(select_oldest_.blob(4));
     if (!header.ok()) return select_oldest_.reset(), as_corrupt(header.error());
     // The hash after a segment stands in its successor's header, or at the end of its run.
@@ -659,7 +661,8 @@ Result<std::vector<OldSegment>> LogStore::collect_oldest(const LogRow& row, std:
       found.back().release.after = header->before;
     }
     young += keep ? 1 : 0;
-    if (young > kYoungMax || total >= bytes_min || found.size() == kOldestMax) {
+    if (young > kYoungMax || total >= what.bytes_min || found.size() == kOldestMax ||
+        interval.last > what.to) {
       select_oldest_.reset();
       break;
     }
@@ -670,7 +673,7 @@ Result<std::vector<OldSegment>> LogStore::collect_oldest(const LogRow& row, std:
     if (const Hash* after = row.state.hash_after(interval.last)) item.release.after = *after;
     total += item.bytes;
     found.push_back(std::move(item));
-    if (!before || timed) due = found.size();
+    if (!what.before || timed) due = found.size();
   }
   found.resize(due);
   // Where segments overlap a run's hash may be unknown inside; such a segment waits for its
@@ -698,23 +701,24 @@ Result<std::vector<OldSegment>> LogStore::first_arrived(std::uint64_t bytes_min,
   for (const auto& [log, row] : rows_) {
     const auto share = shares.find(row.id);
     if (share == shares.end()) continue;
-    DUNLIN_ASSIGN(std::vector<OldSegment> old, collect_oldest(row, share->second, std::nullopt));
+    DUNLIN_ASSIGN(std::vector<OldSegment> old, collect_oldest(row, {.bytes_min = share->second}));
     std::move(old.begin(), old.end(), std::back_inserter(found));
   }
   return found;
 }
 
-Result<std::vector<OldSegment>> LogStore::overtaken() {
+Result<std::vector<OldSegment>> LogStore::overtaken(std::optional<Track> track) {
+  constexpr std::uint64_t kBytesOfEach = 256 * 1024;
   std::vector<OldSegment> found;
   for (const auto& [log, row] : rows_) {
     const LogState& state = row.state;
-    if (log.node == node_ || log.track == kControlTrack) continue;
+    if (log.node == node_ || log.track == kControlTrack || log.track != track.value_or(log.track))
+      continue;
     if (state.released().empty() || state.runs().empty()) continue;
     const Seq released = state.released().intervals().back().last;
     if (state.runs().front().first > released) continue;
     DUNLIN_ASSIGN(std::vector<OldSegment> old,
-                  collect_oldest(row, ~std::uint64_t{0}, std::nullopt));
-    std::erase_if(old, [&](const OldSegment& s) { return s.release.interval.last > released; });
+                  collect_oldest(row, {.bytes_min = kBytesOfEach, .to = released}));
     std::move(old.begin(), old.end(), std::back_inserter(found));
   }
   return found;

@@ -100,16 +100,14 @@ class LogStore {
   Result<std::vector<OldSegment>> first_arrived(std::uint64_t bytes_min,
                                                 std::optional<Track> track = std::nullopt);
 
-  // Segments of other nodes' data tracks that arrived when newer ones of their log had been
-  // released.
-  Result<std::vector<OldSegment>> overtaken();
+  // Some segments of other nodes that arrived when newer ones of their log had been released.
+  Result<std::vector<OldSegment>> overtaken(std::optional<Track> track = std::nullopt);
 
   // Merges some small segments of one log, in a transaction of its own: a few milliseconds and a
   // commit. Hashes, states and answers stay the same. How many segments fewer there are; an error
   // changes nothing. Compactor has the rules.
   Result<std::uint64_t> compact_step();
   std::size_t compactions_due() const { return compactor_.logs_due(); }  // logs to look at
-
   // What is committed of a log; null for an unknown one. Valid until the next commit.
   const LogState* state(const LogId& log) const;
   // Every log with segments.
@@ -168,10 +166,13 @@ class LogStore {
   Result<void> cut(LogRow& row, Seq last, const Hash& hash);
   Result<void> delete_range(LogRow& row, Interval interval);
   Result<void> delete_segments(const Release& release, std::map<LogId, LogRow>& changed);
-  Result<std::vector<StoredSegment>> read_row(std::int64_t row, Interval wanted,
-                                              std::uint64_t bytes_max);
-  Result<std::vector<OldSegment>> collect_oldest(const LogRow& row, std::uint64_t bytes_min,
-                                                 std::optional<UtcMicros> before, Seq from = 1);
+  Result<std::vector<StoredSegment>> read_row(std::int64_t row, Interval wanted, std::uint64_t max);
+  struct Oldest {  // as oldest() and older_than() say
+    std::uint64_t bytes_min = ~std::uint64_t{0};
+    std::optional<UtcMicros> before = {};
+    Seq from = 1, to = ~Seq{0};
+  };
+  Result<std::vector<OldSegment>> collect_oldest(const LogRow& row, const Oldest& what);
   Result<void> write_row(const LogRow& row);
   Result<void> replace(const Compactor::Replacement& replacement, LogRow& row);
   bool is_own(const LogId& log) const { return log.node == node_ && log.epoch == epoch_; }

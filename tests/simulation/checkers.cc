@@ -157,18 +157,17 @@ Holdings read_holdings(SimNode& node, const std::map<std::uint64_t, Reading>& ap
   return out;
 }
 
-// Whoever is down by then is gone for good, and nobody waits for it.
 bool converged(Cluster& cluster) {
   std::map<std::size_t, std::map<LogId, LogState>> there;
   for (std::size_t g = 0; g < cluster.gateways(); ++g) {
-    if (!cluster.node(g).up()) continue;
+    if (cluster.gone(g)) continue;
     const Result<Contents> merged = cluster.node(g).contents();
     if (!merged.ok() || !cluster.node(g).disk_idle()) return false;
     for (const LogState& state : merged->logs) there[g][state.id()] = state;
   }
   for (std::size_t i = cluster.first_agent(); i < cluster.size(); ++i) {
     SimNode& agent = cluster.node(i);
-    if (!agent.up()) continue;
+    if (cluster.gone(i)) continue;
     const Result<Contents> contents = agent.contents();
     if (!contents.ok() || !agent.disk_idle()) return false;
     for (const LogState& state : contents->logs) {
@@ -226,7 +225,7 @@ Problems check_forks(Cluster& cluster, bool expected) {
   // A gateway has seen both branches, or the origin found out and ended the log.
   std::set<LogId> known;
   for (std::size_t i = 0; i < cluster.size(); ++i) {
-    if (!cluster.node(i).up()) continue;
+    if (cluster.gone(i)) continue;
     const Result<Contents> contents = cluster.node(i).contents();
     if (!contents.ok()) continue;
     known.insert(contents->forked.begin(), contents->forked.end());
@@ -252,13 +251,13 @@ Problems check_convergence(Cluster& cluster, Expectations expected) {
   }
   std::vector<Holdings> gateways;
   for (std::size_t g = 0; g < cluster.gateways(); ++g) {
-    if (!cluster.node(g).up()) continue;
+    if (cluster.gone(g)) continue;
     gateways.push_back(read_holdings(cluster.node(g), appended));
     add(gateways.back().problems);
   }
   for (std::size_t i = cluster.first_agent(); i < cluster.size(); ++i) {
     SimNode& agent = cluster.node(i);
-    if (!agent.up()) continue;
+    if (cluster.gone(i)) continue;
     const Holdings own = read_holdings(agent, appended);
     add(own.problems);
     for (const Holdings& gateway : gateways) {

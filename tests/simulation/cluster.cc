@@ -183,6 +183,11 @@ std::size_t Cluster::clone(std::size_t index) {
   return copy;
 }
 
+void Cluster::abandon(std::size_t index) {
+  crash(index, SimNode::Death::power);
+  gone_.insert(index);
+}
+
 void Cluster::crash_for(std::size_t index, Duration away, SimNode::Death death) {
   crash(index, death);
   after(away, [this, index] { start(index); });

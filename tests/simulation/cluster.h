@@ -68,6 +68,9 @@ class Cluster final : private SimObserver {
   void restore(std::size_t index, const std::any& backup);
   // One more agent, with the key and the database of another, which is down. Starts at once.
   std::size_t clone(std::size_t index);
+  // Dies and never comes back: nobody waits for it.
+  void abandon(std::size_t index);
+  bool gone(std::size_t index) const { return gone_.contains(index); }
   void crash_for(std::size_t index, Duration away, SimNode::Death = SimNode::Death::process);
   // The link loses everything for a while, then breaks as a keep-alive that ran out.
   void partition_for(std::size_t index, Duration length);
@@ -138,6 +141,7 @@ class Cluster final : private SimObserver {
   std::set<std::pair<Instant, std::size_t>> wakes_;  // of nodes
   std::vector<std::optional<Instant>> wake_of_;
   std::vector<std::size_t> touched_;
+  std::set<std::size_t> gone_;
   Watch watch_;
   std::uint64_t transcript_ = 0;
   std::uint64_t mishaps_ = 0;

@@ -88,15 +88,15 @@ int search(double minutes, std::uint64_t from) {
   int violations = 0;
   std::uint64_t seed = from;
   for (; std::chrono::steady_clock::now() < end && violations < kViolationsMax; ++seed) {
-    const std::string with_seed = " --seed " + std::to_string(seed);
-    const auto count = [&](const RunResult& result, const std::string& command) {
+    const auto count = [&](const RunResult& result, const std::string& command, std::uint64_t n) {
       node_hours += result.node_hours;
-      if (!report(result, command + with_seed)) violations += 1;
+      if (!report(result, command + " --seed " + std::to_string(n))) violations += 1;
     };
-    count(run_random({.seed = seed}), "run");
+    count(run_random({.seed = seed}), "run", seed);
     if (seed % 4 != 0) continue;  // and the written ones in turn
-    const Scenario& written = scenarios()[seed / 4 % scenarios().size()];
-    count(written.run({.seed = seed}), "scenario " + written.name);
+    const std::uint64_t turn = seed / 4;
+    const Scenario& written = scenarios()[turn % scenarios().size()];
+    count(written.run({.seed = turn}), "scenario " + written.name, turn);
   }
   const double core_minutes = (core_seconds() - began) / 60;
   std::printf(

@@ -15,6 +15,7 @@ RunResult run(const RunOptions& options) {
   fleet.agents = 3;
   fleet.agent_disk.faults.bytes_max = 300'000;
   fleet.space_every = seconds(1);
+  for (auto& policy : fleet.origin.tracks) policy.overflow = Overflow::refuse_new;
   fleet.trace = options.trace;
   Cluster cluster(fleet);
   cluster.run_for(seconds(3));

@@ -31,16 +31,16 @@ RunResult run(const RunOptions& options) {
   Cluster cluster(fleet);
   cluster.append_randomly(minutes(1), 20, hours(24));
   cluster.run_for(hours(1));
-  cluster.crash(cluster.random().below(fleet.gateways), SimNode::Death::power);
+  cluster.abandon(cluster.random().below(fleet.gateways));
   cluster.run_for(hours(1));
   const std::size_t victim = cluster.first_agent() + cluster.random().below(fleet.agents);
-  cluster.crash(victim, SimNode::Death::power);
+  cluster.abandon(victim);
 
   Problems problems;
   for (int hour = 2; hour < 24 && problems.empty(); ++hour) {
     cluster.run_for(hours(1));
     for (std::size_t i = cluster.first_agent(); i < cluster.size(); ++i) {
-      if (!cluster.node(i).up()) continue;
+      if (cluster.gone(i)) continue;
       const std::uint64_t bytes = cluster.node(i).store()->used_bytes().value();
       // Between two looks a minute's readings come on top.
       if (bytes > kBound + kBound / 4)
@@ -49,7 +49,7 @@ RunResult run(const RunOptions& options) {
     }
   }
   for (std::size_t i = cluster.first_agent(); i < cluster.size(); ++i) {
-    if (cluster.node(i).up() && !let_go(cluster.node(i)))
+    if (!cluster.gone(i) && !let_go(cluster.node(i)))
       problems.push_back(cluster.node(i).client_id() + " never met its bound");
   }
   for (const Problems& more :

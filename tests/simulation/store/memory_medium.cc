@@ -272,7 +272,10 @@ Result<std::optional<SegmentRecord>> MemoryStore::winner(const Log& log,
     DUNLIN_ASSIGN(const std::optional<Hash> coming, storage::hash_in(*record.bytes, sealed->last));
     if (coming == sealed->hash) return won;
   }
-  return parting.coming < parting.stored ? won : none;
+  const bool parts = std::any_of(log.segments.begin(), log.segments.end(), [&](const auto& item) {
+    return item.first.first <= parting.seq && item.first.second >= parting.seq;
+  });
+  return !parts || parting.coming < parting.stored ? won : none;
 }
 
 Result<void> MemoryStore::quarantine(Log& log, Seq from, const SegmentInfo& winner, Seq parting) {

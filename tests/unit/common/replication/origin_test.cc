@@ -286,6 +286,37 @@ TEST_F(OriginTest, WhatIsOnItsWayOutCountsAsGone) {
   EXPECT_EQ(take<ListOldest>().size(), 1u);
 }
 
+// Also when the write that found it full had releases of its own.
+TEST_F(OriginTest, AFullDiskGetsRelief) {
+  ReplicaOptions options = agent_options();
+  options.origin.storage_bytes_max = 1'000'000;
+  start_linked(std::move(options));
+  for (int i = 0; i < 100; ++i) store_entry(4000);
+  append_entry(4000);
+  const auto first = take<Write>();
+  ASSERT_EQ(first.size(), 1u);
+  report_space(1'200'000, store_->log_bytes(own()));
+  for (const ListOldest& list : take<ListOldest>())
+    ASSERT_TRUE(step(OldestListed{list.token, store_->oldest(own(), list.bytes_min)}).ok());
+  ASSERT_TRUE(append(1, 4000).ok());
+  ASSERT_TRUE(step(Flush{}).ok());
+  finish(first[0]);
+  bool relief = false;
+  for (int tries = 0; tries < 10 && !relief; ++tries) {
+    pass(10s);
+    for (const Write& write : take<Write>()) {
+      const bool data =
+          std::any_of(write.segments.begin(), write.segments.end(),
+                      [](const auto& s) { return s.info.log.track != kControlTrack; });
+      relief = relief || (!data && !write.releases.empty());
+      data ? fail(write, Errc::storage_full) : finish(write);
+    }
+    for (const ListOldest& list : take<ListOldest>())
+      (void)step(OldestListed{list.token, store_->oldest(list.log, list.bytes_min, list.from)});
+  }
+  EXPECT_TRUE(relief);
+}
+
 TEST_F(OriginTest, RefuseNewKeepsWhatItHas) {
   ReplicaOptions options = agent_options();
   options.origin.storage_bytes_max = 1'000'000;

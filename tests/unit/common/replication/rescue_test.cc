@@ -254,6 +254,9 @@ TEST_F(RescueTest, NothingIsLetGoOfALogThatMoves) {
       finish(write), quiet = 0;
     }
     if (moving) (void)step(StorageUsed(full));
+    if (moving && replica_->stats().entries_moved < 3) {
+      EXPECT_TRUE(append().ok());
+    }
     for (const ListOldest& list : take<ListOldest>())
       (void)step(OldestListed{list.token, store_->oldest(list.log, list.bytes_min, list.from)});
     for (const Read& read : take<Read>()) answer(read), quiet = 0;
@@ -461,6 +464,79 @@ TEST_F(RescueTest, FormerEpochsThatGatewaysHaveAreSealedOnce) {
   pass(60s);
   serve();
   EXPECT_EQ(seals(former.epoch), (std::map<Track, Seq>{{kSamplesTrack, 14}}));
+}
+
+// Once sealed, what another gateway has under the same number changes nothing, and is not asked for
+// again and again.
+TEST_F(RescueTest, ASealedLogIsNotLookedIntoForEver) {
+  live_first_life(3);
+  store_entry();
+  store_entry();
+  go_back(2, 5);
+  store_entry();
+  store_entry();
+  const LogId log = own();
+  const std::vector<Vector::Item> other{there_[0], item(log, 5)};  // this branch, elsewhere
+  link();
+  say(there_);
+  be_the_gateway();
+  pass(60s);
+  serve();
+  ASSERT_EQ(seals(log.epoch)[kSamplesTrack], 5u);
+  outputs_.clear();
+  const std::uint64_t branches = replica_->stats().branches;
+  there_ = other;
+  for (int n = 0; n < 3; ++n) {
+    say(other);
+    be_the_gateway();
+  }
+  EXPECT_LE(replica_->stats().branches, branches + 1);
+}
+
+TEST_F(RescueTest, ASegmentThatDoesNotDecodeIsNotReadForEver) {
+  live_first_life(5);
+  link();
+  say({item(own(kControlTrack), 2), item(own(), 3)});
+  int reads = 0;
+  for (std::vector<Read> all; reads < 100 && !(all = take<Read>()).empty();) {
+    for (const Read& read : all) {
+      reads += 1;
+      auto found = store_->read(read.log, read.interval, read.bytes_max).value();
+      for (StoredSegment& segment : found) segment.bytes[0] ^= 0xff;
+      (void)step(ReadFinished{read.token, std::move(found)});
+    }
+  }
+  EXPECT_LT(reads, 5);
+  EXPECT_FALSE(take<Notice>().empty());
+}
+
+TEST_F(RescueTest, AnAckOfWhatFollowsASealIsNoAckOfOurs) {
+  live_first_life(3);
+  StreamSchema another = kNoise;
+  another.name = "another";
+  Append extra{another, Rows(2), false, next_ticket()};
+  extra.rows.begin_row(now_.utc);
+  extra.rows.add_integer(1), extra.rows.add_text("x");
+  ASSERT_TRUE(step(std::move(extra)).ok());
+  ASSERT_TRUE(step(Flush{}).ok());
+  serve();
+  go_back(3, 3);  // track 0 has one entry more there
+  const LogId log = own();
+  link();
+  say(there_);
+  be_the_gateway();
+  ASSERT_NE(replica_->epoch(), log.epoch);
+  say(there_);
+  pass(70s);
+  serve();
+  ASSERT_EQ(seals(log.epoch)[kSamplesTrack], 3u);
+  const Vector::Item foreign{log, 4, sha256(as_bytes("of another machine")), {}};
+  hear(TopicClass::inbox, replica_->self(), gateway_.ack(replica_->self(), nonce_, {foreign}));
+  serve();
+  ASSERT_TRUE(step(Retire{store_->oldest(log, 1 << 20).value()}).ok());
+  pass(5ms);
+  serve();
+  EXPECT_EQ(stored(log).held().count(), 3u);
 }
 
 }  // namespace

@@ -439,5 +439,35 @@ TEST_F(DiskTest, RetiresByBytesOfATrack) {
   EXPECT_EQ(replies_.of<Retire>().front().segments.front().release.log, maker_.log());
 }
 
+// What arrives late goes at once, and is not all that goes.
+TEST_F(DiskTest, BytesAreBoundWhileABacklogArrives) {
+  start({.retain_bytes = 512 * 1024, .look_bytes = 1});
+  const auto release = [&](std::vector<Release> releases) {
+    const Token token = ++last_token_;
+    disk_->submit(Write{{.segments = {}, .releases = std::move(releases)}, token});
+    return finished(token).ok();
+  };
+  test::SegmentMaker late(Epoch{9}), live(Epoch{10});
+  std::vector<SegmentRecord> backlog;
+  for (int i = 0; i < 200; ++i) backlog.push_back(late.samples(10));
+  const SegmentInfo top = backlog.back().info;
+  ASSERT_TRUE(finished(write({backlog.back()})).ok());
+  ASSERT_TRUE(release({{top.log, top.interval(), top.before, top.after}}));
+  std::size_t seen = 0;
+  std::uint64_t most = 0;
+  for (std::size_t i = backlog.size() - 1; i-- > 0;) {
+    ASSERT_TRUE(finished(write({live.samples(10, 1000), backlog[i]})).ok());
+    const auto retires = replies_.of<Retire>();
+    for (; seen < retires.size(); ++seen) {
+      std::vector<Release> releases;
+      for (const OldSegment& old : retires[seen].segments) releases.push_back(old.release);
+      ASSERT_TRUE(release(std::move(releases)));
+    }
+    most = std::max(most, disk_->state().database_bytes);
+  }
+  EXPECT_LT(most, 1024u * 1024);
+  EXPECT_GT(most, 512u * 1024);
+}
+
 }  // namespace
 }  // namespace dunlin::runtime

@@ -285,6 +285,26 @@ TEST_F(LogStoreTest, ABranchThatDoesNotJoinDoesNotWin) {
   EXPECT_EQ(state_of(apart, log()).held().intervals(), (std::vector<Interval>{{6, 10}}));
 }
 
+// Also where the parting itself came last.
+TEST_F(LogStoreTest, EveryNodeKeepsTheSameBranch) {
+  for (const bool winner_fills : {false, true}) {
+    const auto [winner, loser] = branches(12, 8);
+    const Chain& filler = winner_fills ? winner : loser;
+    const Chain& other = winner_fills ? loser : winner;
+    LogStore gap = open_at(folder_.file("gap" + std::to_string(winner_fills)));
+    LogStore whole = open_at(folder_.file("whole" + std::to_string(winner_fills)));
+    (void)commit_one(gap, segment(other, 1, 5));
+    (void)commit_one(gap, segment(other, 9, 10));  // 6 to 8 were lost on the way
+    (void)commit_one(whole, segment(other, 1, 10));
+    for (LogStore* store : {&gap, &whole}) (void)commit_one(*store, segment(filler, 6, 12));
+    (void)commit_one(gap, segment(other, 6, 8));  // fetched
+    (void)commit_one(gap, segment(other, 9, 10));
+    (void)commit_one(gap, segment(filler, 6, 12));
+    EXPECT_EQ(state_of(gap, log()).head_hash(), state_of(whole, log()).head_hash());
+    EXPECT_EQ(state_of(gap, log()).missing_count(), 0u);
+  }
+}
+
 TEST_F(LogStoreTest, AnOwnLogStaysWithItsFirstBranch) {
   LogStore store =
       LogStore::open({.path = path(), .fresh_epoch = Epoch{5}}, key_->node(), *verifier_, nullptr)
