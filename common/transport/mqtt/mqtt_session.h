@@ -24,7 +24,7 @@ namespace dunlin {
 //
 // connect(), wait_until_lost() and the destructor belong to one thread; publish(), unsent_bytes()
 // and cancel() may be called from any, as long as the object lives. Paho's callbacks run under
-// Paho's own lock, so no lock of ours is held around a call to Paho.
+// Paho's own lock, so no lock that they take is held around a call to Paho.
 class MqttSession final : private mqtt::callback {
  public:
   // `options` and `events` must outlive the session. Only on_message() is called, on Paho's thread.
