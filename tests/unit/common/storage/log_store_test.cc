@@ -405,7 +405,8 @@ TEST_F(LogStoreTest, NamesWhatArrivedAfterNewerOnesWereReleased) {
   EXPECT_TRUE(store.overtaken().value().empty());
   for (const Seq first : {21U, 1U}) (void)commit_one(store, segment(entries, first, first + 9));
   std::vector<Interval> late;
-  for (const OldSegment& old : store.overtaken().value()) late.push_back(old.release.interval);
+  const auto overtaken = store.overtaken().value();
+  for (const OldSegment& old : overtaken) late.push_back(old.release.interval);
   EXPECT_EQ(late, (std::vector<Interval>{{1, 10}, {21, 30}}));
 }
 
