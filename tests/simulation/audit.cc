@@ -57,16 +57,18 @@ void Audit::committed(const Party& by, const Write& write, std::span<const Write
     const SegmentRecord& segment = write.segments[i];
     if (outcomes[i].kind == WriteOutcome::Kind::fork) {
       forked_.insert(segment.info.log);
+      public_forks_.insert(segment.info.log);
       continue;
     }
     if (outcomes[i].kind == WriteOutcome::Kind::won) {
       forked_.insert(segment.info.log);
+      public_forks_.insert(segment.info.log);
       node.committed[segment.info.log].erase({segment.info.first, ~Seq{0}});
     }
     node.committed[segment.info.log].insert(segment.info.interval());
     if (outcomes[i].kind != WriteOutcome::Kind::duplicate)
       node.entries += segment.info.interval().size();
-    note_hash(segment.info);
+    note_hash(segment.info, by.gateway);
     for (const Entry& entry : segment.control) {
       for (const Op& op : entry.ops) {
         const auto* lost = std::get_if<Lost>(&op);
@@ -99,10 +101,13 @@ void Audit::check_release(const Party& by, const Release& release) {
   }
 }
 
-void Audit::note_hash(const SegmentInfo& info) {
+void Audit::note_hash(const SegmentInfo& info, bool gateway) {
   const auto [known, fresh] = hashes_[info.log].try_emplace(info.last, info.after);
-  if (fresh || known->second == info.after) return;
-  forked_.insert(info.log);
+  if (!fresh && known->second != info.after) forked_.insert(info.log);
+  std::map<Seq, Hash>& at_gateways = public_hashes_[info.log];
+  if (gateway) at_gateways.try_emplace(info.last, info.after);
+  const auto there = at_gateways.find(info.last);
+  if (there != at_gateways.end() && there->second != info.after) public_forks_.insert(info.log);
 }
 
 void Audit::opened(const Party& by, const SimStore::Contents& contents) {

@@ -40,6 +40,8 @@ class Audit {
 
   // Logs of which two branches were committed somewhere.
   const std::set<LogId>& forked() const { return forked_; }
+  // Of these a gateway had one of the branches, so that somebody can know.
+  const std::set<LogId>& public_forks() const { return public_forks_; }
   std::uint64_t sent_messages(std::size_t node, const std::string& name) const;
   std::uint64_t sent_messages(std::size_t node) const;
   std::uint64_t committed_entries(std::size_t node) const;
@@ -52,14 +54,14 @@ class Audit {
     std::uint64_t entries = 0;
   };
   void check_release(const Party& by, const Release& release);
-  void note_hash(const SegmentInfo& info);
+  void note_hash(const SegmentInfo& info, bool gateway);
 
   Problem problem_;
   std::size_t acks_needed_;
   std::map<std::size_t, Node> nodes_;
-  std::map<LogId, std::map<Seq, Hash>> hashes_;  // at the ends of segments
-  std::map<LogId, IntervalSet> lost_;            // as declared
-  std::set<LogId> forked_;
+  std::map<LogId, std::map<Seq, Hash>> hashes_, public_hashes_;  // at the ends of segments
+  std::map<LogId, IntervalSet> lost_;                            // as declared
+  std::set<LogId> forked_, public_forks_;
 };
 
 }  // namespace dunlin::simulation

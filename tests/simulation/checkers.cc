@@ -233,7 +233,7 @@ Problems check_forks(Cluster& cluster, bool expected) {
       if (state.sealed()) known.insert(state.id());
     }
   }
-  for (const LogId& log : cluster.audit().forked()) {
+  for (const LogId& log : cluster.audit().public_forks()) {
     if (!known.contains(log)) problems.push_back("nobody knows of the fork of " + log.to_string());
   }
   return problems;
