@@ -16,7 +16,7 @@ class Lineage {
   enum class Branch {
     ours,
     another,
-    beyond,   // goes on behind what was sealed: nobody asks whose entries that is
+    beyond,   // goes on behind what was sealed: nobody asks whose entries those are
     unknown,  // storage was asked: to be asked again when on_read_finished() says true
   };
   // Of a log that is in the table. What is not held here any more counts as ours.

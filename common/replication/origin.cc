@@ -339,7 +339,7 @@ void Origin::became_durable(const OwnWrite& write, const std::vector<WriteOutcom
     c_.table.log(rollback.log).state.roll_back(rollback.last, rollback.hash);
     uplink_.rolled_back(rollback.log, rollback.last);
   }
-  if (write.epoch || !write.rollbacks.empty()) moving_ = false;
+  if (write.epoch || !write.rollbacks.empty()) move_pending_ = false;
   for (std::size_t i = 0; i < write.segments.size(); ++i) {
     const SegmentInfo& info = write.segments[i].info;
     LogRecord& log = c_.table.log(info.log);
@@ -378,7 +378,7 @@ void Origin::report_durable() {
 // ---- epochs ----
 
 void Origin::begin_epoch(const Moment& now) {
-  epoch_wanted_ = moving_ = true;
+  epoch_wanted_ = move_pending_ = true;
   start_write(now);
 }
 
@@ -447,13 +447,13 @@ Result<void> Origin::move(const Moment& now, const StoredSegment& segment, Seq l
 }
 
 bool Origin::begin_move(const LogId& log) {
-  if (moving_ || log.epoch == c_.epoch || !leaving_[log].empty()) return false;
-  moves_ = log;
+  if (move_pending_ || log.epoch == c_.epoch || !leaving_[log].empty()) return false;
+  moving_log_ = log;
   return true;
 }
 
 void Origin::roll_back(const Moment& now, const LogId& log, Seq last, const Hash& hash) {
-  moving_ = true;
+  move_pending_ = true;
   rollbacks_.push_back({log, last, hash});
   std::erase_if(lost_[log], [&](const LostRange& range) { return range.last > last; });
   start_write(now);
@@ -531,12 +531,13 @@ void Origin::make_room(OwnTrack& track, std::uint64_t bytes) {
   if (track.trimming) return;
   const LogId* from = nullptr;
   for (const auto& [log, held] : used_.own) {
-    if (held == 0 || &owner_of(log) != &track || stuck_.contains(log) || log == moves_) continue;
+    if (held == 0 || &owner_of(log) != &track || stuck_.contains(log) || log == moving_log_)
+      continue;
     // What has moved is not to go before what has not: only a disk that is full cannot wait.
-    if (moves_ && log.epoch == c_.epoch && !disk_full_) continue;
+    if (moving_log_ && log.epoch == c_.epoch && !disk_full_) continue;
     if (from == nullptr || log.epoch != c_.epoch) from = &log;
   }
-  if (from == nullptr && moves_) return;
+  if (from == nullptr && moving_log_) return;
   track.refusing = from == nullptr;
   if (from == nullptr) return stuck_.clear();  // to be looked at again
   track.trimming = true;
@@ -566,7 +567,7 @@ void Origin::on_retire(const Moment& now, const std::vector<OldSegment>& segment
 bool Origin::let_go(const OldSegment& old) {
   const LogId& log = old.release.log;
   IntervalSet& leaving = leaving_[log];
-  if (leaving.contains(old.release.interval) || log == moves_) return false;
+  if (leaving.contains(old.release.interval) || log == moving_log_) return false;
   leaving.insert(old.release.interval);
   releases_.push_back(old.release);
   used_.bytes -= std::min(used_.bytes, old.bytes);

@@ -78,7 +78,7 @@ class Origin {
   Result<void> move(const Moment& now, const StoredSegment& segment, Seq last);
   // Takes back entries beyond `last` that are not here any more.
   void roll_back(const Moment& now, const LogId& log, Seq last, const Hash& hash);
-  void end_move() { moves_.reset(); }
+  void end_move() { moving_log_.reset(); }
   // Seals logs of former epochs as gateways have them.
   void end_logs(const Moment& now, const std::vector<Vector::Item>& logs);
 
@@ -162,8 +162,8 @@ class Origin {
   std::optional<Epoch> fresh_epoch_;  // for the next write, with what follows
   std::vector<Rollback> rollbacks_;
   std::vector<SegmentRecord> kept_;  // of a rolled back log, signed anew up to its end
-  bool moving_ = false;              // what they or the epoch ask for is not durable yet
-  std::optional<LogId> moves_;       // from here, segment by segment
+  bool move_pending_ = false;        // what they or the epoch ask for is not durable yet
+  std::optional<LogId> moving_log_;  // from here, segment by segment
   std::vector<Release> releases_;
   std::map<LogId, IntervalSet> leaving_;  // in releases_ or in the write under way
   std::optional<Instant> acks_due_;       // news of them goes with the next write, by then alone

@@ -105,17 +105,17 @@ bool Rescue::on_read_finished(const Moment& now, const ReadFinished& finished) {
   return true;
 }
 
-Result<void> Rescue::on_own(const Moment& now, const std::vector<StoredSegment>& found) {
-  if (found.empty()) return skip_absent(now), Result<void>{};
-  if (job_->found) return origin_.move(now, found.front(), job_->at);
-  DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(found.front().bytes));
+Result<void> Rescue::on_own(const Moment& now, const std::vector<StoredSegment>& segments) {
+  if (segments.empty()) return skip_absent(now), Result<void>{};
+  if (job_->found) return origin_.move(now, segments.front(), job_->at);
+  DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(segments.front().bytes));
   DUNLIN_ASSIGN(job_->own, entry_hashes(header));
   if (job_->needs_beyond && header.needs <= *std::exchange(job_->needs_beyond, {})) {
     finish(now);
   } else if (job_->proven) {
     compare(now);
   } else if (job_->said.head == 0) {
-    this->found(now, 0, chain_start(job_->said.log));
+    found(now, 0, chain_start(job_->said.log));
   } else {
     ask(now, job_->said.head);
   }

@@ -64,7 +64,7 @@ class Rescue {
     std::optional<Seq> needs_beyond;  // only when the newest segment needs more of track 0
   };
 
-  Result<void> on_own(const Moment& now, const std::vector<StoredSegment>& found);
+  Result<void> on_own(const Moment& now, const std::vector<StoredSegment>& segments);
   void ask(const Moment& now, Seq seq);
   void read(const LogId& log, Seq seq);
   bool take_theirs(const SegmentHeader& header);

@@ -107,19 +107,21 @@ void Uplink::show(const LogId& log, Interval interval, std::uint64_t bytes_max) 
 }
 
 bool Uplink::on_read_finished(const Moment& now, const ReadFinished& finished) {
-  const std::optional<bool> known = lineage_.on_read_finished(finished);
-  const auto read = reads_.find(finished.token);
-  if (!known && read == reads_.end()) return false;
-  if (!finished.segments.ok() || !known.value_or(true)) {
-    c_.notice(Notice::Kind::storage_failed, c_.self(),
-              finished.segments.ok() ? "a segment does not read back"
-                                     : finished.segments.error().message());
+  const auto failed = [&](const std::string& why) {
+    c_.notice(Notice::Kind::storage_failed, c_.self(), why);
+  };
+  if (const std::optional<bool> known = lineage_.on_read_finished(finished)) {
+    if (!*known)
+      failed(finished.segments.ok() ? "a segment does not read back"
+                                    : finished.segments.error().message());
+    return ask_again(now, *known), true;
   }
-  if (known) return ask_again(now, *known), true;
+  const auto read = reads_.find(finished.token);
+  if (read == reads_.end()) return false;
   const LogId log = read->second;
   reads_.erase(read);
-  if (finished.segments.ok()) push_bytes(now, log, *finished.segments);
-  return true;
+  if (!finished.segments.ok()) return failed(finished.segments.error().message()), true;
+  return push_bytes(now, log, *finished.segments), true;
 }
 
 void Uplink::push_bytes(const Moment& now, const LogId& log,
