@@ -374,35 +374,41 @@ Result<std::optional<Difference>> LogStore::difference(const LogRow& row,
   }
 }
 
-// What to store of a segment whose branch wins; nothing when it does not.
-Result<std::optional<SegmentRecord>> LogStore::winner(const LogRow& row,
-                                                      const SegmentRecord& segment,
-                                                      const Difference& parting) {
-  const SegmentInfo& info = segment.info;
-  const std::optional<SegmentRecord> none;
-  if (info.log.node == node_) return none;
-  DUNLIN_ASSIGN(const std::vector<StoredSegment> around,
-                read_row(row.id, {info.first, info.first}, ~0ULL));
-  const Hash* left = row.state.hash_after(info.first - 1);
-  if (left != nullptr && *left != info.before) return none;
-  std::optional<SegmentRecord> won;
-  if (around.empty()) won = segment;
-  for (const StoredSegment& other : around) {
-    DUNLIN_ASSIGN(std::optional<SegmentRecord> record, joined(other.bytes, segment));
-    if (!record) return none;
-    if (!won || record->info.first < won->info.first) won = std::move(record);
-  }
+Result<bool> LogStore::wins(const LogRow& row, const SegmentRecord& segment,
+                            const Difference& parting) {
+  if (segment.info.log.node == node_) return false;
   if (const auto& sealed = row.state.sealed(); sealed && sealed->last >= parting.seq) {
     DUNLIN_ASSIGN(const std::optional<Hash> here, hash_at(row, sealed->last));
-    if (here == sealed->hash) return none;
+    if (here == sealed->hash) return false;
     DUNLIN_ASSIGN(const std::optional<Hash> coming, hash_in(*segment.bytes, sealed->last));
-    if (coming == sealed->hash) return won;
+    if (coming == sealed->hash) return true;
   }
   // Where the other branch is not stored up to the parting, nobody can tell which one stays: the
   // one that has more there, until more of the other comes.
   DUNLIN_ASSIGN(const std::vector<StoredSegment> parts,
                 read_row(row.id, {parting.seq, parting.seq}, 0));
-  return parts.empty() || parting.coming < parting.stored ? won : none;
+  return parts.empty() || parting.coming < parting.stored;
+}
+
+// What to store of a segment whose branch wins; nothing when it does not, or does not join.
+Result<std::optional<SegmentRecord>> LogStore::winner(const LogRow& row,
+                                                      const SegmentRecord& segment,
+                                                      const Difference& parting) {
+  const SegmentInfo& info = segment.info;
+  std::optional<SegmentRecord> won;
+  const Hash* left = row.state.hash_after(info.first - 1);
+  if (left != nullptr && *left != info.before) return won;
+  DUNLIN_ASSIGN(const bool wins_here, wins(row, segment, parting));
+  if (!wins_here) return won;
+  DUNLIN_ASSIGN(const std::vector<StoredSegment> around,
+                read_row(row.id, {info.first, info.first}, ~0ULL));
+  if (around.empty()) won = segment;
+  for (const StoredSegment& other : around) {
+    DUNLIN_ASSIGN(std::optional<SegmentRecord> record, joined(other.bytes, segment));
+    if (!record) return std::optional<SegmentRecord>();
+    if (!won || record->info.first < won->info.first) won = std::move(record);
+  }
+  return won;
 }
 
 // Nothing for an entry that is not stored, unless a run ends there.

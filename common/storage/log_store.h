@@ -100,7 +100,7 @@ class LogStore {
   Result<std::vector<OldSegment>> first_arrived(std::uint64_t bytes_min,
                                                 std::optional<Track> track = std::nullopt);
 
-  // Some segments of other nodes that arrived when newer ones of their log had been released.
+  // Some segments of other nodes, of `track` or of all, that came after newer ones were released.
   Result<std::vector<OldSegment>> overtaken(std::optional<Track> track = std::nullopt);
 
   // Merges some small segments of one log, in a transaction of its own: a few milliseconds and a
@@ -133,7 +133,6 @@ class LogStore {
     std::uint64_t bytes = 0;
     std::uint64_t segments = 0;
   };
-
   struct Evidence {
     Seq seq = 0;   // the first with two hashes
     Hash after{};  // of the last entry
@@ -154,6 +153,7 @@ class LogStore {
                                      std::map<LogId, LogRow>& changed);
   Result<void> insert(LogRow& row, const SegmentRecord& segment);
   Result<std::optional<Difference>> difference(const LogRow& row, const SegmentRecord& segment);
+  Result<bool> wins(const LogRow& row, const SegmentRecord& segment, const Difference& parting);
   Result<std::optional<SegmentRecord>> winner(const LogRow& row, const SegmentRecord& segment,
                                               const Difference& parting);
   Result<std::optional<Hash>> hash_at(const LogRow& row, Seq seq);
