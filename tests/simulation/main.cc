@@ -86,12 +86,12 @@ int search(double minutes, std::uint64_t from) {
   const double began = core_seconds();
   double node_hours = 0;
   int violations = 0;
+  const auto count = [&](const RunResult& result, const std::string& command, std::uint64_t seed) {
+    node_hours += result.node_hours;
+    if (!report(result, command + " --seed " + std::to_string(seed))) violations += 1;
+  };
   std::uint64_t seed = from;
   for (; std::chrono::steady_clock::now() < end && violations < kViolationsMax; ++seed) {
-    const auto count = [&](const RunResult& result, const std::string& command, std::uint64_t n) {
-      node_hours += result.node_hours;
-      if (!report(result, command + " --seed " + std::to_string(n))) violations += 1;
-    };
     count(run_random({.seed = seed}), "run", seed);
     if (seed % 4 != 0) continue;  // and the written ones in turn
     const std::uint64_t turn = seed / 4;

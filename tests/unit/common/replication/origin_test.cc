@@ -20,6 +20,13 @@ class OriginTest : public ReplicaTest {
     acknowledge(gateway_, own(), 1);
     outputs_.clear();
   }
+  // The same, with a bound of a million bytes.
+  void start_bounded(Overflow overflow = Overflow::drop_oldest) {
+    ReplicaOptions options = agent_options();
+    options.origin.storage_bytes_max = 1'000'000;
+    options.origin.tracks[0].overflow = overflow;
+    start_linked(std::move(options));
+  }
   void report_space(std::uint64_t bytes, std::uint64_t of_samples) {
     StorageUsed used{bytes, 1ULL << 40, {}};
     used.own[own()] = of_samples;
@@ -227,9 +234,7 @@ TEST_F(OriginTest, DropAlternateThinsTheOlderHalf) {
 }
 
 TEST_F(OriginTest, DropOldestDeclaresWhatIsLost) {
-  ReplicaOptions options = agent_options();
-  options.origin.storage_bytes_max = 1'000'000;
-  start_linked(std::move(options));
+  start_bounded();
   for (int i = 0; i < 9; ++i) store_entry(4000);
   acknowledge(gateway_, own(), 2);
   Seq gone = 0;
@@ -263,9 +268,7 @@ TEST_F(OriginTest, DropOldestDeclaresWhatIsLost) {
 
 // A count from before a release does not make room twice: nothing unacknowledged goes for it.
 TEST_F(OriginTest, WhatIsOnItsWayOutCountsAsGone) {
-  ReplicaOptions options = agent_options();
-  options.origin.storage_bytes_max = 1'000'000;
-  start_linked(std::move(options));
+  start_bounded();
   for (int i = 0; i < 9; ++i) store_entry(4000);
   acknowledge(gateway_, own(), 5);
   const std::uint64_t before = store_->log_bytes(own());
@@ -288,16 +291,13 @@ TEST_F(OriginTest, WhatIsOnItsWayOutCountsAsGone) {
 
 // Also when the write that found it full had releases of its own.
 TEST_F(OriginTest, AFullDiskGetsRelief) {
-  ReplicaOptions options = agent_options();
-  options.origin.storage_bytes_max = 1'000'000;
-  start_linked(std::move(options));
+  start_bounded();
   for (int i = 0; i < 100; ++i) store_entry(4000);
   append_entry(4000);
   const auto first = take<Write>();
   ASSERT_EQ(first.size(), 1u);
   report_space(1'200'000, store_->log_bytes(own()));
-  for (const ListOldest& list : take<ListOldest>())
-    ASSERT_TRUE(step(OldestListed{list.token, store_->oldest(own(), list.bytes_min)}).ok());
+  for (const ListOldest& list : take<ListOldest>()) answer(list);
   ASSERT_TRUE(append(1, 4000).ok());
   ASSERT_TRUE(step(Flush{}).ok());
   finish(first[0]);
@@ -311,17 +311,13 @@ TEST_F(OriginTest, AFullDiskGetsRelief) {
       relief = relief || (!data && !write.releases.empty());
       data ? fail(write, Errc::storage_full) : finish(write);
     }
-    for (const ListOldest& list : take<ListOldest>())
-      (void)step(OldestListed{list.token, store_->oldest(list.log, list.bytes_min, list.from)});
+    for (const ListOldest& list : take<ListOldest>()) answer(list);
   }
   EXPECT_TRUE(relief);
 }
 
 TEST_F(OriginTest, RefuseNewKeepsWhatItHas) {
-  ReplicaOptions options = agent_options();
-  options.origin.storage_bytes_max = 1'000'000;
-  options.origin.tracks[0].overflow = Overflow::refuse_new;
-  start_linked(std::move(options));
+  start_bounded(Overflow::refuse_new);
   for (int i = 0; i < 4; ++i) store_entry(4000);
   ASSERT_TRUE(step(Retire{store_->oldest(own(), 1).value()}).ok());  // entry 1 is acknowledged
   pass(5ms);

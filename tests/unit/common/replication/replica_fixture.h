@@ -111,6 +111,9 @@ class ReplicaTest : public testing::Test {
   void answer(const Read& read) {
     (void)step(ReadFinished{read.token, store_->read(read.log, read.interval, read.bytes_max)});
   }
+  void answer(const ListOldest& list) {
+    (void)step(OldestListed{list.token, store_->oldest(list.log, list.bytes_min, list.from)});
+  }
   // Does what was asked for, and what is asked for then, until nothing is.
   void serve() {
     for (int quiet = 0; quiet < 2;) {
@@ -119,8 +122,7 @@ class ReplicaTest : public testing::Test {
       const auto lists = take<ListOldest>();
       for (const Write& write : writes) finish(write);
       for (const Read& read : reads) answer(read);
-      for (const ListOldest& list : lists)
-        (void)step(OldestListed{list.token, store_->oldest(list.log, list.bytes_min, list.from)});
+      for (const ListOldest& list : lists) answer(list);
       quiet = writes.empty() && reads.empty() && lists.empty() ? quiet + 1 : 0;
       if (quiet > 0) pass(5ms);  // writes may keep some distance
     }
