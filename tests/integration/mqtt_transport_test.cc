@@ -201,6 +201,30 @@ TEST_P(MqttTransport, LogsInWithThePasswordOnly) {
   EXPECT_TRUE(right.connects());
 }
 
+// With MQTT 5 the broker is told a topic once a connection.
+TEST(MqttTransportLimits, NamesATopicOnceAConnection) {
+  constexpr int kMessages = 200;
+  const std::string topic(200, 'x');
+  DUNLIN_START_MOSQUITTO(broker, {.more_configuration = "sys_interval 1\n"});
+  Peer a;
+  a.start(options_for(*broker, "a", 5), {{"$SYS/broker/+/received", 0}});
+  ASSERT_TRUE(a.connects());
+  for (int i = 0; i < kMessages; ++i)
+    ASSERT_TRUE(eventually([&] { return a.say(topic, "", {.qos = 1}).ok(); }));
+  const auto received = [&](const std::string& what) {
+    std::int64_t last = 0;
+    const std::string prefix = "$SYS/broker/" + what + "/received=";
+    for (const std::string& message : a.messages())
+      if (message.starts_with(prefix)) last = std::atoll(message.c_str() + prefix.size());
+    return last;
+  };
+  ASSERT_TRUE(eventually([&] { return received("messages") > kMessages; }));
+  // Of each message its head, its number and the alias; the topic stands in the first.
+  const auto bytes = [&] { return received("bytes"); };
+  ASSERT_TRUE(eventually([&] { return bytes() > kMessages * 5; }));
+  EXPECT_LT(bytes(), kMessages * 40);
+}
+
 TEST(MqttTransportLimits, RefusesAboveTheBytesInFlightAndNeverWaits) {
   DUNLIN_START_MOSQUITTO(broker);
   TransportOptions options = options_for(*broker, "a");
