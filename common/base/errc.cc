@@ -21,6 +21,10 @@ std::string_view to_string(Errc code) {
       return "bad_signature";
     case Errc::bad_hash:
       return "bad_hash";
+    case Errc::untrusted:
+      return "untrusted";
+    case Errc::expired:
+      return "expired";
     case Errc::not_found:
       return "not_found";
     case Errc::exists:

@@ -13,6 +13,9 @@ int status_of(Errc code) {
     case Errc::truncated:
     case Errc::unsupported:
       return 400;
+    case Errc::untrusted:
+    case Errc::expired:
+      return 403;
     case Errc::not_found:
       return 404;
     case Errc::exists:

@@ -13,6 +13,7 @@
 #include "common/log/limits.h"
 #include "common/runtime/node.h"
 #include "common/runtime/topics.h"
+#include "common/security/bundle.h"
 #include "common/security/keys.h"
 #include "common/telemetry/log.h"
 
@@ -128,7 +129,7 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   const bool gateway = options.role == Role::gateway;
   auto impl = std::make_unique<Impl>();
   DUNLIN_ASSIGN(impl->lock, Lock::take(options.data_dir + "/lock"));
-  DUNLIN_ASSIGN(impl->key, security::NodeKey::load_or_create(options.data_dir + "/node.key"));
+  DUNLIN_ASSIGN(impl->key, security::NodeKey::load_or_create(security::key_file(options.data_dir)));
   impl->verifier = gateway ? security::make_openssl_verifier() : security::make_mbedtls_verifier();
   impl->path = options.data_dir + "/log.db";
 

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "common/runtime/topics.h"
+#include "common/security/private_file.h"
 
 namespace dunlin::runtime {
 
@@ -21,28 +22,74 @@ std::string host_name() {
   return name;
 }
 
-void read_node(config::Table node, Role role, DatabaseOptions& options) {
-  options.name = node.text("name", host_name());
-  options.fleet = node.text("fleet", "default");
+// Whose member this machine is: by its data directory, or else by the bundle that is to go there.
+std::optional<security::Membership> read_membership(config::Table& node, Role role,
+                                                    NodeConfig& out) {
+  const std::string bundle_file = node.text("bundle");
+  const auto wrong = [&](const char* key, const std::string& what) {
+    node.mistake(key, what);
+    return std::optional<security::Membership>();
+  };
+  Result<std::optional<security::Membership>> there =
+      security::load_membership(out.database.data_dir);
+  if (!there.ok()) return wrong("data_dir", there.error().message());
+  std::optional<security::Membership> membership = *std::move(there);
+  if (!membership && !bundle_file.empty()) {
+    const Result<std::string> text = security::read_private_file(bundle_file);
+    if (!text.ok()) return wrong("bundle", text.error().message());
+    Result<security::Bundle> bundle = security::read_bundle(*text);
+    if (!bundle.ok()) return wrong("bundle", bundle.error().message());
+    membership = bundle->membership;
+    out.bundle = *std::move(bundle);
+  }
+  if (!membership) return membership;
+  const std::string wanted = role == Role::gateway ? "gateway" : "agent";
+  const std::string& certified = membership->certificate.member()->role;
+  if (certified != wanted)
+    return wrong(out.bundle ? "bundle" : "data_dir", "its certificate is for an " + certified);
+  return membership;
+}
+
+void read_node(config::Table node, Role role, NodeConfig& out) {
+  DatabaseOptions& options = out.database;
+  options.data_dir = node.required_text("data_dir");
+  const std::optional<security::Membership> membership = read_membership(node, role, out);
+  const security::Member* member = membership ? &*membership->certificate.member() : nullptr;
+  const auto certified = [&](const char* key, const std::string& value, const std::string& by) {
+    if (member != nullptr && value != by) node.mistake(key, "its certificate says \"" + by + "\"");
+  };
+  options.name = node.text("name", member != nullptr ? member->name : host_name());
+  options.fleet = node.text("fleet", member != nullptr ? member->fleet : "default");
   if (!is_topic_level(options.fleet))
     node.mistake("fleet", "1 to 64 letters, digits, '_', '.' or '-'");
+  const std::string cell = member != nullptr ? member->cell : "default";
   if (role == Role::gateway) {
     options.cells = node.texts("cells");
-    if (options.cells.empty()) options.cells = {"default"};
+    if (options.cells.empty()) options.cells = security::cells_of(cell);
   } else {
-    options.cells = {node.text("cell", "default")};
+    options.cells = {node.text("cell", cell)};
   }
-  for (const std::string& cell : options.cells) {
-    if (!is_topic_level(cell)) {
+  for (const std::string& each : options.cells) {
+    if (!is_topic_level(each)) {
       node.mistake(role == Role::gateway ? "cells" : "cell",
                    "1 to 64 letters, digits, '_', '.' or '-'");
     }
   }
-  options.data_dir = node.required_text("data_dir");
+  if (member == nullptr) return;
+  certified("name", options.name, member->name);
+  certified("fleet", options.fleet, member->fleet);
+  if (options.cells != security::cells_of(cell))
+    node.mistake(role == Role::gateway ? "cells" : "cell", "its certificate says \"" + cell + "\"");
+  options.broker_url = membership->broker_url;
+  options.transport.ca_file = security::authority_file(options.data_dir);
+  options.transport.cert_file = security::certificate_file(options.data_dir);
+  options.transport.key_file = security::key_file(options.data_dir);
 }
 
-void read_broker(config::Table broker, DatabaseOptions& options) {
-  options.broker_url = broker.text("url", "mqtt://127.0.0.1:1883");
+void read_broker(config::Table broker, NodeConfig& out) {
+  DatabaseOptions& options = out.database;
+  const bool named = !options.broker_url.empty();  // by the bundle
+  options.broker_url = broker.text("url", named ? options.broker_url : "mqtt://127.0.0.1:1883");
   options.transport.username = broker.text("username");
   const std::string password_file = broker.text("password_file");
   if (!password_file.empty()) {
@@ -50,9 +97,9 @@ void read_broker(config::Table broker, DatabaseOptions& options) {
     if (!std::getline(file, options.transport.password))
       broker.mistake("password_file", "cannot be read");
   }
-  options.transport.ca_file = broker.text("ca_file");
-  options.transport.cert_file = broker.text("cert_file");
-  options.transport.key_file = broker.text("key_file");
+  options.transport.ca_file = broker.text("ca_file", options.transport.ca_file);
+  options.transport.cert_file = broker.text("cert_file", options.transport.cert_file);
+  options.transport.key_file = broker.text("key_file", options.transport.key_file);
   const auto protocol = broker.integer("protocol", 5, 4, 5);
   options.transport.protocol = static_cast<int>(protocol);
 }
@@ -98,8 +145,8 @@ NodeConfig read_node_config(config::Table& root, Role role) {
   NodeConfig out;
   DatabaseOptions& options = out.database;
   options.role = role;
-  read_node(root.table("node"), role, options);
-  read_broker(root.table("broker"), options);
+  read_node(root.table("node"), role, out);
+  read_broker(root.table("broker"), out);
 
   config::Table storage = root.table("storage");
   options.bytes_max = storage.size("max_bytes", role == Role::gateway ? 0 : options.bytes_max);

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "common/config/table.h"
+#include "common/security/bundle.h"
 #include "common/telemetry/log.h"
 #include "dunlin/database.h"
 
@@ -12,7 +14,8 @@ namespace dunlin::runtime {
 // What agent and gateway share of their configuration file.
 struct NodeConfig {
   DatabaseOptions database;
-  std::string http_listen;  // "" = no HTTP
+  std::optional<security::Bundle> bundle;  // to be installed in the data directory
+  std::string http_listen;                 // "" = no HTTP
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::logfmt;
 };

@@ -61,6 +61,12 @@ int run(const Program& program, const std::string& path) {
   const sigset_t signals = block_signals();
   const std::optional<Loaded> loaded = load(program, path);
   if (!loaded) return kUsage;
+  const NodeConfig& config = loaded->config;
+  if (config.bundle) {
+    const Result<void> installed = security::install(*config.bundle, config.database.data_dir);
+    if (!installed.ok()) return fail_to_start(installed.error());
+    log::info("bundle_installed", {{"data_dir", config.database.data_dir}});
+  }
   std::stop_source stop;
   std::thread waiter([&] {
     int received = 0;
@@ -68,7 +74,7 @@ int run(const Program& program, const std::string& path) {
     }
     stop.request_stop();
   });
-  const int code = loaded->run(loaded->config, stop.get_token());
+  const int code = loaded->run(config, stop.get_token());
   // Wakes the waiter when the program ended by itself.
   if (!stop.stop_requested()) pthread_kill(waiter.native_handle(), SIGTERM);
   waiter.join();

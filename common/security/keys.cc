@@ -1,17 +1,15 @@
 #include "common/security/keys.h"
 
-#include <fcntl.h>
 #include <mbedtls/ecdsa.h>
 #include <mbedtls/pk.h>
 #include <sys/random.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
 #include "common/base/check.h"
 #include "common/base/sha256.h"
+#include "common/security/private_file.h"
 #include "common/security/public_key.h"
 
 namespace dunlin::security {
@@ -23,9 +21,7 @@ int fill_random(void*, unsigned char* out, std::size_t size) {
   return 0;
 }
 
-Error io_error(const std::string& what, const std::string& path) {
-  return {Errc::io, what + " " + path + ": " + std::strerror(errno)};
-}
+constexpr std::size_t kPemBytesMax = 4096;
 
 struct Mpi {
   mbedtls_mpi n;
@@ -41,53 +37,6 @@ bool is_high(const mbedtls_mpi& s, const mbedtls_ecp_group& group) {
   DUNLIN_CHECK(mbedtls_mpi_copy(&half.n, &group.N) == 0);
   DUNLIN_CHECK(mbedtls_mpi_shift_r(&half.n, 1) == 0);
   return mbedtls_mpi_cmp_mpi(&s, &half.n) > 0;
-}
-
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  ~FileDescriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
-constexpr std::size_t kKeyFileBytesMax = 4096;
-
-Result<std::string> read_private(const std::string& path, int raw_fd) {
-  const FileDescriptor fd(raw_fd);
-  struct stat info {};
-  if (::fstat(fd.get(), &info) != 0) return io_error("cannot inspect", path);
-  if ((info.st_mode & 077) != 0) {
-    return {Errc::io, path + " may be read by others; it must have mode 0600"};
-  }
-  std::string text(kKeyFileBytesMax, '\0');
-  const ssize_t n = ::read(fd.get(), text.data(), text.size());
-  if (n < 0) return io_error("cannot read", path);
-  text.resize(static_cast<std::size_t>(n));
-  return text;
-}
-
-Result<void> write_private(const std::string& path, std::string_view text) {
-  const std::string fresh = path + ".new";
-  ::unlink(fresh.c_str());
-  const FileDescriptor fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (fd.get() < 0) return io_error("cannot create", fresh);
-  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      ::fsync(fd.get()) != 0) {
-    return io_error("cannot write", fresh);
-  }
-  if (::rename(fresh.c_str(), path.c_str()) != 0) return io_error("cannot rename to", path);
-  const std::size_t slash = path.find_last_of('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const FileDescriptor dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (dir.get() < 0 || ::fsync(dir.get()) != 0) return io_error("cannot flush", folder);
-  return {};
 }
 
 }  // namespace
@@ -154,22 +103,21 @@ Result<std::unique_ptr<NodeKey>> NodeKey::from_pem(std::string_view pem) {
 }
 
 Result<std::unique_ptr<NodeKey>> NodeKey::load_or_create(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd >= 0) {
-    DUNLIN_ASSIGN(const std::string pem, read_private(path, fd));
-    auto key = from_pem(pem);
+  const Result<std::string> there = read_private_file(path);
+  if (there.ok()) {
+    auto key = from_pem(*there);
     if (!key.ok()) return Error{key.error().code, path + ": " + key.error().context};
     return key;
   }
-  if (errno != ENOENT) return io_error("cannot open", path);
+  if (there.error().code != Errc::not_found) return there.error();
   DUNLIN_ASSIGN(std::unique_ptr<NodeKey> key, generate());
   DUNLIN_ASSIGN(const std::string pem, key->to_pem());
-  DUNLIN_TRY(write_private(path, pem));
+  DUNLIN_TRY(write_private_file(path, pem));
   return key;
 }
 
 Result<std::string> NodeKey::to_pem() const {
-  std::string pem(kKeyFileBytesMax, '\0');
+  std::string pem(kPemBytesMax, '\0');
   if (mbedtls_pk_write_key_pem(&impl_->pk, reinterpret_cast<unsigned char*>(pem.data()),
                                pem.size()) != 0) {
     return {Errc::io, "cannot encode the private key"};

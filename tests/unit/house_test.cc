@@ -33,7 +33,7 @@ std::string folder_of(const std::string& path) {
 std::vector<Source> sources() {
   const fs::path root = DUNLIN_SOURCE_DIR;
   std::vector<Source> all;
-  for (const char* top : {"common", "agent", "gateway"}) {
+  for (const char* top : {"common", "agent", "cli", "gateway"}) {
     for (const auto& entry : fs::recursive_directory_iterator(root / top)) {
       const std::string extension = entry.path().extension().string();
       if (extension != ".h" && extension != ".cc") continue;
@@ -74,6 +74,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
      {"common/base", "common/log", "common/replication", "common/storage", "common/runtime",
       "common/telemetry", "common/http"}},
     {"agent", {"common/base", "common/runtime", "common/api", "common/config", "common/telemetry"}},
+    {"cli", {"common/base", "common/runtime", "common/security"}},
     {"gateway",
      {"common/base", "common/runtime", "common/api", "common/config", "common/telemetry"}},
 };

@@ -18,6 +18,8 @@ enum class Errc {
   unsupported,       // a version, codec or feature that this build does not know
   bad_signature,     // a signature that its key did not make
   bad_hash,          // a hash chain that does not join
+  untrusted,         // somebody whom the fleet's authority did not admit
+  expired,           // a certificate or token out of its time
   not_found,
   exists,
   type_changed,  // a field that was declared with another type

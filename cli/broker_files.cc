@@ -1,0 +1,57 @@
+#include "cli/broker_files.h"
+
+#include "common/runtime/topics.h"
+
+namespace dunlin::cli {
+
+std::string broker_configuration(const std::string& folder, std::uint16_t port,
+                                 const std::string& user) {
+  const auto file = [&](const char* key, const char* name) {
+    return std::string(key) + " " + folder + "/" + name + "\n";
+  };
+  return "# For mosquitto 2.0, by `dunlin fleet init`. After changes: kill -HUP.\n"
+         "user " +
+         user + "\nlistener " + std::to_string(port) + "\n" + file("cafile", "fleet.crt") +
+         file("certfile", "broker.crt") + file("keyfile", "broker.key") +
+         "tls_version tlsv1.2\n"
+         "require_certificate true\n"
+         "use_identity_as_username true\n" +
+         file("acl_file", "acl") +
+         "set_tcp_nodelay true\n"
+         "message_size_limit 262144\n"
+         "max_keepalive 300\n";
+}
+
+std::string broker_rights(const std::string& fleet,
+                          const std::vector<security::Certificate>& members) {
+  using replication::TopicClass;
+  std::string out = "# By dunlin, anew with every member.\n";
+  for (const security::Certificate& certificate : members) {
+    const security::Member& member = *certificate.member();
+    const NodeId node = certificate.node();
+    const bool gateway = member.role == "gateway";
+    const std::vector<std::string> cells = security::cells_of(member.cell);
+    out += "\n# " + member.role + " " + member.name + "\nuser " + node.to_string() + "\n";
+    const auto role = gateway ? replication::Role::gateway : replication::Role::agent;
+    for (const auto& subscription : runtime::subscriptions(fleet, cells, role, node))
+      out += "topic read " + subscription.filter + "\n";
+    for (const std::string& cell : cells) {
+      const auto own = [&](TopicClass topic) {
+        out += "topic write " + runtime::topic_name(fleet, cell, topic, node) + "\n";
+      };
+      const auto all = [&](TopicClass topic) {
+        const std::string name = runtime::topic_name(fleet, cell, topic, node);
+        out += "topic write " + name.substr(0, name.rfind('/')) + "/+\n";
+      };
+      own(gateway ? TopicClass::gate : TopicClass::hello);
+      own(TopicClass::live);
+      own(TopicClass::gossip);
+      own(TopicClass::bulk);
+      all(TopicClass::inbox);
+      if (gateway) all(TopicClass::hello);
+    }
+  }
+  return out;
+}
+
+}  // namespace dunlin::cli

@@ -1,0 +1,159 @@
+#include "cli/fleet.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <tuple>
+
+#include "cli/broker_files.h"
+#include "common/runtime/topics.h"
+#include "common/security/private_file.h"
+
+namespace dunlin::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+using security::Authority;
+using security::Certificate;
+using security::Member;
+using security::NodeKey;
+
+constexpr UtcMicros kDay = 86'400'000'000;
+
+Result<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return {Errc::not_found, path + ": cannot be read"};
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+std::string key_path(const std::string& folder) {
+  return folder + "/authority.key";
+}
+std::string certificate_path(const std::string& folder) {
+  return folder + "/authority.crt";
+}
+
+std::string user_name() {
+  const passwd* entry = ::getpwuid(::geteuid());
+  return entry != nullptr ? entry->pw_name : "mosquitto";
+}
+
+Result<void> check_cells(const std::string& cell) {
+  for (const std::string& each : security::cells_of(cell)) {
+    if (!runtime::is_topic_level(each))
+      return {Errc::invalid_argument,
+              "the cell \"" + each + "\": 1 to 64 letters, digits, '_', '.' or '-'"};
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Fleet> Fleet::create(const std::string& folder, const std::string& name,
+                            const Broker& broker, UtcMicros now, int years) {
+  if (!runtime::is_topic_level(name))
+    return {Errc::invalid_argument,
+            "the name of a fleet: 1 to 64 letters, digits, '_', '.' or '-'"};
+  if (broker.hosts.empty()) return {Errc::invalid_argument, "a broker needs a host name"};
+  if (fs::exists(key_path(folder))) return {Errc::exists, folder + " holds a fleet"};
+  std::error_code failed;
+  const std::string root = fs::absolute(folder).lexically_normal().string();
+  for (const char* each : {"/members", "/broker"}) {
+    fs::create_directories(root + each, failed);
+    if (failed) return {Errc::io, "cannot create " + root + each + ": " + failed.message()};
+  }
+  const UtcMicros until = now + years * 365 * kDay;
+  DUNLIN_ASSIGN(std::unique_ptr<NodeKey> key, NodeKey::generate());
+  DUNLIN_ASSIGN(const std::string key_pem, key->to_pem());
+  DUNLIN_ASSIGN(Authority authority, Authority::create(std::move(key), name, {0, until}));
+  const std::string authority_pem = authority.certificate().to_pem();
+  const std::string url = "mqtts://" + broker.hosts.front() + ":" + std::to_string(broker.port);
+
+  // From 1970, too: a device has to trust its broker before it knows the time.
+  DUNLIN_ASSIGN(const std::unique_ptr<NodeKey> broker_key, NodeKey::generate());
+  DUNLIN_ASSIGN(const std::string broker_pem, broker_key->to_pem());
+  DUNLIN_ASSIGN(const Certificate certificate,
+                authority.issue(broker_key->public_key(), {name, "", "broker", "broker"},
+                                {0, until}, broker.hosts));
+  const std::string at = root + "/broker";
+  DUNLIN_TRY(security::write_private_file(at + "/broker.key", broker_pem));
+  DUNLIN_TRY(security::write_private_file(at + "/broker.crt", certificate.to_pem()));
+  DUNLIN_TRY(security::write_private_file(at + "/fleet.crt", authority_pem));
+  DUNLIN_TRY(security::write_private_file(at + "/mosquitto.conf",
+                                          broker_configuration(at, broker.port, user_name())));
+  DUNLIN_TRY(security::write_private_file(certificate_path(root),
+                                          "broker: " + url + "\n" + authority_pem));
+  Fleet fleet(root, std::move(authority), url);
+  DUNLIN_TRY(fleet.write_rights());
+  DUNLIN_TRY(security::write_private_file(key_path(root), key_pem));
+  return fleet;
+}
+
+Result<Fleet> Fleet::open(const std::string& folder) {
+  DUNLIN_ASSIGN(const std::string pem, security::read_private_file(key_path(folder)));
+  DUNLIN_ASSIGN(const std::string text, read_file(certificate_path(folder)));
+  DUNLIN_ASSIGN(std::unique_ptr<NodeKey> key, NodeKey::from_pem(pem));
+  const std::size_t armour = std::min(text.find("-----BEGIN"), text.size());
+  DUNLIN_ASSIGN(Authority authority,
+                Authority::load(std::move(key), std::string_view(text).substr(armour)));
+  constexpr std::string_view kBroker = "broker: ";
+  std::string url;
+  if (text.starts_with(kBroker))
+    url = text.substr(kBroker.size(), text.find('\n') - kBroker.size());
+  return Fleet(fs::absolute(folder).lexically_normal().string(), std::move(authority),
+               std::move(url));
+}
+
+Result<security::Bundle> Fleet::add(const Member& member, UtcMicros now, int days,
+                                    const std::vector<std::string>& hosts) {
+  DUNLIN_TRY(check_cells(member.cell));
+  if (member.name.empty()) return {Errc::invalid_argument, "a member needs a name"};
+  DUNLIN_ASSIGN(const std::vector<Certificate> known, members());
+  for (const Certificate& other : known) {
+    if (other.member()->cell == member.cell && other.member()->name == member.name)
+      return {Errc::exists, "cell " + member.cell + " has a " + member.name};
+  }
+  DUNLIN_ASSIGN(const std::unique_ptr<NodeKey> key, NodeKey::generate());
+  // A day back: its broker's clock may be behind this one.
+  DUNLIN_ASSIGN(Certificate certificate, authority_.issue(key->public_key(), member,
+                                                          {now - kDay, now + days * kDay}, hosts));
+  DUNLIN_ASSIGN(std::string key_pem, key->to_pem());
+  const std::string path = folder_ + "/members/" + certificate.node().to_string() + ".crt";
+  DUNLIN_TRY(security::write_private_file(path, certificate.to_pem()));
+  DUNLIN_TRY(write_rights());
+  return security::Bundle{{std::move(certificate), authority(), broker_url_}, std::move(key_pem)};
+}
+
+Result<std::vector<Certificate>> Fleet::members() const {
+  std::vector<Certificate> found;
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(folder_ + "/members", failed)) {
+    if (entry.path().extension() != ".crt") continue;
+    DUNLIN_ASSIGN(const std::string pem, read_file(entry.path().string()));
+    Result<Certificate> certificate = Certificate::from_pem(pem);
+    const Result<void> ours = certificate.ok() ? verify(*certificate, authority(), std::nullopt)
+                                               : Result<void>(certificate.error());
+    if (!ours.ok())
+      return Error{ours.error().code, entry.path().string() + ": " + ours.error().context};
+    found.push_back(*std::move(certificate));
+  }
+  if (failed) return {Errc::io, folder_ + "/members: " + failed.message()};
+  std::sort(found.begin(), found.end(), [](const Certificate& a, const Certificate& b) {
+    const auto order = [](const Certificate& c) {
+      return std::tuple(c.member()->cell, c.member()->name, c.node());
+    };
+    return order(a) < order(b);
+  });
+  return found;
+}
+
+Result<void> Fleet::write_rights() const {
+  DUNLIN_ASSIGN(const std::vector<Certificate> known, members());
+  return security::write_private_file(folder_ + "/broker/acl", broker_rights(name(), known));
+}
+
+}  // namespace dunlin::cli

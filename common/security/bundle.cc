@@ -1,0 +1,123 @@
+#include "common/security/bundle.h"
+
+#include <array>
+#include <filesystem>
+
+#include "common/security/private_file.h"
+
+namespace dunlin::security {
+
+namespace {
+
+constexpr std::string_view kBroker = "broker: ";
+
+// The blocks of one kind, each with its armour.
+std::vector<std::string> blocks(std::string_view text, const std::string& kind) {
+  const std::string begin = "-----BEGIN " + kind + "-----";
+  const std::string end = "-----END " + kind + "-----";
+  std::vector<std::string> found;
+  for (std::size_t at = 0; (at = text.find(begin, at)) != std::string_view::npos;) {
+    const std::size_t last = text.find(end, at);
+    if (last == std::string_view::npos) break;
+    found.emplace_back(text.substr(at, last + end.size() - at));
+    found.back() += "\n";
+    at = last + end.size();
+  }
+  return found;
+}
+
+std::string header(std::string_view text, std::string_view name) {
+  std::size_t at = text.find(name);
+  while (at != std::string_view::npos && at != 0 && text[at - 1] != '\n')
+    at = text.find(name, at + 1);
+  if (at == std::string_view::npos) return {};
+  const std::size_t end = text.find('\n', at);
+  return std::string(text.substr(at + name.size(), end - at - name.size()));
+}
+
+std::string with_header(const std::string& broker_url, const std::string& pem) {
+  return broker_url.empty() ? pem : std::string(kBroker) + broker_url + "\n" + pem;
+}
+
+Result<void> belong_together(const Membership& membership) {
+  return verify(membership.certificate, membership.authority, std::nullopt);
+}
+
+Error at(const std::string& path, const Error& error) {
+  return {error.code, path + ": " + error.context};
+}
+
+}  // namespace
+
+std::string key_file(const std::string& data_dir) {
+  return data_dir + "/node.key";
+}
+std::string certificate_file(const std::string& data_dir) {
+  return data_dir + "/node.crt";
+}
+std::string authority_file(const std::string& data_dir) {
+  return data_dir + "/fleet.crt";
+}
+
+std::string write_bundle(const Bundle& bundle) {
+  const Membership& membership = bundle.membership;
+  return "# A member of the fleet " + membership.authority.common_name() +
+         " and its private key: for that device alone.\n" +
+         with_header(membership.broker_url, membership.certificate.to_pem()) +
+         membership.authority.to_pem() + bundle.key_pem;
+}
+
+Result<Bundle> read_bundle(std::string_view text) {
+  const std::vector<std::string> certificates = blocks(text, "CERTIFICATE");
+  const std::vector<std::string> keys = blocks(text, "EC PRIVATE KEY");
+  if (certificates.size() != 2 || keys.size() != 1)
+    return {Errc::malformed, "a bundle has two certificates and a key"};
+  DUNLIN_ASSIGN(Certificate certificate, Certificate::from_pem(certificates[0]));
+  DUNLIN_ASSIGN(Certificate authority, Certificate::from_pem(certificates[1]));
+  DUNLIN_ASSIGN(const std::unique_ptr<NodeKey> key, NodeKey::from_pem(keys[0]));
+  Bundle bundle{{std::move(certificate), std::move(authority), header(text, kBroker)}, keys[0]};
+  DUNLIN_TRY(belong_together(bundle.membership));
+  if (key->public_key() != bundle.membership.certificate.public_key())
+    return {Errc::untrusted, "the certificate is over another key"};
+  return bundle;
+}
+
+Result<void> install(const Bundle& bundle, const std::string& data_dir) {
+  std::error_code failed;
+  std::filesystem::create_directories(data_dir, failed);
+  if (failed) return {Errc::io, "cannot create " + data_dir + ": " + failed.message()};
+  DUNLIN_ASSIGN(const std::unique_ptr<NodeKey> key, NodeKey::from_pem(bundle.key_pem));
+  const Result<std::string> there = read_private_file(key_file(data_dir));
+  if (!there.ok() && there.error().code != Errc::not_found) return there.error();
+  if (there.ok()) {
+    DUNLIN_ASSIGN(const std::unique_ptr<NodeKey> other, NodeKey::from_pem(*there));
+    if (other->node() != key->node())
+      return {Errc::exists, data_dir + " belongs to node " + other->node().to_string() +
+                                ", the bundle is for " + key->node().to_string()};
+  }
+  const Membership& membership = bundle.membership;
+  DUNLIN_TRY(write_private_file(key_file(data_dir), bundle.key_pem));
+  DUNLIN_TRY(write_private_file(authority_file(data_dir),
+                                with_header(membership.broker_url, membership.authority.to_pem())));
+  return write_private_file(certificate_file(data_dir), membership.certificate.to_pem());
+}
+
+Result<std::optional<Membership>> load_membership(const std::string& data_dir) {
+  const std::array<std::string, 2> paths{certificate_file(data_dir), authority_file(data_dir)};
+  const Result<std::string> own = read_private_file(paths[0]);
+  if (!own.ok() && own.error().code == Errc::not_found) return std::optional<Membership>();
+  if (!own.ok()) return own.error();
+  DUNLIN_ASSIGN(const std::string fleet, read_private_file(paths[1]));
+  Result<Certificate> certificate = Certificate::from_pem(*own);
+  if (!certificate.ok()) return at(paths[0], certificate.error());
+  const std::size_t pem = fleet.find("-----BEGIN");
+  Result<Certificate> authority =
+      Certificate::from_pem(std::string_view(fleet).substr(std::min(pem, fleet.size())));
+  if (!authority.ok()) return at(paths[1], authority.error());
+  Membership membership{*std::move(certificate), *std::move(authority), header(fleet, kBroker)};
+  const Result<void> together = belong_together(membership);
+  if (!together.ok()) return at(paths[0], together.error());
+  return std::optional(std::move(membership));
+}
+
+}  // namespace dunlin::security

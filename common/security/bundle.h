@@ -1,0 +1,39 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "common/security/certificate.h"
+
+namespace dunlin::security {
+
+// What makes a machine a member of a fleet. In its data directory it lies as `node.key` (0600),
+// `node.crt` and `fleet.crt`, the authority's certificate; on the way there as one file, the
+// bundle: text lines `broker: URL` and the three PEM blocks, member, authority, key.
+struct Membership {
+  Certificate certificate;
+  Certificate authority;
+  std::string broker_url;  // "" = the configuration says it
+};
+
+struct Bundle {
+  Membership membership;
+  std::string key_pem;  // a secret
+};
+
+std::string write_bundle(const Bundle& bundle);
+// What does not belong together is `untrusted`: the authority signed the certificate, which is over
+// the key. Times are not looked at: who reads it may not know the time.
+Result<Bundle> read_bundle(std::string_view text);
+
+// Puts the three files in place, `node.crt` last; once more after a crash. `exists` when the
+// directory belongs to another node.
+Result<void> install(const Bundle& bundle, const std::string& data_dir);
+// Nothing when the directory belongs to nobody yet, or to a node without a fleet's authority.
+Result<std::optional<Membership>> load_membership(const std::string& data_dir);
+
+std::string key_file(const std::string& data_dir);
+std::string certificate_file(const std::string& data_dir);
+std::string authority_file(const std::string& data_dir);
+
+}  // namespace dunlin::security

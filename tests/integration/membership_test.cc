@@ -1,0 +1,217 @@
+// A fleet made by `dunlin`: members get in with their bundles, over TLS, and nobody else; and a
+// member may do at the broker what its part is, and nothing else.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "tests/support/eventually.h"
+#include "tests/support/fleet.h"
+
+namespace dunlin {
+namespace {
+
+using test::ChildProcess;
+using test::Member;
+
+std::string read(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+class Membership : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!test::find_program("mosquitto")) {
+      ASSERT_EQ(std::getenv("CI"), nullptr) << "mosquitto is not installed";
+      GTEST_SKIP() << "mosquitto is not installed";
+    }
+    ASSERT_EQ(dunlin({"fleet", "init", "mountain", "--port", std::to_string(port_), "--broker",
+                      "127.0.0.1", "localhost"}),
+              0);
+    ASSERT_EQ(
+        dunlin({"device", "add", "gate", "--gateway", "--cell", "north", "--out", bundle("gate")}),
+        0);
+    for (const char* name : {"a", "b"})
+      ASSERT_EQ(dunlin({"device", "add", name, "--cell", "north", "--out", bundle(name)}), 0);
+    ASSERT_EQ(dunlin({"device", "add", "c", "--cell", "south", "--out", bundle("c")}), 0);
+    start_broker();
+  }
+  void start_broker() {
+    auto broker = ChildProcess::start({.program = "mosquitto",
+                                       .args = {"-c", fleet_ + "/broker/mosquitto.conf"},
+                                       .env = {},
+                                       .output_file = folder_.file("broker.log")});
+    ASSERT_TRUE(broker.ok());
+    broker_ = *std::move(broker);
+    ASSERT_TRUE(test::eventually([&] { return test::accepts_connections(port_); }))
+        << read(folder_.file("broker.log"));
+  }
+  int dunlin(std::vector<std::string> args) {
+    args.insert(args.end(), {"--dir", fleet_});
+    return test::run_program({.program = std::string(DUNLIN_BIN_DIR) + "/dunlin",
+                              .args = std::move(args),
+                              .env = {},
+                              .output_file = folder_.file("dunlin.log")})
+        .value_or(-1);
+  }
+  std::string bundle(const std::string& name) const { return folder_.file(name + ".bundle"); }
+  std::string url() const { return "mqtts://127.0.0.1:" + std::to_string(port_); }
+  Member make(const std::string& name, bool gateway = false) {
+    const std::string cell = gateway ? "cells = [\"north\"]\n" : "";
+    return Member(folder_, {.name = name,
+                            .gateway = gateway,
+                            .broker_url = url(),
+                            .node_keys = "bundle = \"" + bundle(name) + "\"\n" + cell});
+  }
+  // mosquitto_pub and mosquitto_sub with the certificate of a member that was started once.
+  std::vector<std::string> as(const Member& member, const std::string& client) const {
+    const std::string& data = member.data_dir();
+    return {"-h",       "127.0.0.1",
+            "-p",       std::to_string(port_),
+            "-i",       client,
+            "-V",       "5",
+            "--cafile", data + "/fleet.crt",
+            "--cert",   data + "/node.crt",
+            "--key",    data + "/node.key"};
+  }
+  void publish(const Member& member, const std::string& topic, const std::string& text) {
+    std::vector<std::string> args = as(member, "publisher");
+    args.insert(args.end(), {"-q", "1", "-t", topic, "-m", text});
+    (void)test::run_program({.program = "mosquitto_pub",
+                             .args = args,
+                             .env = {},
+                             .output_file = folder_.file("publish.log")});
+  }
+  ChildProcess subscribe(const Member& member, const std::string& to) {
+    std::vector<std::string> args = as(member, "subscriber-" + to);
+    args.insert(args.end(), {"-v", "-t", root_ + "#"});
+    return ChildProcess::start(
+               {.program = "mosquitto_sub", .args = args, .env = {}, .output_file = heard(to)})
+        .value();
+  }
+  std::string heard(const std::string& to) const { return folder_.file(to + ".heard"); }
+  bool hears(const std::string& to, const std::string& text) const {
+    return test::eventually([&] { return read(heard(to)).find(text) != std::string::npos; });
+  }
+
+  test::TempDir folder_;
+  std::string fleet_ = folder_.file("fleet");
+  std::uint16_t port_ = test::free_port();
+  std::string root_ = "dunlin/v1/mountain/";
+  ChildProcess broker_;
+};
+
+TEST_F(Membership, ABundleIsAllThatAMemberNeeds) {
+  Member gateway = make("gate", true), a = make("a");
+  for (Member* member : {&gateway, &a}) {
+    const auto started = member->start();
+    ASSERT_TRUE(started.ok()) << started.error().message();
+  }
+  ASSERT_TRUE(a.say("pond level=1i\npond level=2i\n"));
+  EXPECT_TRUE(test::eventually([&] { return gateway.readings(a.node()) == 2; })) << a.log();
+  // The bundle may go once it is installed.
+  ASSERT_EQ(a.stop(), 0);
+  std::filesystem::remove(bundle("a"));
+  const auto again = a.start();
+  ASSERT_TRUE(again.ok()) << again.error().message();
+  ASSERT_TRUE(a.say("pond level=3i\n"));
+  EXPECT_TRUE(test::eventually([&] { return gateway.readings(a.node()) == 3; })) << a.log();
+  for (const char* secret : {"node.key", "fleet.crt", "node.crt"})
+    EXPECT_TRUE(std::filesystem::exists(a.data_dir() + "/" + secret));
+  EXPECT_EQ(a.log().find("PRIVATE KEY"), std::string::npos);
+}
+
+TEST_F(Membership, AConfigurationSaysNothingElseThanTheCertificate) {
+  Member a(folder_, {.name = "other",
+                     .broker_url = url(),
+                     .node_keys = "cell = \"south\"\nbundle = \"" + bundle("a") + "\"\n"});
+  const Member::Printed check = a.command({"check"});
+  EXPECT_EQ(check.code, 2);
+  EXPECT_NE(check.text.find("its certificate says \"a\""), std::string::npos) << check.text;
+  EXPECT_NE(check.text.find("its certificate says \"north\""), std::string::npos) << check.text;
+  Member gateway(folder_, {.name = "a",
+                           .gateway = true,
+                           .broker_url = url(),
+                           .node_keys = "bundle = \"" + bundle("a") + "\"\n"});
+  EXPECT_NE(gateway.command({"check"}).text.find("certificate is for"), std::string::npos);
+}
+
+TEST_F(Membership, ANodeWithoutACertificateStaysOutside) {
+  Member gateway = make("gate", true);
+  ASSERT_TRUE(gateway.start().ok());
+  std::vector<std::string> args = as(gateway, "nobody");
+  args.resize(args.size() - 4);  // without certificate and key
+  args.insert(args.end(), {"-t", root_ + "north/gossip", "-m", "x"});
+  EXPECT_NE(test::run_program({.program = "mosquitto_pub",
+                               .args = args,
+                               .env = {},
+                               .output_file = folder_.file("nobody.log")})
+                .value_or(-1),
+            0);
+  // Nor does the certificate of another fleet of that name help.
+  const std::string mine = fleet_;
+  fleet_ = folder_.file("foreign");
+  ASSERT_EQ(dunlin({"fleet", "init", "mountain"}), 0);
+  ASSERT_EQ(dunlin({"device", "add", "x", "--cell", "north", "--out", bundle("x")}), 0);
+  fleet_ = mine;
+  Member x = make("x");
+  ASSERT_TRUE(x.start().ok());
+  EXPECT_TRUE(test::eventually([&] {
+    return read(folder_.file("broker.log")).find("certificate") != std::string::npos ||
+           x.log().find("broker_") != std::string::npos;
+  }));
+  EXPECT_TRUE(x.events("broker_connected").empty());
+}
+
+TEST_F(Membership, AMemberDoesAtTheBrokerWhatIsItsPart) {
+  Member gateway = make("gate", true), a = make("a"), b = make("b"), c = make("c");
+  for (Member* member : {&gateway, &a, &b, &c}) ASSERT_TRUE(member->start().ok());
+  // b's and c's certificates in hostile hands.
+  ASSERT_EQ(b.stop(), 0);
+  ASSERT_EQ(c.stop(), 0);
+  ChildProcess at_gateway = subscribe(gateway, "gateway");
+  ChildProcess at_b = subscribe(b, "b");
+  const std::string north = root_ + "north/", south = root_ + "south/";
+  // Until both subscribers are there.
+  ASSERT_TRUE(test::eventually([&] {
+    publish(gateway, north + "inbox/" + b.node(), "ready");
+    publish(b, north + "gossip", "ready");
+    return read(heard("b")).find("ready") != std::string::npos &&
+           read(heard("gateway")).find("ready") != std::string::npos;
+  }));
+  const std::vector<std::pair<const Member*, std::string>> forbidden{
+      {&b, north + "hello/" + a.node()},
+      {&b, north + "live/" + a.node()},
+      {&b, north + "gate/" + gateway.node()},
+      {&b, north + "gate/" + b.node()},
+      {&b, south + "gossip"},
+      {&b, south + "live/" + b.node()},
+      {&c, north + "gossip"},
+      {&c, north + "live/" + c.node()},
+      {&c, north + "inbox/" + b.node()},
+      {&gateway, south + "gossip"},
+      {&gateway, north + "live/" + a.node()},
+  };
+  for (const auto& [member, topic] : forbidden) publish(*member, topic, "forbidden");
+  ASSERT_TRUE(a.say("pond level=1i\n"));
+  EXPECT_TRUE(test::eventually([&] { return gateway.readings(a.node()) == 1; }));
+  publish(b, north + "live/" + b.node(), "last");
+  publish(gateway, north + "inbox/" + b.node(), "last");
+  EXPECT_TRUE(hears("gateway", "live/" + b.node() + " last"));
+  EXPECT_TRUE(hears("b", "inbox/" + b.node() + " last"));
+  EXPECT_EQ(read(heard("gateway")).find("forbidden"), std::string::npos) << read(heard("gateway"));
+  // An agent hears its inbox, its Hello and the gateways, whatever it subscribes to.
+  std::istringstream lines(read(heard("b")));
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(root_)) continue;  // of a payload
+    EXPECT_TRUE(line.starts_with(north + "inbox/" + b.node()) ||
+                line.starts_with(north + "hello/" + b.node()) || line.starts_with(north + "gate/"))
+        << line;
+  }
+}
+
+}  // namespace
+}  // namespace dunlin

@@ -1,0 +1,113 @@
+#include "cli/fleet.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "cli/broker_files.h"
+#include "tests/support/temp_dir.h"
+
+namespace dunlin::cli {
+namespace {
+
+constexpr UtcMicros kNow = 1'800'000'000'000'000;
+
+std::string read(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+class FleetTest : public testing::Test {
+ protected:
+  Fleet create() {
+    return Fleet::create(path_, "mountain", {{"broker.example.org", "10.0.0.1"}, 8883}, kNow)
+        .value();
+  }
+
+  test::TempDir folder_;
+  std::string path_ = folder_.file("fleet");
+};
+
+TEST_F(FleetTest, IsOpenedAsItWasMade) {
+  const Fleet made = create();
+  EXPECT_EQ(made.broker_url(), "mqtts://broker.example.org:8883");
+  const Fleet opened = Fleet::open(path_).value();
+  EXPECT_EQ(opened.name(), "mountain");
+  EXPECT_EQ(opened.broker_url(), made.broker_url());
+  EXPECT_EQ(opened.authority().der(), made.authority().der());
+  EXPECT_EQ(std::filesystem::status(path_ + "/authority.key").permissions(),
+            std::filesystem::perms(0600));
+  const auto again = Fleet::create(path_, "valley", {{"b"}, 8883}, kNow);
+  EXPECT_EQ(again.error().code, Errc::exists);
+  EXPECT_EQ(Fleet::open(folder_.file("none")).error().code, Errc::not_found);
+}
+
+TEST_F(FleetTest, RefusesNamesThatAreNoTopics) {
+  EXPECT_EQ(Fleet::create(path_, "a/b", {{"b"}, 1}, kNow).error().code, Errc::invalid_argument);
+  EXPECT_EQ(Fleet::create(path_, "a", {{}, 1}, kNow).error().code, Errc::invalid_argument);
+  Fleet fleet = create();
+  for (const char* cell : {"", "north,", "a/b", "+"})
+    EXPECT_EQ(fleet.add({"mountain", cell, "agent", "a"}, kNow, 10).error().code,
+              Errc::invalid_argument)
+        << cell;
+}
+
+TEST_F(FleetTest, KnowsItsMembers) {
+  Fleet fleet = create();
+  const auto pond = fleet.add({"mountain", "north", "agent", "pond"}, kNow, 10).value();
+  const auto gate = fleet.add({"mountain", "north,south", "gateway", "gate"}, kNow, 10).value();
+  EXPECT_EQ(fleet.add({"mountain", "north", "agent", "pond"}, kNow, 10).error().code, Errc::exists);
+  EXPECT_TRUE(fleet.add({"mountain", "south", "agent", "pond"}, kNow, 10).ok());
+  const auto members = Fleet::open(path_)->members().value();
+  ASSERT_EQ(members.size(), 3u);
+  EXPECT_EQ(members[0].der(), pond.membership.certificate.der());
+  EXPECT_EQ(members[1].der(), gate.membership.certificate.der());
+  const security::Certificate& certificate = pond.membership.certificate;
+  EXPECT_TRUE(verify(certificate, fleet.authority(), kNow).ok());
+  EXPECT_EQ(verify(certificate, fleet.authority(), kNow + 11LL * 86'400'000'000).error().code,
+            Errc::expired);
+  // Somebody else's certificate among them is no member's.
+  const security::Authority other =
+      security::Authority::create(security::NodeKey::generate().value(), "mountain", {0, 2 * kNow})
+          .value();
+  std::ofstream(path_ + "/members/x.crt") << other.certificate().to_pem();
+  EXPECT_EQ(fleet.members().error().code, Errc::untrusted);
+}
+
+TEST_F(FleetTest, TheBrokerIsTrustedFrom1970On) {
+  (void)create();
+  const auto broker = security::Certificate::from_pem(read(path_ + "/broker/broker.crt")).value();
+  EXPECT_TRUE(verify(broker, Fleet::open(path_)->authority(), 1).ok());
+  EXPECT_EQ(broker.member()->role, "broker");
+}
+
+TEST_F(FleetTest, RightsAreThoseOfTheTopics) {
+  Fleet fleet = create();
+  const auto pond = fleet.add({"mountain", "north", "agent", "pond"}, kNow, 10).value();
+  const auto gate = fleet.add({"mountain", "north,south", "gateway", "gate"}, kNow, 10).value();
+  const std::string p = pond.membership.certificate.node().to_string();
+  const std::string g = gate.membership.certificate.node().to_string();
+  const std::string root = "dunlin/v1/mountain/";
+  std::string expected = "# By dunlin, anew with every member.\n";
+  expected += "\n# agent pond\nuser " + p + "\n";
+  for (const std::string& line :
+       {"read " + root + "north/inbox/" + p, "read " + root + "north/hello/" + p,
+        "read " + root + "north/gate/+", "write " + root + "north/hello/" + p,
+        "write " + root + "north/live/" + p, "write " + root + "north/gossip",
+        "write " + root + "north/bulk", "write " + root + "north/inbox/+"})
+    expected += "topic " + line + "\n";
+  const std::string rights = read(path_ + "/broker/acl");
+  EXPECT_EQ(rights.substr(0, expected.size()), expected);
+  for (const std::string cell : {"north", "south"}) {
+    const std::string at = root + cell + "/";
+    for (const std::string& line : {"read " + at + "live/+", "read " + at + "hello/+",
+                                    "write " + at + "gate/" + g, "write " + at + "hello/+"})
+      EXPECT_NE(rights.find("topic " + line + "\n"), std::string::npos) << line;
+  }
+}
+
+}  // namespace
+}  // namespace dunlin::cli

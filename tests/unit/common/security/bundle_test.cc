@@ -1,0 +1,81 @@
+#include "common/security/bundle.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "tests/support/temp_dir.h"
+
+namespace dunlin::security {
+namespace {
+
+constexpr Validity kAlways{0, 4'000'000'000'000'000};
+
+class BundleTest : public testing::Test {
+ protected:
+  Bundle bundle(const std::string& name = "pond") {
+    const auto key = NodeKey::generate().value();
+    const Member member{"mountain", "north", "agent", name};
+    Certificate certificate = authority_.issue(key->public_key(), member, kAlways).value();
+    return {{std::move(certificate), authority_.certificate(), "mqtts://broker:8883"},
+            key->to_pem().value()};
+  }
+
+  test::TempDir folder_;
+  std::string data_dir_ = folder_.file("data");
+  Authority authority_ =
+      Authority::create(NodeKey::generate().value(), "mountain", kAlways).value();
+};
+
+TEST_F(BundleTest, IsReadAsWritten) {
+  const Bundle written = bundle();
+  const Bundle read = read_bundle(write_bundle(written)).value();
+  EXPECT_EQ(read.key_pem, written.key_pem);
+  EXPECT_EQ(read.membership.certificate.der(), written.membership.certificate.der());
+  EXPECT_EQ(read.membership.authority.der(), authority_.certificate().der());
+  EXPECT_EQ(read.membership.broker_url, "mqtts://broker:8883");
+}
+
+TEST_F(BundleTest, WhatDoesNotBelongTogetherIsRefused) {
+  const Bundle good = bundle();
+  Bundle other_key = good;
+  other_key.key_pem = bundle().key_pem;
+  EXPECT_EQ(read_bundle(write_bundle(other_key)).error().code, Errc::untrusted);
+  Bundle other_authority = good;
+  other_authority.membership.authority =
+      Authority::create(NodeKey::generate().value(), "mountain", kAlways).value().certificate();
+  EXPECT_EQ(read_bundle(write_bundle(other_authority)).error().code, Errc::untrusted);
+  const std::string text = write_bundle(good);
+  EXPECT_EQ(read_bundle(text + good.key_pem).error().code, Errc::malformed);
+  for (std::size_t size = 0; size + 1 < text.size(); size += 7)
+    EXPECT_FALSE(read_bundle(std::string_view(text).substr(0, size)).ok()) << size;
+}
+
+TEST_F(BundleTest, MakesADirectoryThatOfItsMember) {
+  EXPECT_FALSE(load_membership(data_dir_).value());
+  const Bundle good = bundle();
+  for (int again = 0; again < 2; ++again) ASSERT_TRUE(install(good, data_dir_).ok());
+  const auto loaded = load_membership(data_dir_).value();
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(loaded->certificate.der(), good.membership.certificate.der());
+  EXPECT_EQ(loaded->broker_url, good.membership.broker_url);
+  EXPECT_EQ(NodeKey::load_or_create(key_file(data_dir_)).value()->node(),
+            good.membership.certificate.node());
+  EXPECT_EQ(std::filesystem::status(key_file(data_dir_)).permissions(),
+            std::filesystem::perms(0600));
+  EXPECT_EQ(install(bundle("lake"), data_dir_).error().code, Errc::exists);
+  EXPECT_EQ(load_membership(data_dir_).value()->certificate.der(),
+            good.membership.certificate.der());
+}
+
+TEST_F(BundleTest, AForeignAuthorityInTheDirectoryIsNoticed) {
+  ASSERT_TRUE(install(bundle(), data_dir_).ok());
+  const Authority other =
+      Authority::create(NodeKey::generate().value(), "mountain", kAlways).value();
+  std::ofstream(authority_file(data_dir_)) << other.certificate().to_pem();
+  EXPECT_EQ(load_membership(data_dir_).error().code, Errc::untrusted);
+}
+
+}  // namespace
+}  // namespace dunlin::security

@@ -1,0 +1,132 @@
+#include "common/security/certificate.h"
+
+#include <gtest/gtest.h>
+
+namespace dunlin::security {
+namespace {
+
+constexpr UtcMicros kSecond = 1'000'000;
+constexpr UtcMicros kDay = 86'400 * kSecond;
+constexpr UtcMicros kNow = 1'800'000'000 * kSecond;
+constexpr Validity kYears{0, kNow + 3650 * kDay};  // from 1970 on
+
+std::unique_ptr<NodeKey> key() {
+  return NodeKey::generate().value();
+}
+
+class CertificateTest : public testing::Test {
+ protected:
+  Certificate issue(const NodeKey& of, Validity validity = {kNow - kDay, kNow + kDay}) {
+    return authority_.issue(of.public_key(), member_, validity).value();
+  }
+  Errc fault(const Certificate& certificate, std::optional<UtcMicros> now = kNow) const {
+    const auto result = verify(certificate, authority_.certificate(), now);
+    return result.ok() ? Errc::closed : result.error().code;  // closed: none
+  }
+
+  Authority authority_ = Authority::create(key(), "mountain", kYears).value();
+  Member member_{"mountain", "north face", "agent", "Gewächs/haus 7%"};
+};
+
+TEST_F(CertificateTest, NamesTheMemberAndItsKey) {
+  const auto device = key();
+  const Certificate certificate = issue(*device);
+  EXPECT_EQ(certificate.node(), device->node());
+  EXPECT_EQ(certificate.public_key(), device->public_key());
+  EXPECT_EQ(certificate.common_name(), device->node().to_string());
+  EXPECT_EQ(certificate.member(), member_);
+  EXPECT_EQ(certificate.validity().from, kNow - kDay);
+  EXPECT_EQ(certificate.validity().until, kNow + kDay);
+  EXPECT_FALSE(certificate.is_authority());
+  EXPECT_EQ(fault(certificate), Errc::closed);
+  const Certificate again = Certificate::from_pem(certificate.to_pem()).value();
+  EXPECT_EQ(again.der(), certificate.der());
+}
+
+TEST_F(CertificateTest, AnAuthorityIsLoadedWithItsOwnKeyOnly) {
+  EXPECT_TRUE(authority_.certificate().is_authority());
+  EXPECT_EQ(authority_.fleet(), "mountain");
+  const std::string pem = authority_.certificate().to_pem();
+  const auto same = NodeKey::from_pem(authority_.key().to_pem().value()).value();
+  EXPECT_TRUE(Authority::load(NodeKey::from_pem(same->to_pem().value()).value(), pem).ok());
+  EXPECT_EQ(Authority::load(key(), pem).error().code, Errc::untrusted);
+  const auto device = key();
+  const std::string not_ca = issue(*device).to_pem();
+  EXPECT_EQ(
+      Authority::load(NodeKey::from_pem(device->to_pem().value()).value(), not_ca).error().code,
+      Errc::untrusted);
+}
+
+TEST_F(CertificateTest, OnlyTheFleetsAuthorityVouches) {
+  const auto device = key();
+  const Certificate certificate = issue(*device);
+  const Authority same_name = Authority::create(key(), "mountain", kYears).value();
+  EXPECT_EQ(verify(certificate, same_name.certificate(), kNow).error().code, Errc::untrusted);
+  // A member cannot make members, and an authority is none.
+  EXPECT_EQ(verify(certificate, certificate, kNow).error().code, Errc::untrusted);
+  EXPECT_EQ(fault(authority_.certificate()), Errc::untrusted);
+  EXPECT_EQ(
+      authority_.issue(device->public_key(), {"valley", "c", "agent", "a"}, kYears).error().code,
+      Errc::invalid_argument);
+}
+
+TEST_F(CertificateTest, HasItsTime) {
+  const auto device = key();
+  EXPECT_EQ(fault(issue(*device, {kNow - 2 * kDay, kNow - kDay})), Errc::expired);
+  EXPECT_EQ(fault(issue(*device, {kNow + kDay, kNow + 2 * kDay})), Errc::expired);
+  EXPECT_EQ(fault(issue(*device, {kNow - 2 * kDay, kNow - kDay}), std::nullopt), Errc::closed);
+  EXPECT_EQ(fault(issue(*device, kYears), 5 * kSecond), Errc::closed);  // in 1970
+  const Validity backwards{kNow, kNow - kDay};
+  EXPECT_EQ(authority_.issue(device->public_key(), member_, backwards).error().code,
+            Errc::invalid_argument);
+}
+
+TEST_F(CertificateTest, EveryFlippedBitIsNoticed) {
+  const auto device = key();
+  const Bytes der = issue(*device).der();
+  for (std::size_t bit = 0; bit < der.size() * 8; ++bit) {
+    Bytes broken = der;
+    broken[bit / 8] ^= static_cast<std::uint8_t>(1 << bit % 8);
+    const auto certificate = Certificate::from_der(broken);
+    EXPECT_TRUE(!certificate.ok() || fault(*certificate) != Errc::closed) << "bit " << bit;
+  }
+  for (std::size_t size = 0; size < der.size(); ++size)
+    EXPECT_FALSE(Certificate::from_der(ByteView(der).first(size)).ok()) << size;
+  Bytes longer = der;
+  longer.push_back(0);
+  EXPECT_FALSE(Certificate::from_der(longer).ok());
+}
+
+TEST_F(CertificateTest, IsOneAndOfAP256Key) {
+  const auto device = key();
+  const std::string pem = issue(*device).to_pem();
+  EXPECT_EQ(Certificate::from_pem(pem + pem).error().code, Errc::malformed);
+  EXPECT_EQ(Certificate::from_pem("").error().code, Errc::malformed);
+  EXPECT_EQ(Certificate::from_pem(std::string(100'000, '-')).error().code, Errc::malformed);
+  EXPECT_EQ(authority_.issue(Bytes(91, 4), member_, kYears).error().code, Errc::malformed);
+}
+
+TEST_F(CertificateTest, ARequestProvesItsKey) {
+  const auto device = key();
+  const std::string pem = make_request(*device, "greenhouse 7").value();
+  const Request request = read_request(pem).value();
+  EXPECT_EQ(request.public_key, device->public_key());
+  EXPECT_EQ(request.name, "greenhouse 7");
+  EXPECT_EQ(make_request(*device, "a,O=b").error().code, Errc::invalid_argument);
+  int refused = 0;
+  for (std::size_t i = 0; i < pem.size(); ++i) {
+    std::string broken = pem;
+    broken[i] = broken[i] == 'A' ? 'B' : 'A';
+    const auto read = read_request(broken);
+    if (read.ok()) {  // a bit behind the last byte that counts
+      EXPECT_EQ(read->public_key, request.public_key) << i;
+      EXPECT_EQ(read->name, request.name) << i;
+    } else {
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, static_cast<int>(pem.size()) - 8);
+}
+
+}  // namespace
+}  // namespace dunlin::security
