@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "common/log/interval_set.h"
@@ -9,6 +10,14 @@
 namespace dunlin {
 
 // What passes between the replica and its storage, besides SegmentRecord.
+
+// What is kept of a node besides its logs.
+struct KnownNode {
+  NodeId node;
+  Bytes public_key;
+  std::string name;
+  Bytes certificate = {};  // by which the fleet's authority admitted it; empty in an open fleet
+};
 
 // Entries that leave the disk: whole stored segments, with the chain hashes at both ends.
 struct Release {
@@ -32,13 +41,14 @@ struct Rollback {
   Hash hash{};  // hash(last); chain_start(log) for 0
 };
 
-// What one commit does: the epoch first, then rollbacks, segments, releases and acks.
+// What one commit does: the epoch first, then rollbacks, segments, releases, acks and members.
 struct Changes {
   std::vector<SegmentRecord> segments = {};
   std::vector<Release> releases = {};
   std::vector<Acked> acks = {};
   std::vector<Rollback> rollbacks = {};
-  std::optional<Epoch> epoch = {};  // the database's from here on
+  std::vector<KnownNode> members = {};  // that were admitted
+  std::optional<Epoch> epoch = {};      // the database's from here on
 
   // Shares its commit with nothing that came before or comes after it.
   bool stands_alone() const { return epoch || !rollbacks.empty(); }
@@ -47,6 +57,7 @@ struct Changes {
     segments.insert(segments.end(), more.segments.begin(), more.segments.end());
     releases.insert(releases.end(), more.releases.begin(), more.releases.end());
     acks.insert(acks.end(), more.acks.begin(), more.acks.end());
+    members.insert(members.end(), more.members.begin(), more.members.end());
   }
 };
 

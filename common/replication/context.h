@@ -9,6 +9,7 @@
 #include "common/replication/envelope.h"
 #include "common/replication/io.h"
 #include "common/replication/log_table.h"
+#include "common/replication/members.h"
 
 namespace dunlin::replication {
 
@@ -21,6 +22,7 @@ struct Context {
   Random random;
   Nonce nonce;
   Epoch epoch;
+  Members members;
   LogTable table;
   Stats stats;
   std::deque<Output> outputs;

@@ -44,7 +44,7 @@ void begin_message(CborWriter& w, std::uint64_t items, const LaterFields& later,
 }
 
 void write_hello(CborWriter& w, const Hello& hello, const LaterFields& later, bool with_signature) {
-  begin_message(w, with_signature ? 14 : 13, later, Hello::kCode);
+  begin_message(w, with_signature ? 15 : 14, later, Hello::kCode);
   w.bytes(hello.node.bytes), w.bytes(hello.public_key), w.text(hello.name);
   w.uint(static_cast<std::uint64_t>(hello.role)), w.uint(static_cast<std::uint64_t>(hello.state));
   w.array(hello.heads.size());
@@ -55,6 +55,7 @@ void write_hello(CborWriter& w, const Hello& hello, const LaterFields& later, bo
   for (const std::string& capability : hello.capabilities) w.text(capability);
   w.uint(hello.nonce.value), w.uint(hello.counter), w.uint(hello.hlc.value);
   hello.utc ? w.uint(static_cast<std::uint64_t>(*hello.utc)) : w.null();
+  w.bytes(hello.certificate);
   if (with_signature) w.bytes(hello.signature);
 }
 
@@ -173,6 +174,9 @@ Result<Message> read_hello(CborReader& r) {
   } else {
     DUNLIN_ASSIGN(m.utc, read_utc(r));
   }
+  DUNLIN_ASSIGN(const ByteView certificate, r.bytes());
+  if (certificate.size() > kCertificateBytesMax) return r.error(Errc::too_large, "a certificate");
+  m.certificate.assign(certificate.begin(), certificate.end());
   DUNLIN_TRY(r.bytes_into(m.signature));
   return Message(std::move(m));
 }
@@ -259,7 +263,7 @@ struct Layout {
   std::uint64_t items;  // or more, of newer minor versions
   Result<Message> (*read)(CborReader&);
 };
-constexpr Layout kLayouts[] = {{Hello::kCode, 14, read_hello},
+constexpr Layout kLayouts[] = {{Hello::kCode, 15, read_hello},
                                {Vector::kCode, 4, read_vector},
                                {Fetch::kCode, 5, read_fetch},
                                {Segments::kCode, 5, read_segments},

@@ -28,6 +28,7 @@ enum class Lane : std::uint64_t { live = 0, bulk = 1 };
 inline constexpr std::size_t kHelloLogsMax = 64;
 inline constexpr std::size_t kVectorLogsMax = 512;
 inline constexpr std::size_t kFetchLogsMax = 64;
+inline constexpr std::size_t kCertificateBytesMax = 2048;
 
 // Who a node is and how far its own logs go. Retained; the MQTT will is the same with state down.
 struct Hello {
@@ -50,7 +51,8 @@ struct Hello {
   std::uint64_t counter = 0;          // grows with every Hello of one nonce
   Hlc hlc;                            // the greatest stamp that the node gave or heard
   std::optional<UtcMicros> utc = {};  // its clock as this was sent; nothing: not synchronised
-  Signature signature{};              // by the node's key over hello_statement()
+  Bytes certificate = {};  // the fleet's authority's, over the key; empty in an open fleet
+  Signature signature{};   // by the node's key over hello_statement()
   bool operator==(const Hello&) const = default;
 };
 

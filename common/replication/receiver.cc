@@ -74,6 +74,7 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*bytes));
   const LogId& id = header.log;
   if (id.node == c_.self()) return {};  // an echo of our own
+  DUNLIN_TRY(c_.members.check(id.node));
   DUNLIN_TRY(check_room(id));
   const LogId control = id.control();
   const LogRecord* known_control = c_.table.find(control);
@@ -222,8 +223,16 @@ void Receiver::write(ForeignWrite batch) {
   writing_bytes_ += batch.bytes;
   if (batch.session) sessions_[*batch.session].unwritten += 1;
   c_.outputs.push_back(
-      Write{{.segments = batch.segments, .releases = batch.releases}, token, batch.lane});
+      Write{{.segments = batch.segments, .releases = batch.releases, .members = batch.members},
+            token,
+            batch.lane});
   writes_.emplace(token, std::move(batch));
+}
+
+void Receiver::keep(KnownNode member) {
+  ForeignWrite batch;
+  batch.members.push_back(std::move(member));
+  write(std::move(batch));
 }
 
 bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finished) {

@@ -32,6 +32,7 @@ class Receiver {
   Result<void> on_claim(const Moment& now, const LogId& log, Seq head);
   void on_peer_up(const Moment& now, const NodeId& peer, Nonce instance);
   void on_peer_down(const NodeId& peer);
+  void keep(KnownNode member);  // in storage: it was admitted
   bool on_write_finished(const Moment& now, const WriteFinished& finished);  // false: not ours
   void on_retire(const std::vector<OldSegment>& segments);
   // Tells an origin what is here of its logs, all of them or only `changed` ones.
@@ -51,6 +52,7 @@ class Receiver {
     Lane lane = Lane::live;
     std::vector<SegmentRecord> segments;
     std::vector<Release> releases;
+    std::vector<KnownNode> members;
     std::size_t bytes = 0;
     std::optional<NodeId> session;  // the peer whose Fetch brought them
     std::uint64_t request = 0;      // and which Fetch it was

@@ -39,7 +39,8 @@ Lane lane_of(const Message& message) {
 
 Replica::Replica(ReplicaOptions options, Nonce nonce, Signer& signer, Verifier& verifier)
     : options_(std::move(options)),
-      context_{signer, verifier, Random(options_.seed), nonce, {}, {}, {}, {}},
+      context_{signer, verifier, Random(options_.seed), nonce, {}, Members(options_.admission), {},
+               {},     {}},
       uplink_(context_, options_.uplink),
       origin_(context_, uplink_, options_.origin),
       rescue_(context_, origin_, uplink_),
@@ -50,6 +51,8 @@ Replica::Replica(ReplicaOptions options, Nonce nonce, Signer& signer, Verifier& 
 Result<void> Replica::start(const Moment& now, ReplicaStart start) {
   context_.epoch = start.epoch;
   context_.table.nodes = std::move(start.nodes);
+  for (auto& [node, record] : context_.table.nodes)
+    context_.members.start(node, std::exchange(record.certificate, {}));
   for (LogState& state : start.logs) {
     const LogId id = state.id();
     LogRecord& log = context_.table.log(id);
@@ -168,6 +171,7 @@ Result<Bytes> Replica::make_hello(const Moment& now, NodeState state) {
   const std::optional<UtcMicros> utc = context_.clock.utc(now);
   // A will is sent by others, some time.
   if (utc && state == NodeState::up) hello.utc = std::clamp<UtcMicros>(*utc, 0, kLatestUtc);
+  hello.certificate = options_.certificate;
   DUNLIN_ASSIGN(hello.signature, context_.signer.sign(hello_statement(hello)));
   const std::uint64_t counter = hello.counter;
   return encode_envelope({context_.nonce, counter, std::move(hello)});
@@ -212,7 +216,8 @@ void Replica::heard(const Moment& now, const NodeId& node, Nonce instance) {
     // Its Hello never came: brokers lose retained messages, and some keep them to one of their
     // nodes.
     const auto record = context_.table.nodes.find(node);
-    const bool known = record != context_.table.nodes.end() && !record->second.public_key.empty();
+    const bool known = record != context_.table.nodes.end() && !record->second.public_key.empty() &&
+                       context_.members.check(node).ok();
     if (options_.role != Role::gateway || !known || !make_room_for_peer().ok()) return;
     it = peers_.emplace(node, Peer{}).first;
     it->second.hello.node = node;
@@ -259,6 +264,9 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
       publish_hello(now);
     return {};
   }
+  DUNLIN_ASSIGN(const bool admitted_now, context_.members.admit(hello));
+  if (admitted_now && options_.role == Role::gateway)
+    receiver_.keep({hello.node, hello.public_key, hello.name, hello.certificate});
   const auto known = peers_.find(hello.node);
   if (known == peers_.end()) DUNLIN_TRY(make_room_for_peer());
   const bool same_instance = known != peers_.end() && known->second.hello.nonce == hello.nonce;
@@ -335,7 +343,10 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
         return r.on_vector(now, received, m, envelope.nonce);
       }
       Result<void> operator()(const Ack& m) { return r.on_ack(m, envelope.later); }
-      Result<void> operator()(const TimeQuery& m) { return r.time_sync_.on_query(now, m); }
+      Result<void> operator()(const TimeQuery& m) {
+        DUNLIN_TRY(r.context_.members.check(m.sender));
+        return r.time_sync_.on_query(now, m);
+      }
       Result<void> operator()(const TimeReply& m) {
         return r.on_time_reply(now, m, envelope.later);
       }
@@ -363,6 +374,7 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
 Result<void> Replica::on_vector(const Moment& now, const Received& received, const Vector& vector,
                                 Nonce instance) {
   if (vector.sender == self()) return {};
+  DUNLIN_TRY(context_.members.check(vector.sender));
   heard(now, vector.sender, instance);
   const auto peer = peers_.find(vector.sender);
   if (peer != peers_.end() && peer->second.hello.role == Role::gateway)
@@ -380,6 +392,7 @@ Result<void> Replica::on_vector(const Moment& now, const Received& received, con
 
 // What may be of another branch than the gateways have stays here until that is clear.
 Result<void> Replica::on_fetch(const Moment& now, const Fetch& fetch) {
+  DUNLIN_TRY(context_.members.check(fetch.requester));
   Fetch allowed = fetch;
   std::erase_if(allowed.wants, [&](const Fetch::Want& want) {
     return want.log.node == self() && !uplink_.may_serve(want.log);

@@ -18,6 +18,8 @@ struct ReplicaOptions {
   OriginOptions origin;
   UplinkOptions uplink = {};
   ReceiverOptions receiver;
+  std::shared_ptr<Admission> admission = {};  // of the fleet's authority; null in an open fleet
+  Bytes certificate = {};                     // by which it admitted this node
   std::uint64_t seed = 1;
 };
 

@@ -164,6 +164,14 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   const std::string id = boot_id();
   DUNLIN_ASSIGN(const std::uint64_t boot, store.note_boot(id));
 
+  DUNLIN_ASSIGN(const std::optional<security::Membership> membership,
+                security::load_membership(options.data_dir));
+  if (membership) {
+    if (membership->certificate.node() != impl->key->node())
+      return {Errc::untrusted, options.data_dir + ": the certificate is of another key"};
+    node.replica.admission = security::make_admission(membership->authority);
+    node.replica.certificate = membership->certificate.der();
+  }
   node.replica.role = gateway ? replication::Role::gateway : replication::Role::agent;
   node.replica.seed = security::random_u64();
   replication::OriginOptions& origin = node.replica.origin;

@@ -18,8 +18,9 @@ inline replication::ReplicaStart replica_start(storage::LogStore::Contents conte
                                   std::move(contents.own_anchors),
                                   contents.own_timeless_boot,
                                   std::move(contents.forked)};
-  for (storage::LogStore::KnownNode& known : contents.nodes)
-    start.nodes[known.node] = {std::move(known.public_key), std::move(known.name)};
+  for (KnownNode& known : contents.nodes)
+    start.nodes[known.node] = {std::move(known.public_key), std::move(known.name),
+                               std::move(known.certificate)};
   return start;
 }
 

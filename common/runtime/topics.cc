@@ -63,10 +63,11 @@ std::vector<Transport::Subscription> subscriptions(std::string_view fleet,
     // Inbox first: answers to our Hello must find us listening.
     out.push_back({root + "inbox/" + own, 0});
     if (role == replication::Role::gateway) {
+      // Whoever is there is to be known before it says anything.
+      out.push_back({root + "hello/+", 1});
       out.push_back({root + "live/+", 0});
       out.push_back({root + "bulk", 0});
       out.push_back({root + "gossip", 0});
-      out.push_back({root + "hello/+", 1});
     } else {
       out.push_back({root + "hello/" + own, 1});
     }

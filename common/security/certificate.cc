@@ -407,6 +407,30 @@ Result<void> verify(const Certificate& certificate, const Certificate& authority
   return {};
 }
 
+namespace {
+
+class CertificateAdmission final : public Admission {
+ public:
+  explicit CertificateAdmission(Certificate authority) : authority_(std::move(authority)) {}
+  Result<Admitted> examine(ByteView der) override {
+    DUNLIN_ASSIGN(const Certificate certificate, Certificate::from_der(der));
+    DUNLIN_TRY(verify(certificate, authority_, std::nullopt));
+    const Member& member = *certificate.member();
+    if (member.role != "agent" && member.role != "gateway")
+      return {Errc::untrusted, "the certificate of a " + member.role};
+    return Admitted{certificate.node(), member.role == "gateway", member.name};
+  }
+
+ private:
+  Certificate authority_;
+};
+
+}  // namespace
+
+std::unique_ptr<Admission> make_admission(Certificate authority) {
+  return std::make_unique<CertificateAdmission>(std::move(authority));
+}
+
 Result<Authority> Authority::create(std::unique_ptr<NodeKey> key, const std::string& fleet,
                                     Validity validity) {
   if (!is_name(fleet)) return {Errc::invalid_argument, "the name of a fleet"};

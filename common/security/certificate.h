@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/base/time.h"
+#include "common/log/admission.h"
 #include "common/log/signer.h"
 #include "common/security/keys.h"
 
@@ -60,6 +61,9 @@ class Certificate {
 // `expired` (before its time, too), `malformed`. One signature check.
 Result<void> verify(const Certificate& certificate, const Certificate& authority,
                     std::optional<UtcMicros> now);
+
+// What the replica asks: verify() without times, for agents and gateways.
+std::unique_ptr<Admission> make_admission(Certificate authority);
 
 // The key that makes a fleet: it signs the certificates of its members.
 class Authority {

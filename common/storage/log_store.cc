@@ -11,28 +11,12 @@
 #include "common/codec/log_state_codec.h"
 #include "common/codec/segment_codec.h"
 #include "common/log/limits.h"
+#include "common/storage/row_values.h"
 #include "common/storage/schema.h"
 
 namespace dunlin::storage {
 
 namespace {
-
-std::int64_t stored(std::uint64_t value) {
-  return static_cast<std::int64_t>(value);
-}
-std::uint64_t loaded(std::int64_t value) {
-  return static_cast<std::uint64_t>(value);
-}
-
-Result<LogId> read_log_id(const Statement& statement, int column) {
-  LogId log;
-  const ByteView node = statement.blob(column);
-  if (node.size() != log.node.bytes.size()) return {Errc::corrupt, "a node id of another size"};
-  std::copy(node.begin(), node.end(), log.node.bytes.begin());
-  log.epoch.value = loaded(statement.integer(column + 1));
-  log.track.value = loaded(statement.integer(column + 2));
-  return log;
-}
 
 Bytes encode_stream_ids(const std::vector<std::uint64_t>& ids) {
   Bytes out;
@@ -40,19 +24,6 @@ Bytes encode_stream_ids(const std::vector<std::uint64_t>& ids) {
   writer.array(ids.size());
   for (std::uint64_t id : ids) writer.uint(id);
   return out;
-}
-
-// What does not read back as written is damage, whatever the codec called it.
-Error as_corrupt(const Error& error) {
-  return {Errc::corrupt, error.message()};
-}
-
-Result<std::vector<Entry>> entries_of(ByteView body) {
-  const Result<SegmentHeader> header = parse_segment(body);
-  if (!header.ok()) return as_corrupt(header.error());
-  Result<std::vector<Entry>> entries = decode_entries(*header);
-  if (!entries.ok()) return as_corrupt(entries.error());
-  return entries;
 }
 
 constexpr std::uint64_t kForksKeptPerLog = 16;  // besides those that were stored
@@ -79,6 +50,10 @@ Result<void> LogStore::prepare() {
   DUNLIN_TRY(prepare_into(insert_node_,
                           "INSERT INTO nodes(node, public_key, name) VALUES(?1, ?2, ?3)"
                           " ON CONFLICT(node) DO UPDATE SET name = excluded.name"));
+  DUNLIN_TRY(prepare_into(insert_member_,
+                          "INSERT INTO nodes(node, public_key, name, certificate)"
+                          " VALUES(?1, ?2, ?3, ?4) ON CONFLICT(node) DO UPDATE"
+                          " SET name = excluded.name, certificate = excluded.certificate"));
   DUNLIN_TRY(
       prepare_into(insert_stream_,
                    "INSERT OR IGNORE INTO streams(node, epoch, id, version, name, definition)"
@@ -121,106 +96,6 @@ Result<void> LogStore::prepare() {
       delete_range_,
       "DELETE FROM segments WHERE log = ?1 AND first BETWEEN ?2 AND ?3 AND last <= ?3"
       " RETURNING length(body)");
-}
-
-Result<void> LogStore::load_rows() {
-  rows_.clear();
-  DUNLIN_ASSIGN(Statement select,
-                db_.prepare("SELECT id, node, epoch, track, bytes, segments, state FROM logs"));
-  while (true) {
-    DUNLIN_ASSIGN(const bool more, select.step());
-    if (!more) return {};
-    DUNLIN_ASSIGN(const LogId log, read_log_id(select, 1));
-    Result<LogState> state = decode_log_state(log, select.blob(6));
-    if (!state.ok()) return as_corrupt(state.error());
-    const LogRow& row = rows_[log] = {select.integer(0), *std::move(state),
-                                      loaded(select.integer(4)), loaded(select.integer(5))};
-    compactor_.opened(log, row.state.head(), row.segments, row.bytes);
-  }
-}
-
-Result<LogStore::Contents> LogStore::load() {
-  Contents contents{
-      .epoch = epoch_, .logs = {}, .nodes = {}, .own_streams = {}, .own_lost = {}, .own_hlc = {}};
-  for (const auto& [log, row] : rows_) contents.logs.push_back(row.state);
-
-  DUNLIN_ASSIGN(Statement nodes, db_.prepare("SELECT node, public_key, name FROM nodes"));
-  while (true) {
-    DUNLIN_ASSIGN(const bool more, nodes.step());
-    if (!more) break;
-    KnownNode known;
-    const ByteView id = nodes.blob(0);
-    if (id.size() != known.node.bytes.size()) return {Errc::corrupt, "a node id of another size"};
-    std::copy(id.begin(), id.end(), known.node.bytes.begin());
-    const ByteView key = nodes.blob(1);
-    known.public_key.assign(key.begin(), key.end());
-    known.name = nodes.text(2);
-    contents.nodes.push_back(std::move(known));
-  }
-
-  for (const auto& [log, row] : rows_) {
-    if (log.node == node_ && log.track == kControlTrack)
-      DUNLIN_TRY(load_own_control(row, contents));
-  }
-  for (const auto& [log, row] : rows_) {
-    if (!is_own(log) || row.state.head() == 0) continue;
-    DUNLIN_ASSIGN(const std::vector<StoredSegment> newest,
-                  read(log, {row.state.head(), row.state.head()}, 0));
-    if (newest.empty()) continue;
-    const Result<SegmentHeader> header = parse_segment(newest.front().bytes);
-    if (!header.ok()) return as_corrupt(header.error());
-    const Result<DecodedSegment> decoded = decode_segment(*header);
-    if (!decoded.ok()) return as_corrupt(decoded.error());
-    contents.own_hlc = std::max(contents.own_hlc, decoded->info.hlc_last);
-  }
-  DUNLIN_ASSIGN(const std::uint64_t kept_hlc, meta_number("hlc"));
-  contents.own_hlc = std::max(contents.own_hlc, Hlc{kept_hlc});
-  own_hlc_ = std::max(own_hlc_, contents.own_hlc);
-  DUNLIN_ASSIGN(contents.own_timeless_boot, meta_number("timeless_boot"));
-  DUNLIN_ASSIGN(Statement forks, db_.prepare("SELECT DISTINCT node, epoch, track FROM logs"
-                                             " JOIN forks ON log = logs.id"));
-  while (true) {
-    DUNLIN_ASSIGN(const bool more, forks.step());
-    if (!more) break;
-    DUNLIN_ASSIGN(const LogId log, read_log_id(forks, 0));
-    contents.forked.push_back(log);
-  }
-  return contents;
-}
-
-Result<void> LogStore::load_own_control(const LogRow& row, Contents& contents) {
-  const auto covered = [](const Lost& lost) {
-    Seq sum = 0;
-    for (const LostRange& range : lost.ranges) sum += range.last - range.first + 1;
-    return sum;
-  };
-  const bool present = row.state.id().epoch == epoch_;
-  select_oldest_.bind(1, row.id).bind(2, 1).bind(3, 1);
-  while (true) {
-    DUNLIN_ASSIGN(const bool more, select_oldest_.step());
-    if (!more) return {};
-    DUNLIN_ASSIGN(const std::vector<Entry> entries, entries_of(select_oldest_.blob(4)));
-    for (const Entry& entry : entries) {
-      for (const Op& op : entry.ops) {
-        if (const auto* define = std::get_if<Define>(&op); define && present)
-          contents.own_streams.push_back(*define);
-        if (const auto* anchor = std::get_if<TimeAnchor>(&op); anchor && present)
-          contents.own_anchors.push_back(*anchor);
-        const auto* lost = std::get_if<Lost>(&op);
-        if (lost == nullptr) continue;
-        // Each repeats what was declared before it, so the largest says it all.
-        auto& known = contents.own_lost;
-        const auto same = std::find_if(known.begin(), known.end(), [&](const Lost& other) {
-          return other.epoch == lost->epoch && other.track == lost->track;
-        });
-        if (same == known.end()) {
-          known.push_back(*lost);
-        } else if (covered(*lost) >= covered(*same)) {
-          *same = *lost;
-        }
-      }
-    }
-  }
 }
 
 Result<LogStore::LogRow> LogStore::row_of(const LogId& log, std::map<LogId, LogRow>& changed) {
@@ -268,6 +143,11 @@ Result<std::vector<WriteOutcome>> LogStore::write(const Changes& changes,
     DUNLIN_ASSIGN(LogRow row, row_of(ack.log, changed));
     row.state.acknowledge(ack.acked);
     changed[ack.log] = std::move(row);
+  }
+  for (const KnownNode& member : changes.members) {
+    insert_member_.bind(1, ByteView(member.node.bytes)).bind(2, ByteView(member.public_key));
+    insert_member_.bind(3, std::string_view(member.name)).bind(4, ByteView(member.certificate));
+    DUNLIN_TRY(insert_member_.run());
   }
   for (const auto& [log, row] : changed) DUNLIN_TRY(write_row(row));
   DUNLIN_TRY(transaction.commit());

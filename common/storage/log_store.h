@@ -35,12 +35,6 @@ class LogStore {
     std::uint64_t refused = 0;  // segments that did not verify any more
   };
 
-  struct KnownNode {
-    NodeId node;
-    Bytes public_key;
-    std::string name;
-  };
-
   // Everything the replica starts from.
   struct Contents {
     Epoch epoch;  // of this database: drawn when it was created, or committed since
@@ -191,7 +185,8 @@ class LogStore {
   Hlc own_hlc_;                   // of the latest own entry of this epoch
   Compactor compactor_;
 
-  Statement insert_segment_, insert_log_, update_log_, insert_node_, insert_stream_, insert_fork_;
+  Statement insert_segment_, insert_log_, update_log_, insert_node_, insert_member_;
+  Statement insert_stream_, insert_fork_;
   Statement select_overlapping_, select_newest_, select_oldest_, delete_range_;
   Statement select_first_arrived_, insert_anchor_, insert_boot_span_;
   Statement delete_one_, update_segment_, delete_boot_spans_;

@@ -48,6 +48,8 @@ CREATE VIEW anchored_spans(segment, time_min, time_max) AS
   FROM boot_spans b JOIN segments s ON s.id = b.segment JOIN logs l ON l.id = s.log
   JOIN anchors a ON a.node = l.node AND a.epoch = l.epoch AND a.boot = b.boot;
 )sql",
+    // What admitted a node to a fleet with an authority.
+    "ALTER TABLE nodes ADD COLUMN certificate BLOB;",
 };
 
 }  // namespace

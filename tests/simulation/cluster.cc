@@ -49,11 +49,13 @@ void Cluster::make_node(std::size_t index, std::uint64_t key) {
     node.name = index == 0 ? "gateway" : "gateway-" + std::to_string(index);
     node.replica.role = Role::gateway;
     node.replica.uplink.pushes = false;
+    node.replica.origin.name = node.name;
     node.replica.receiver = options_.receiver;
     node.disk = options_.gateway_disk;
   } else {
     node.name = "agent-" + std::to_string(index);
     node.replica.origin = options_.origin;
+    node.replica.origin.name = "agent-" + std::to_string(key);  // a copy keeps it
     node.replica.uplink = options_.uplink;
     node.disk = options_.agent_disk;
     node.clock.battery = random_.below(4) != 0;

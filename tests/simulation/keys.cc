@@ -56,7 +56,48 @@ class LightVerifier final : public Verifier {
   }
 };
 
+// Role, node, name: what the signature before them is over.
+class FixedAdmission final : public Admission {
+ public:
+  FixedAdmission(Bytes authority, Verifier& verifier)
+      : authority_(std::move(authority)), verifier_(verifier) {}
+  Result<Admitted> examine(ByteView certificate) override {
+    Signature signature;
+    Admitted of;
+    const std::size_t head = signature.size() + 1 + of.node.bytes.size();
+    if (certificate.size() < head) return {Errc::malformed, "not a certificate"};
+    std::copy_n(certificate.begin(), signature.size(), signature.begin());
+    const ByteView said = certificate.subspan(signature.size());
+    if (!verifier_.verify(authority_, said, signature).ok())
+      return {Errc::untrusted, "of another authority"};
+    of.gateway = said[0] == 1;
+    std::copy_n(said.begin() + 1, of.node.bytes.size(), of.node.bytes.begin());
+    of.name.assign(certificate.begin() + static_cast<std::ptrdiff_t>(head), certificate.end());
+    return of;
+  }
+
+ private:
+  Bytes authority_;
+  Verifier& verifier_;
+};
+
 }  // namespace
+
+Bytes fixed_certificate(Signer& authority, const Admitted& of) {
+  Signature signature;
+  Bytes out(signature.size() + 1 + of.node.bytes.size() + of.name.size());
+  const auto said = out.begin() + signature.size();
+  *said = of.gateway ? 1 : 0;
+  std::copy(of.name.begin(), of.name.end(),
+            std::copy(of.node.bytes.begin(), of.node.bytes.end(), said + 1));
+  signature = authority.sign(ByteView(out).subspan(signature.size())).value();
+  std::copy(signature.begin(), signature.end(), out.begin());
+  return out;
+}
+
+std::unique_ptr<Admission> make_admission(const Signer& authority, Verifier& verifier) {
+  return std::make_unique<FixedAdmission>(authority.public_key(), verifier);
+}
 
 std::unique_ptr<Signer> light_key(std::uint64_t number) {
   return std::make_unique<LightKey>(number);

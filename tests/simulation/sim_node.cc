@@ -34,7 +34,11 @@ SimNode::SimNode(SimNodeOptions options, std::size_t index, std::shared_ptr<Memo
       sensors_(random_.next(), (index + 1) * 10'000'000),
       medium_(options_.light ? make_memory_medium(random_.next())
                              : make_disk_medium(random_.next())) {
-  options_.replica.origin.name = options_.name;
+  const auto authority = options_.light ? light_key(kAuthorityKey) : fixed_key(kAuthorityKey);
+  const bool gateway = options_.replica.role == Role::gateway;
+  options_.replica.admission = make_admission(*authority, *verifier_);
+  options_.replica.certificate =
+      fixed_certificate(*authority, {id(), gateway, options_.replica.origin.name});
   medium_->set_faults(options_.disk.faults);
 }
 

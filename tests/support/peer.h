@@ -26,7 +26,7 @@ class Peer : public SegmentMaker {
     replication::Hello hello;
     hello.node = node();
     hello.public_key = key().public_key();
-    hello.name = "peer";
+    hello.name = name;
     hello.role = role_;
     hello.state = state;
     hello.heads = std::move(heads);
@@ -35,6 +35,7 @@ class Peer : public SegmentMaker {
     hello.hlc = hlc;
     hello.utc = utc;
     hello.minor = minor;
+    hello.certificate = certificate;
     hello.signature = key().sign(hello_statement(hello, later)).value();
     return wrap(std::move(hello));
   }
@@ -63,6 +64,8 @@ class Peer : public SegmentMaker {
   Hlc hlc;            // of its Hello, as is its clock
   std::optional<UtcMicros> utc;
   std::uint64_t minor = 0;
+  std::string name = "peer";
+  Bytes certificate;               // of a fleet with an authority
   replication::LaterFields later;  // of every message, as a node of a newer minor version
 
  private:

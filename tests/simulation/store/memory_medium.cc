@@ -35,7 +35,7 @@ struct Log {
 struct Database {
   Epoch epoch;
   std::map<LogId, Log> logs;
-  std::map<NodeId, storage::LogStore::KnownNode> nodes;
+  std::map<NodeId, KnownNode> nodes;
   std::uint64_t arrivals = 0;
   using Boot = std::tuple<NodeId, Epoch, std::uint64_t>;
   std::map<Boot, UtcMicros> boots = {};  // the latest that an anchor has of the UTC of their start
@@ -186,6 +186,11 @@ Result<std::vector<WriteOutcome>> MemoryStore::commit(const Changes& changes) {
     from.state.release(release.interval, release.before, release.after);
   }
   for (const Acked& ack : changes.acks) log(ack.log).state.acknowledge(ack.acked);
+  for (const KnownNode& member : changes.members) {
+    const auto known = data_->nodes.find(member.node);
+    const Bytes key = known == data_->nodes.end() ? member.public_key : known->second.public_key;
+    data_->nodes[member.node] = {member.node, Bytes(key), member.name, member.certificate};
+  }
   return outcomes;
 }
 
@@ -297,7 +302,8 @@ void MemoryStore::apply_control(const SegmentRecord& record) {
         const auto known = data_->nodes.find(id.node);
         const Bytes& key =
             known == data_->nodes.end() ? open->public_key : known->second.public_key;
-        data_->nodes[id.node] = {id.node, Bytes(key), open->name};
+        const Bytes certificate = known == data_->nodes.end() ? Bytes() : known->second.certificate;
+        data_->nodes[id.node] = {id.node, Bytes(key), open->name, certificate};
       } else if (const auto* anchor = std::get_if<TimeAnchor>(&op)) {
         apply_anchor(id, *anchor);
       } else if (const auto* seal = std::get_if<Seal>(&op)) {

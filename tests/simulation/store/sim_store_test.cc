@@ -19,7 +19,8 @@ std::vector<LogId> sorted(std::vector<LogId> logs) {
 
 bool equal(const storage::LogStore::Contents& a, const storage::LogStore::Contents& b) {
   const auto nodes = [](const auto& x, const auto& y) {
-    return x.node == y.node && x.public_key == y.public_key && x.name == y.name;
+    return x.node == y.node && x.public_key == y.public_key && x.name == y.name &&
+           x.certificate == y.certificate;
   };
   return a.epoch == b.epoch && a.logs == b.logs && a.own_streams == b.own_streams &&
          a.own_lost == b.own_lost && a.own_hlc == b.own_hlc && a.own_anchors == b.own_anchors &&

@@ -47,6 +47,7 @@ Hello sample_hello(NodeState state, const LaterFields& later = {}) {
   hello.hlc = Hlc::of(1'767'225'600'123, 4);
   if (state == NodeState::up) hello.utc = 1'767'225'600'120'000;
   hello.minor = later.items > 0 ? 3 : 0;
+  if (state == NodeState::up) hello.certificate = *from_hex("3003020101");  // any bytes
   hello.signature = *key->sign(hello_statement(hello, later));
   return hello;
 }
@@ -94,10 +95,11 @@ std::vector<Case> cases() {
                       false};
   return {
       {"hello_up",
-       "Hello of an agent with two logs; the signature is that of the test key",
+       "Hello of an agent with two logs; five bytes stand for its certificate; the signature is "
+       "that of the test key",
        {nonce, 17, sample_hello(NodeState::up)}},
       {"hello_down",
-       "the same as a will: state down, no heads, no UTC",
+       "the same as a will: state down, no heads, no UTC; of an open fleet",
        {nonce, 17, sample_hello(NodeState::down)}},
       {"vector",
        "Vector of two logs, not all; of track 1: head 300, missing 41-50 and 60",
@@ -223,9 +225,9 @@ TEST(Envelope, HelloStatementIsALabelAndTheUnsignedHello) {
   const std::string_view label = "dunlin/1 hello";
   ASSERT_GT(statement.size(), label.size());
   EXPECT_EQ(as_text(ByteView(statement).first(label.size())), label);
-  EXPECT_EQ(statement[label.size()], 0x8d);  // 13 items: all but the signature
+  EXPECT_EQ(statement[label.size()], 0x8e);  // 14 items: all but the signature
   const Bytes longer = hello_statement(sample_hello(NodeState::down), kLater);
-  EXPECT_EQ(longer[label.size()], 0x8f);
+  EXPECT_EQ(longer[label.size()], 0x90);
   EXPECT_EQ(to_hex(ByteView(longer).last(kLater.cbor.size())), to_hex(kLater.cbor));
 }
 

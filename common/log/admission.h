@@ -1,0 +1,29 @@
+#pragma once
+
+#include <string>
+
+#include "common/base/ids.h"
+#include "dunlin/bytes.h"
+
+namespace dunlin {
+
+// What the authority of a fleet says of a node, by the certificate that it gave it.
+struct Admitted {
+  NodeId node;
+  bool gateway = false;
+  std::string name;
+  bool operator==(const Admitted&) const = default;
+};
+
+// How the core asks what a certificate is worth; it knows no format of one. Called from one thread
+// at a time per object.
+class Admission {
+ public:
+  virtual ~Admission() = default;
+  // `untrusted` unless the authority signed it, `malformed` when it is none. Times are not looked
+  // at: a certificate that is over keeps a node from connecting, not its entries from being true.
+  // One signature check.
+  virtual Result<Admitted> examine(ByteView certificate) = 0;
+};
+
+}  // namespace dunlin
