@@ -1,18 +1,24 @@
 #include "cli/broker_files.h"
 
+#include <algorithm>
+
 #include "common/runtime/topics.h"
 
 namespace dunlin::cli {
 
-std::string broker_configuration(const std::string& folder, std::uint16_t port,
-                                 const std::string& user) {
+std::string broker_configuration(const std::string& folder, const std::vector<std::string>& hosts,
+                                 std::uint16_t port, const std::string& user) {
+  const bool local = std::all_of(hosts.begin(), hosts.end(), [](const std::string& host) {
+    return host == "localhost" || host.starts_with("127.");
+  });
   const auto file = [&](const char* key, const char* name) {
     return std::string(key) + " " + folder + "/" + name + "\n";
   };
   return "# For mosquitto 2.0, by `dunlin fleet init`. After changes: kill -HUP.\n"
          "user " +
-         user + "\nlistener " + std::to_string(port) + "\n" + file("cafile", "fleet.crt") +
-         file("certfile", "broker.crt") + file("keyfile", "broker.key") +
+         user + "\nlistener " + std::to_string(port) + (local ? " 127.0.0.1\n" : "\n") +
+         file("cafile", "fleet.crt") + file("certfile", "broker.crt") +
+         file("keyfile", "broker.key") + file("pid_file", "mosquitto.pid") +
          "tls_version tlsv1.2\n"
          "require_certificate true\n"
          "use_identity_as_username true\n" +
@@ -22,10 +28,12 @@ std::string broker_configuration(const std::string& folder, std::uint16_t port,
          "max_keepalive 300\n";
 }
 
-std::string broker_rights(const std::string& fleet,
+std::string broker_rights(const std::string& fleet, const NodeId& authority,
                           const std::vector<security::Certificate>& members) {
   using replication::TopicClass;
   std::string out = "# By dunlin, anew with every member.\n";
+  out += "\n# the authority\nuser " + authority.to_string() + "\ntopic readwrite " +
+         runtime::topic_name(fleet, "+", TopicClass::authority, authority) + "\n";
   for (const security::Certificate& certificate : members) {
     const security::Member& member = *certificate.member();
     const NodeId node = certificate.node();
@@ -35,6 +43,7 @@ std::string broker_rights(const std::string& fleet,
     const auto role = gateway ? replication::Role::gateway : replication::Role::agent;
     for (const auto& subscription : runtime::subscriptions(fleet, cells, role, node))
       out += "topic read " + subscription.filter + "\n";
+    if (gateway) out += "topic read $SYS/broker/#\n";
     for (const std::string& cell : cells) {
       const auto own = [&](TopicClass topic) {
         out += "topic write " + runtime::topic_name(fleet, cell, topic, node) + "\n";
@@ -48,7 +57,10 @@ std::string broker_rights(const std::string& fleet,
       own(TopicClass::gossip);
       own(TopicClass::bulk);
       all(TopicClass::inbox);
-      if (gateway) all(TopicClass::hello);
+      if (!gateway) continue;
+      all(TopicClass::hello);
+      out += "topic write " + runtime::topic_name(fleet, cell, TopicClass::authority, authority);
+      out += "\n";
     }
   }
   return out;

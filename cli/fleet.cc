@@ -8,6 +8,7 @@
 #include <fstream>
 #include <tuple>
 
+#include "cli/broker.h"
 #include "cli/broker_files.h"
 #include "common/runtime/topics.h"
 #include "common/security/private_file.h"
@@ -37,6 +38,10 @@ std::string certificate_path(const std::string& folder) {
   return folder + "/authority.crt";
 }
 
+std::string operator_path(const std::string& folder) {
+  return folder + "/operator.crt";
+}
+
 std::string user_name() {
   const passwd* entry = ::getpwuid(::geteuid());
   return entry != nullptr ? entry->pw_name : "mosquitto";
@@ -49,6 +54,11 @@ Result<void> check_cells(const std::string& cell) {
               "the cell \"" + each + "\": 1 to 64 letters, digits, '_', '.' or '-'"};
   }
   return {};
+}
+
+std::set<std::string> each_cell(const Certificate& member) {
+  const std::vector<std::string> cells = security::cells_of(member.member()->cell);
+  return {cells.begin(), cells.end()};
 }
 
 }  // namespace
@@ -83,11 +93,15 @@ Result<Fleet> Fleet::create(const std::string& folder, const std::string& name,
   DUNLIN_TRY(security::write_private_file(at + "/broker.key", broker_pem));
   DUNLIN_TRY(security::write_private_file(at + "/broker.crt", certificate.to_pem()));
   DUNLIN_TRY(security::write_private_file(at + "/fleet.crt", authority_pem));
-  DUNLIN_TRY(security::write_private_file(at + "/mosquitto.conf",
-                                          broker_configuration(at, broker.port, user_name())));
+  DUNLIN_TRY(security::write_private_file(
+      at + "/mosquitto.conf", broker_configuration(at, broker.hosts, broker.port, user_name())));
   DUNLIN_TRY(security::write_private_file(certificate_path(root),
                                           "broker: " + url + "\n" + authority_pem));
+  DUNLIN_ASSIGN(const Certificate me, authority.issue(authority.key().public_key(),
+                                                      {name, "", "authority", name}, {0, until}));
+  DUNLIN_TRY(security::write_private_file(operator_path(root), me.to_pem()));
   Fleet fleet(root, std::move(authority), url);
+  DUNLIN_TRY(fleet.log(now));
   DUNLIN_TRY(fleet.write_rights());
   DUNLIN_TRY(security::write_private_file(key_path(root), key_pem));
   return fleet;
@@ -113,7 +127,9 @@ Result<security::Bundle> Fleet::add(const Member& member, UtcMicros now, int day
   DUNLIN_TRY(check_cells(member.cell));
   if (member.name.empty()) return {Errc::invalid_argument, "a member needs a name"};
   DUNLIN_ASSIGN(const std::vector<Certificate> known, members());
+  DUNLIN_ASSIGN(const auto gone, revocations());
   for (const Certificate& other : known) {
+    if (gone.contains(other.node())) continue;
     if (other.member()->cell == member.cell && other.member()->name == member.name)
       return {Errc::exists, "cell " + member.cell + " has a " + member.name};
   }
@@ -151,9 +167,49 @@ Result<std::vector<Certificate>> Fleet::members() const {
   return found;
 }
 
-Result<void> Fleet::write_rights() const {
+Result<AuthorityLog> Fleet::log(UtcMicros now) {
+  return AuthorityLog::open(folder_ + "/log.db", authority_.key(), now, name());
+}
+
+Result<std::map<NodeId, Revoke>> Fleet::revocations() {
+  DUNLIN_ASSIGN(AuthorityLog written, log(0));
+  return written.revocations();
+}
+
+Result<void> Fleet::revoke(const NodeId& node, std::vector<Revoke::End> ends, UtcMicros now) {
+  {
+    DUNLIN_ASSIGN(AuthorityLog written, log(now));
+    DUNLIN_TRY(written.append(now, Revoke{node, std::move(ends)}));
+  }
+  return write_rights();
+}
+
+Result<void> Fleet::publish() {
   DUNLIN_ASSIGN(const std::vector<Certificate> known, members());
-  return security::write_private_file(folder_ + "/broker/acl", broker_rights(name(), known));
+  std::set<std::string> cells;
+  for (const Certificate& member : known) cells.merge(each_cell(member));
+  if (cells.empty()) return {};
+  DUNLIN_ASSIGN(AuthorityLog written, log(0));
+  DUNLIN_ASSIGN(const Bytes message, written.message());
+  TransportOptions how;
+  how.url = broker_url_;
+  how.client_id = "dunlin-operator-" + authority().node().to_string().substr(0, 7);
+  how.seed = security::random_u64();
+  how.ca_file = folder_ + "/broker/fleet.crt";
+  how.cert_file = operator_path(folder_);
+  how.key_file = key_path(folder_);
+  return cli::publish(std::move(how), name(), authority().node(), cells, message);
+}
+
+Result<void> Fleet::write_rights() {
+  DUNLIN_ASSIGN(std::vector<Certificate> known, members());
+  DUNLIN_ASSIGN(const auto gone, revocations());
+  std::erase_if(known, [&](const Certificate& each) { return gone.contains(each.node()); });
+  const std::string at = folder_ + "/broker/";
+  DUNLIN_TRY(
+      security::write_private_file(at + "acl", broker_rights(name(), authority().node(), known)));
+  (void)reload_broker(at + "mosquitto.pid");
+  return {};
 }
 
 }  // namespace dunlin::cli

@@ -1,14 +1,18 @@
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
+#include "cli/authority_log.h"
 #include "common/security/bundle.h"
+#include "dunlin/transport.h"
 
 namespace dunlin::cli {
 
-// A folder of the operator's that makes a fleet: the authority's key (`authority.key`, 0600) and
-// certificate (`authority.crt`), the certificate of every member (`members/NODE.crt`), and what the
+// A folder of the operator's that makes a fleet: the authority's key (`authority.key`, 0600),
+// certificate (`authority.crt`) and log (`log.db`), a certificate by which it meets its broker
+// (`operator.crt`), the certificate of every member (`members/NODE.crt`), and what the
 // broker needs (`broker/`). Whoever has the key makes members: it belongs on no device and no
 // gateway.
 class Fleet {
@@ -32,12 +36,18 @@ class Fleet {
   // the broker's next reload on. `exists` when a member of that cell has that name.
   Result<security::Bundle> add(const security::Member& member, UtcMicros now, int days,
                                const std::vector<std::string>& hosts = {});
-  // Every member, by cell and name.
+  // Every certificate that was given, by cell and name; revoked ones too.
   Result<std::vector<security::Certificate>> members() const;
-  // Writes broker/acl anew.
-  Result<void> write_rights() const;
+  // Who is one no more; of its logs counts what `ends` say. The broker's files forget it.
+  Result<void> revoke(const NodeId& node, std::vector<Revoke::End> ends, UtcMicros now);
+  Result<std::map<NodeId, Revoke>> revocations();
+  // Puts the authority's log before every cell that has a member: see cli/broker.h.
+  Result<void> publish();
+  // Writes broker/acl anew, and tells a broker that runs on this machine.
+  Result<void> write_rights();
 
  private:
+  Result<AuthorityLog> log(UtcMicros now);
   Fleet(std::string folder, security::Authority authority, std::string broker_url)
       : folder_(std::move(folder)),
         authority_(std::move(authority)),

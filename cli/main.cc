@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/fleet.h"
+#include "cli/gateway.h"
 #include "common/runtime/version.h"
 #include "common/security/private_file.h"
 
@@ -36,12 +37,13 @@ int fail(const Error& error) {
 struct Asked {
   std::string folder = "fleet";
   std::string name;
-  cli::Fleet::Broker broker{{"localhost", "127.0.0.1"}, 8883};
-  std::string cell = "default";
+  cli::Fleet::Broker broker{{"127.0.0.1", "localhost"}, 8883};
+  std::string cell;  // "" = default, or any
   bool gateway = false;
   std::vector<std::string> hosts;
   int days = 825;
   std::string out;
+  std::string gateway_url = "http://127.0.0.1:7380";
   bool json = false;
 };
 
@@ -54,10 +56,12 @@ int init(const Asked& asked) {
 }
 
 int show(const Asked& asked) {
-  const auto fleet = cli::Fleet::open(asked.folder);
+  auto fleet = cli::Fleet::open(asked.folder);
   if (!fleet.ok()) return fail(fleet.error());
   const auto members = fleet->members();
   if (!members.ok()) return fail(members.error());
+  const auto revoked = fleet->revocations();
+  if (!revoked.ok()) return fail(revoked.error());
   if (asked.json) {
     nlohmann::json out{{"fleet", fleet->name()},
                        {"authority", fleet->authority().node().to_string()},
@@ -70,7 +74,8 @@ int show(const Asked& asked) {
                                 {"name", member.name},
                                 {"cell", member.cell},
                                 {"role", member.role},
-                                {"valid_until_us", each.validity().until}});
+                                {"valid_until_us", each.validity().until},
+                                {"revoked", revoked->contains(each.node())}});
     }
     std::printf("%s\n", out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
     return kOk;
@@ -82,7 +87,8 @@ int show(const Asked& asked) {
   for (const security::Certificate& each : *members) {
     const security::Member& member = *each.member();
     std::printf("%-32s  %-8s %-12s %-10s %s\n", each.node().to_string().c_str(),
-                member.role.c_str(), member.cell.c_str(), day_of(each.validity().until).c_str(),
+                member.role.c_str(), member.cell.c_str(),
+                revoked->contains(each.node()) ? "revoked" : day_of(each.validity().until).c_str(),
                 member.name.c_str());
   }
   return kOk;
@@ -95,11 +101,48 @@ int export_authority(const Asked& asked) {
   return kOk;
 }
 
+int publish(cli::Fleet& fleet) {
+  const Result<void> published = fleet.publish();
+  if (published.ok()) return kOk;
+  std::fprintf(stderr, "dunlin: not published: %s\nrun `dunlin fleet publish` again\n",
+               published.error().message().c_str());
+  return kFailure;
+}
+
+int publish(const Asked& asked) {
+  auto fleet = cli::Fleet::open(asked.folder);
+  return fleet.ok() ? publish(*fleet) : fail(fleet.error());
+}
+
+int revoke(const Asked& asked) {
+  auto fleet = cli::Fleet::open(asked.folder);
+  if (!fleet.ok()) return fail(fleet.error());
+  const auto members = fleet->members();
+  if (!members.ok()) return fail(members.error());
+  std::vector<NodeId> found;
+  for (const security::Certificate& each : *members) {
+    const security::Member& member = *each.member();
+    if (member.name == asked.name && (asked.cell.empty() || member.cell == asked.cell))
+      found.push_back(each.node());
+  }
+  if (found.size() != 1)
+    return fail({Errc::invalid_argument,
+                 found.empty() ? "no member is named " + asked.name
+                               : "several cells have a " + asked.name + ": --cell says which"});
+  auto ends = cli::ends_of(asked.gateway_url, found[0]);
+  if (!ends.ok()) return fail(ends.error());
+  const Result<void> done = fleet->revoke(found[0], *std::move(ends), utc_now());
+  if (!done.ok()) return fail(done.error());
+  std::printf("revoked %s\n", found[0].to_string().c_str());
+  return publish(*fleet);
+}
+
 int add(const Asked& asked) {
   auto fleet = cli::Fleet::open(asked.folder);
   if (!fleet.ok()) return fail(fleet.error());
   const std::string role = asked.gateway ? "gateway" : "agent";
-  const security::Member member{fleet->name(), asked.cell, role, asked.name};
+  const security::Member member{fleet->name(), asked.cell.empty() ? "default" : asked.cell, role,
+                                asked.name};
   const auto bundle = fleet->add(member, utc_now(), asked.days, asked.hosts);
   if (!bundle.ok()) return fail(bundle.error());
   const std::string path = asked.out.empty() ? asked.name + ".bundle" : asked.out;
@@ -125,7 +168,7 @@ int main(int argc, char** argv) {
       fleet->add_subcommand("init", "make a fleet: its authority and its broker's files"));
   init_command->add_option("name", asked.name, "of the fleet")->required();
   init_command->add_option("--broker", asked.broker.hosts,
-                           "names and addresses of the broker (localhost 127.0.0.1)");
+                           "names and addresses of the broker (127.0.0.1 localhost)");
   init_command->add_option("--port", asked.broker.port, "of the broker (8883)");
   CLI::App* show_command =
       in_folder(fleet->add_subcommand("show", "the authority and its members"));
@@ -142,6 +185,14 @@ int main(int argc, char** argv) {
   add_command->add_option("--days", asked.days, "that its certificate is valid (825)")
       ->check(CLI::Range(1, 7300));
   add_command->add_option("--out", asked.out, "the bundle (NAME.bundle)");
+  CLI::App* publish_command = in_folder(fleet->add_subcommand(
+      "publish", "have the broker keep the authority's log, for who comes later"));
+  CLI::App* revoke_command = in_folder(device->add_subcommand(
+      "revoke", "cut a member off: what a gateway has of it counts, and nothing after that"));
+  revoke_command->add_option("name", asked.name, "of the device")->required();
+  revoke_command->add_option("--cell", asked.cell, "when several cells have one of that name");
+  revoke_command->add_option("--gateway", asked.gateway_url,
+                             "that says what counts (http://127.0.0.1:7380)");
   CLI::App* version = app.add_subcommand("version", "print the version");
   try {
     app.parse(argc, argv);
@@ -152,5 +203,7 @@ int main(int argc, char** argv) {
   if (init_command->parsed()) return init(asked);
   if (show_command->parsed()) return show(asked);
   if (export_command->parsed()) return export_authority(asked);
+  if (publish_command->parsed()) return publish(asked);
+  if (revoke_command->parsed()) return revoke(asked);
   return add_command->parsed() ? add(asked) : kUsage;
 }

@@ -84,6 +84,8 @@ http::Response nodes(const NodeReport& report) {
       logs.push_back({{"epoch", epoch_text(log.log.epoch)},
                       {"track", log.log.track.value},
                       {"head", log.head},
+                      {"proven", log.proven},
+                      {"proven_hash", to_hex(log.proven_hash)},
                       {"complete", log.complete},
                       {"missing_entries", log.missing_entries},
                       {"lost_entries", log.lost_entries},
@@ -94,14 +96,15 @@ http::Response nodes(const NodeReport& report) {
     out.push_back({{"node", node.node.to_string()},
                    {"name", node.name},
                    {"cell", cell_of(report, node.node)},
-                   {"role", name_of(node.role)},
-                   {"state", name_of(node.state)},
+                   {"role", node.authority ? "authority" : name_of(node.role)},
+                   {"state", node.authority ? json() : json(name_of(node.state))},
                    {"protocol", node.speaks ? json(protocol_text(*node.speaks)) : json()},
                    {"capabilities", node.speaks ? json(node.speaks->capabilities) : json()},
                    {"last_seen_us", node.last_seen},
                    {"clock_synchronised", node.synchronised ? json(*node.synchronised) : json()},
                    {"clock_skew_seconds", node.skew ? json(seconds(*node.skew)) : json()},
                    {"cloned", node.cloned},
+                   {"revoked", node.revoked},
                    {"logs", std::move(logs)},
                    {"lag_entries", lag.entries},
                    {"lag_seconds", seconds(lag.age)}});
@@ -116,7 +119,7 @@ http::Response lag(const NodeReport& report) {
   };
   std::map<std::string, Cell> cells;
   for (const NodeStatus& node : report.nodes) {
-    if (node.node == report.self) continue;
+    if (node.node == report.self || node.authority) continue;
     Cell& cell = cells[cell_of(report, node.node)];
     const Lag of_node = lag_of(node, report.now);
     cell.nodes += 1;
@@ -228,7 +231,7 @@ Duration lag_of(const LogStatus& log, const Moment& now) {
 telemetry::Snapshot make_snapshot(const NodeReport& report, const InputCounts& inputs) {
   telemetry::Snapshot s;
   for (const NodeStatus& node : report.nodes) {
-    if (node.node == report.self) continue;
+    if (node.node == report.self || node.authority) continue;
     const Lag lag = lag_of(node, report.now);
     s.nodes.push_back({node.node.to_string(), cell_of(report, node.node),
                        std::string(name_of(node.role)), std::string(name_of(node.state)),

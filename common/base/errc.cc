@@ -23,6 +23,8 @@ std::string_view to_string(Errc code) {
       return "bad_hash";
     case Errc::untrusted:
       return "untrusted";
+    case Errc::revoked:
+      return "revoked";
     case Errc::expired:
       return "expired";
     case Errc::not_found:

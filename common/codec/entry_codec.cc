@@ -10,6 +10,8 @@ namespace dunlin {
 
 namespace {
 
+constexpr std::uint64_t kRevokedLogsMax = 256;
+
 void encode_cell(CborWriter& writer, const Rows& rows, const Cell& cell) {
   switch (cell.kind) {
     case Cell::Kind::missing:
@@ -66,6 +68,13 @@ struct OpEncoder {
   void operator()(const TimeAnchor& op) {
     w.array(6), w.uint(TimeAnchor::kCode), w.uint(op.boot), w.text(op.boot_id);
     w.integer(op.monotonic_us), w.integer(op.utc_us), w.uint(op.uncertainty_us);
+  }
+  void operator()(const Revoke& op) {
+    w.array(3), w.uint(Revoke::kCode), w.bytes(op.node.bytes), w.array(op.ends.size());
+    for (const Revoke::End& end : op.ends) {
+      w.array(4), w.uint(end.epoch.value), w.uint(end.track.value), w.uint(end.last);
+      w.bytes(end.hash);
+    }
   }
   void operator()(const UnknownOp& op) { w.raw(op.cbor); }
 };
@@ -205,6 +214,24 @@ Result<Op> decode_time_anchor(CborReader& r) {
   return Op(std::move(op));
 }
 
+Result<Op> decode_revoke(CborReader& r) {
+  Revoke op;
+  DUNLIN_TRY(r.bytes_into(op.node.bytes));
+  DUNLIN_ASSIGN(const std::uint64_t count, r.array());
+  if (count > kRevokedLogsMax) return r.error(Errc::malformed, "more than 256 logs of a node");
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Revoke::End end;
+    DUNLIN_TRY(r.array_of(4));
+    DUNLIN_ASSIGN(end.epoch.value, r.uint());
+    DUNLIN_ASSIGN(end.track.value, r.uint());
+    DUNLIN_ASSIGN(end.last, r.uint());
+    DUNLIN_TRY(r.bytes_into(end.hash));
+    if (end.last > kSeqMax) return r.error(Errc::malformed, "a log that ends beyond 2^62");
+    op.ends.push_back(end);
+  }
+  return Op(std::move(op));
+}
+
 struct Layout {
   std::uint64_t code;
   std::uint64_t items;
@@ -213,7 +240,8 @@ struct Layout {
 constexpr Layout kLayouts[] = {
     {Open::kCode, 3, decode_open},     {Seal::kCode, 5, decode_seal},
     {Define::kCode, 5, decode_define}, {Samples::kCode, 4, decode_samples},
-    {Lost::kCode, 4, decode_lost},     {TimeAnchor::kCode, 6, decode_time_anchor}};
+    {Lost::kCode, 4, decode_lost},     {TimeAnchor::kCode, 6, decode_time_anchor},
+    {Revoke::kCode, 3, decode_revoke}};
 
 }  // namespace
 

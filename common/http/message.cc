@@ -14,6 +14,7 @@ int status_of(Errc code) {
     case Errc::unsupported:
       return 400;
     case Errc::untrusted:
+    case Errc::revoked:
     case Errc::expired:
       return 403;
     case Errc::not_found:

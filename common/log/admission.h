@@ -20,6 +20,7 @@ struct Admitted {
 class Admission {
  public:
   virtual ~Admission() = default;
+  virtual const NodeId& authority() const = 0;
   // `untrusted` unless the authority signed it, `malformed` when it is none. Times are not looked
   // at: a certificate that is over keeps a node from connecting, not its entries from being true.
   // One signature check.

@@ -91,6 +91,23 @@ struct TimeAnchor {
   bool operator==(const TimeAnchor&) const = default;
 };
 
+// In the log of a fleet's authority: a node is a member no more. Of each of its logs counts what
+// came up to `last`, where the chain has that hash; of logs that are not named nothing does. A
+// later one for the same node replaces it.
+struct Revoke {
+  static constexpr std::uint64_t kCode = 9;
+  struct End {
+    Epoch epoch;
+    Track track;
+    Seq last = 0;
+    Hash hash{};
+    bool operator==(const End&) const = default;
+  };
+  NodeId node;
+  std::vector<End> ends;
+  bool operator==(const Revoke&) const = default;
+};
+
 // An operation of a newer minor version, be its code new or only some of its fields: kept, hashed,
 // forwarded, and otherwise ignored.
 // (Put 4, Erase 5 and TruncateObserved 6 are reserved for tables.)
@@ -100,7 +117,7 @@ struct UnknownOp {
   bool operator==(const UnknownOp&) const = default;
 };
 
-using Op = std::variant<Open, Seal, Define, Samples, Lost, TimeAnchor, UnknownOp>;
+using Op = std::variant<Open, Seal, Define, Samples, Lost, TimeAnchor, Revoke, UnknownOp>;
 
 // One durable append: all its operations take effect on every replica, or none.
 struct Entry {

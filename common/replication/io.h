@@ -18,7 +18,11 @@ namespace dunlin::replication {
 using Token = std::uint64_t;   // names a write or read until it finishes
 using Ticket = std::uint64_t;  // names an append; grows with each
 
-enum class TopicClass : std::uint8_t { hello, gate, gossip, live, bulk, inbox };
+enum class TopicClass : std::uint8_t { hello, gate, authority, gossip, live, bulk, inbox };
+// The broker keeps the last message of such a topic, for whoever comes later.
+inline bool is_retained(TopicClass topic) {
+  return topic <= TopicClass::authority;
+}
 
 // ---- inputs ----
 
@@ -34,7 +38,7 @@ struct LinkUp {};
 struct LinkDown {};
 struct Received {
   TopicClass topic = TopicClass::gossip;
-  NodeId topic_node;  // of hello, gate, live and inbox topics
+  NodeId topic_node;  // of hello, gate, authority, live and inbox topics
   Bytes payload;
   bool retained = false;  // kept by the broker, who knows since when
 };
@@ -89,7 +93,7 @@ struct ListOldest {
 };
 struct Send {
   TopicClass topic = TopicClass::gossip;
-  NodeId target;  // of hello, gate, live and inbox topics
+  NodeId target;  // of hello, gate, authority, live and inbox topics
   Bytes payload;
   Lane lane = Lane::live;
   std::string_view message;  // for metrics
@@ -113,6 +117,7 @@ struct Notice {
     fork,
     epoch_begun,
     clone,
+    revoked,
     lost,
     peer_up,
     peer_down,

@@ -1,6 +1,16 @@
 #include "common/replication/members.h"
 
+#include <algorithm>
+
 namespace dunlin::replication {
+
+namespace {
+
+Error refusal(Errc code, const NodeId& node, const char* why) {
+  return {code, "node " + node.to_string() + why};
+}
+
+}  // namespace
 
 void Members::start(const NodeId& node, Bytes certificate) {
   if (admission_ != nullptr && !certificate.empty()) shown_[node] = {std::move(certificate)};
@@ -8,8 +18,9 @@ void Members::start(const NodeId& node, Bytes certificate) {
 
 Result<bool> Members::admit(const Hello& hello) {
   if (admission_ == nullptr) return false;
-  const std::string who = "node " + hello.node.to_string();
-  if (hello.certificate.empty()) return {Errc::untrusted, who + " shows no certificate"};
+  if (revoked(hello.node)) return refusal(Errc::revoked, hello.node, " was revoked");
+  if (hello.certificate.empty())
+    return refusal(Errc::untrusted, hello.node, " shows no certificate");
   const auto known = shown_.find(hello.node);
   const bool news = known == shown_.end() || known->second.certificate != hello.certificate;
   std::optional<Admitted> says = news ? std::nullopt : known->second.says;
@@ -17,23 +28,56 @@ Result<bool> Members::admit(const Hello& hello) {
     DUNLIN_ASSIGN(says, admission_->examine(hello.certificate));
   }
   if (*says != Admitted{hello.node, hello.role == Role::gateway, hello.name})
-    return {Errc::untrusted, who + " is not what its certificate says"};
+    return refusal(Errc::untrusted, hello.node, " is not what its certificate says");
   shown_[hello.node] = {hello.certificate, std::move(says)};
   return news;
 }
 
+void Members::revoke(Hlc at, const Revoke& revoke) {
+  const auto [known, fresh] = revoked_.try_emplace(revoke.node, Revoked{at, revoke.ends});
+  if (fresh) return news_.push_back(revoke.node);
+  if (known->second.at < at) known->second = {at, revoke.ends};
+}
+
 Result<void> Members::check(const NodeId& node) {
   if (admission_ == nullptr) return {};
+  if (revoked(node)) return refusal(Errc::revoked, node, " was revoked");
   const auto known = shown_.find(node);
-  const std::string who = "node " + node.to_string();
-  if (known == shown_.end()) return {Errc::untrusted, who + " has shown no certificate"};
+  if (known == shown_.end()) return refusal(Errc::untrusted, node, " has shown no certificate");
   if (known->second.says) return {};
   Result<Admitted> says = admission_->examine(known->second.certificate);
   if (!says.ok() || says->node != node) {
     shown_.erase(known);  // of another authority
-    return {Errc::untrusted, who + " has shown no certificate of this fleet"};
+    return refusal(Errc::untrusted, node, " has shown no certificate of this fleet");
   }
   known->second.says = *std::move(says);
+  return {};
+}
+
+const Revoke::End* Members::end_of(const LogId& log) const {
+  const auto& ends = revoked_.at(log.node).ends;
+  const auto end = std::find_if(ends.begin(), ends.end(), [&](const Revoke::End& each) {
+    return each.epoch == log.epoch && each.track == log.track;
+  });
+  return end == ends.end() ? nullptr : &*end;
+}
+
+Result<void> Members::check(const LogId& log, Seq last) {
+  if (admission_ != nullptr && log.node == admission_->authority() && log.track == kControlTrack)
+    return {};
+  if (!revoked(log.node)) return check(log.node);
+  // The authority's word that it was a member is as good as its certificate.
+  const Revoke::End* end = end_of(log);
+  if (end == nullptr || last > end->last)
+    return refusal(Errc::revoked, log.node, " was revoked before that");
+  return {};
+}
+
+Result<void> Members::check(const SegmentInfo& info) const {
+  if (!revoked(info.log.node)) return {};
+  const Revoke::End* end = end_of(info.log);
+  if (end != nullptr && end->last == info.last && end->hash != info.after)
+    return refusal(Errc::revoked, info.log.node, " was revoked on another branch of its log");
   return {};
 }
 

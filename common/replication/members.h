@@ -3,34 +3,59 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "common/log/admission.h"
+#include "common/log/entry.h"
+#include "common/log/segment.h"
 #include "common/replication/messages.h"
 
 namespace dunlin::replication {
 
 // Who belongs to the fleet: whoever has shown, in a Hello of its own, a certificate of the fleet's
-// authority. In a fleet without one everybody does.
+// authority, and was not revoked in the authority's log. In a fleet without an authority everybody
+// does.
 class Members {
  public:
   explicit Members(std::shared_ptr<Admission> admission) : admission_(std::move(admission)) {}
 
+  // Null in an open fleet.
+  const NodeId* authority() const { return admission_ ? &admission_->authority() : nullptr; }
+
   // What storage kept of a former Hello. It is examined when it first matters.
   void start(const NodeId& node, Bytes certificate);
-  // Of a Hello that its key signed: `untrusted` unless its certificate says the same of it. True
-  // when the certificate is news, to be kept.
+  // Of a Hello that its key signed: `untrusted` unless its certificate says the same of it,
+  // `revoked`. True when the certificate is news, to be kept.
   Result<bool> admit(const Hello& hello);
-  // Whether what comes from that node counts: `untrusted` when it has shown no certificate.
+  // Of an entry of the authority's log. The latest of a node counts.
+  void revoke(Hlc at, const Revoke& revoke);
+  // The nodes that were revoked since this was asked.
+  std::vector<NodeId> take_revoked() { return std::exchange(news_, {}); }
+  bool revoked(const NodeId& node) const { return revoked_.contains(node); }
+
+  // Whether what that node says now counts: `untrusted` when it has shown no certificate,
+  // `revoked`.
   Result<void> check(const NodeId& node);
+  // Whether entries of a log up to `last` count, whoever brings them. The authority has one log.
+  Result<void> check(const LogId& log, Seq last);
+  // The same of a segment that was read: it may not lead past the end of a revoked log elsewhere.
+  Result<void> check(const SegmentInfo& info) const;
 
  private:
   struct Shown {
     Bytes certificate;
     std::optional<Admitted> says = {};  // nothing: not examined yet
   };
+  struct Revoked {
+    Hlc at;
+    std::vector<Revoke::End> ends;
+  };
+  const Revoke::End* end_of(const LogId& log) const;
 
   std::shared_ptr<Admission> admission_;
   std::map<NodeId, Shown> shown_;
+  std::map<NodeId, Revoked> revoked_;
+  std::vector<NodeId> news_;
 };
 
 }  // namespace dunlin::replication

@@ -74,7 +74,7 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*bytes));
   const LogId& id = header.log;
   if (id.node == c_.self()) return {};  // an echo of our own
-  DUNLIN_TRY(c_.members.check(id.node));
+  DUNLIN_TRY(c_.members.check(id, header.last));
   DUNLIN_TRY(check_room(id));
   const LogId control = id.control();
   const LogRecord* known_control = c_.table.find(control);
@@ -88,6 +88,7 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
 
   DUNLIN_ASSIGN(DecodedSegment decoded, decode_segment(header));
   const SegmentInfo& info = decoded.info;
+  DUNLIN_TRY(c_.members.check(info));
   DUNLIN_ASSIGN(const Bytes* const key, key_of(header, decoded));
   DUNLIN_TRY(check_control(id, decoded.entries));
   const LogRecord* known = c_.table.find(id);
@@ -282,6 +283,7 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
       schedule(now, segment.info.log.node, kBackoffFirst, false);
   }
   for (const auto& [origin, durable] : origins) {
+    if (is_authority(origin)) continue;  // it hears nobody
     tell(origin, &durable.logs);
     sign_soon(now, origin, durable.bytes);
   }
@@ -318,6 +320,8 @@ void Receiver::stored(const Moment& now, const SegmentRecord& segment) {
     for (const Op& op : entry.ops) {
       if (const auto* open = std::get_if<Open>(&op)) {
         c_.table.nodes[info.log.node].name = open->name;
+      } else if (const auto* revoke = std::get_if<Revoke>(&op)) {
+        if (is_authority(info.log.node)) c_.members.revoke(entry.hlc, *revoke);
       } else if (const auto* seal = std::get_if<Seal>(&op)) {
         c_.table.log({info.log.node, seal->epoch, seal->track}).state.seal(seal->last, seal->hash);
       } else if (const auto* lost = std::get_if<Lost>(&op)) {

@@ -76,6 +76,9 @@ class Receiver {
   // Verifies one segment and adds it to `batch`, or says why not.
   Result<void> take(const Moment& now, const std::shared_ptr<const Bytes>& bytes,
                     std::uint64_t request, ForeignWrite& batch);
+  bool is_authority(const NodeId& node) const {
+    return c_.members.authority() != nullptr && node == *c_.members.authority();
+  }
   bool vouched_for(const SegmentInfo& info) const;
   Result<void> check_room(const LogId& log) const;
   Result<void> check_control(const LogId& log, const std::vector<Entry>& entries) const;

@@ -21,6 +21,7 @@ bool belongs_on(TopicClass topic, const Message& message) {
       return std::holds_alternative<Hello>(message);
     case TopicClass::gossip:
       return std::holds_alternative<Vector>(message);
+    case TopicClass::authority:
     case TopicClass::live:
     case TopicClass::bulk:
       return std::holds_alternative<Segments>(message);
@@ -45,6 +46,7 @@ Replica::Replica(ReplicaOptions options, Nonce nonce, Signer& signer, Verifier& 
       origin_(context_, uplink_, options_.origin),
       rescue_(context_, origin_, uplink_),
       receiver_(context_, options_.receiver),
+      authority_log_(context_, receiver_, options_.role == Role::gateway),
       responder_(context_),
       time_sync_(context_) {}
 
@@ -53,6 +55,7 @@ Result<void> Replica::start(const Moment& now, ReplicaStart start) {
   context_.table.nodes = std::move(start.nodes);
   for (auto& [node, record] : context_.table.nodes)
     context_.members.start(node, std::exchange(record.certificate, {}));
+  for (const auto& [at, revoke] : start.revocations) context_.members.revoke(at, revoke);
   for (LogState& state : start.logs) {
     const LogId id = state.id();
     LogRecord& log = context_.table.log(id);
@@ -93,7 +96,8 @@ struct Replica::Visitor {
   }
   Result<void> operator()(const ReadFinished& input) {
     // An answer that nobody waits for belongs to a request that was replaced.
-    if (!r.uplink_.on_read_finished(now, input) && !r.rescue_.on_read_finished(now, input))
+    if (!r.uplink_.on_read_finished(now, input) && !r.rescue_.on_read_finished(now, input) &&
+        !r.authority_log_.on_read_finished(input))
       (void)r.responder_.on_read_finished(now, input);
     return {};
   }
@@ -110,6 +114,7 @@ struct Replica::Visitor {
     r.uplink_.on_deadline(now);
     r.rescue_.on_deadline(now);
     r.receiver_.on_deadline(now);
+    r.authority_log_.on_deadline(now);
     return {};
   }
 };
@@ -121,6 +126,7 @@ Result<void> Replica::step(const Moment& now, Input input) {
 }
 
 void Replica::after_step(const Moment& now) {
+  for (const NodeId& node : context_.members.take_revoked()) expel(node);
   const Uplink::News news = uplink_.take_news();
   if (news.acks) origin_.on_acks_changed(now);
   for (const Uplink::Stray& stray : news.strays) {
@@ -146,7 +152,7 @@ std::optional<Instant> Replica::next_deadline() const {
   std::optional<Instant> next = origin_.next_deadline();
   for (const std::optional<Instant>& other :
        {uplink_.next_deadline(), rescue_.next_deadline(), endings_.next_deadline(),
-        receiver_.next_deadline(), time_sync_.next_deadline()}) {
+        receiver_.next_deadline(), time_sync_.next_deadline(), authority_log_.next_deadline()}) {
     if (other) next = std::min(next.value_or(*other), *other);
   }
   return next;
@@ -192,6 +198,7 @@ void Replica::publish_hello(const Moment& now) {
 void Replica::on_link_up(const Moment& now) {
   context_.link_up = true;
   publish_hello(now);
+  authority_log_.on_link_up(now);
   const bool gateway_near = std::any_of(peers_.begin(), peers_.end(), [](const auto& item) {
     return item.second.up && item.second.hello.role == Role::gateway;
   });
@@ -206,8 +213,21 @@ void Replica::on_link_down() {
     peer.up = false;
   }
   responder_.on_link_down();
+  authority_log_.on_link_down();
   rescue_.on_link_down();
   time_sync_.on_link_down();
+}
+
+// What it says counts no more, and nobody is to find its Hello at the broker.
+void Replica::expel(const NodeId& node) {
+  context_.notice(Notice::Kind::revoked, node, "the fleet's authority revoked it");
+  receiver_.on_peer_down(node);
+  time_sync_.on_gateway_down(node);
+  const auto peer = peers_.find(node);
+  const bool agent = peer == peers_.end() || peer->second.hello.role == Role::agent;
+  if (peer != peers_.end()) peers_.erase(peer);
+  if (options_.role == Role::gateway && agent && node != self())
+    context_.outputs.push_back(Send{TopicClass::hello, node, {}, Lane::live, "hello"});
 }
 
 void Replica::heard(const Moment& now, const NodeId& node, Nonce instance) {
@@ -264,6 +284,9 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
       publish_hello(now);
     return {};
   }
+  if (context_.members.revoked(hello.node) && received.retained && topic == TopicClass::hello &&
+      options_.role == Role::gateway)
+    context_.outputs.push_back(Send{TopicClass::hello, hello.node, {}, Lane::live, "hello"});
   DUNLIN_ASSIGN(const bool admitted_now, context_.members.admit(hello));
   if (admitted_now && options_.role == Role::gateway)
     receiver_.keep({hello.node, hello.public_key, hello.name, hello.certificate});
@@ -424,6 +447,8 @@ Result<void> Replica::on_time_reply(const Moment& now, const TimeReply& reply,
 
 Result<void> Replica::on_segments(const Moment& now, const Received& received,
                                   const Segments& segments, Nonce instance) {
+  if (received.topic == TopicClass::authority)
+    return authority_log_.on_segments(now, received.topic_node, segments);
   if (options_.role != Role::gateway) {  // agents replicate their own logs alone
     if (received.topic == TopicClass::inbox) rescue_.on_segments(now, segments);
     return {};
@@ -471,6 +496,11 @@ std::vector<NodeStatus> Replica::status(const Moment& now) const {
                    : peer.last_heard + kStaleAfter < now.mono ? PeerState::stale
                                                               : PeerState::up;
   }
+  const NodeId* authority = context_.members.authority();
+  for (auto& [node, status] : nodes) {
+    status.revoked = context_.members.revoked(node);
+    status.authority = authority != nullptr && node == *authority;
+  }
   NodeStatus& own = nodes[self()];
   own.name = options_.origin.name;
   own.role = options_.role;
@@ -482,6 +512,8 @@ std::vector<NodeStatus> Replica::status(const Moment& now) const {
   for (const auto& [id, log] : context_.table.logs) {
     LogStatus status{.log = id, .missing = {}, .behind_since = {}};
     status.head = log.known_head();
+    status.proven = log.state.head();
+    status.proven_hash = log.state.head_hash();
     status.missing = log.state.missing();
     if (log.claimed > log.state.head()) status.missing.insert({log.state.head() + 1, log.claimed});
     status.missing_entries = status.missing.count();

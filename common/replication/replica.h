@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 
+#include "common/replication/authority_log.h"
 #include "common/replication/endings.h"
 #include "common/replication/instances.h"
 #include "common/replication/origin.h"
@@ -34,11 +35,14 @@ struct ReplicaStart {
   std::vector<TimeAnchor> own_anchors = {};
   std::uint64_t own_timeless_boot = 0;  // of the latest own readings without UTC; 0 = none
   std::vector<LogId> forked = {};       // of which a second branch came
+  std::vector<std::pair<Hlc, Revoke>> revocations = {};
 };
 
 struct LogStatus {
   LogId log;
-  Seq head = 0;      // the newest entry known to exist
+  Seq head = 0;    // the newest entry known to exist
+  Seq proven = 0;  // the newest that was signed, and its hash
+  Hash proven_hash{};
   Seq complete = 0;  // nothing of [1..complete] is missing
   std::uint64_t missing_entries = 0;
   IntervalSet missing;
@@ -66,6 +70,8 @@ struct NodeStatus {
   std::optional<bool> synchronised = {};
   std::optional<Duration> skew = {};  // how far it is ahead of ours, when both are synchronised
   bool cloned = false;                // two machines run with its key
+  bool revoked = false;               // by the fleet's authority
+  bool authority = false;             // it is that, and no peer
   std::vector<LogStatus> logs = {};
 };
 
@@ -129,6 +135,7 @@ class Replica {
   Result<void> on_time_reply(const Moment& now, const TimeReply& reply, const LaterFields& later);
   Result<void> on_segments(const Moment& now, const Received& received, const Segments& segments,
                            Nonce instance);
+  void expel(const NodeId& node);
   void heard(const Moment& now, const NodeId& node, Nonce instance);
   Result<void> make_room_for_peer();
   void on_retire(const Moment& now, const Retire& retire);
@@ -140,6 +147,7 @@ class Replica {
   Rescue rescue_;
   Endings endings_;
   Receiver receiver_;
+  AuthorityLog authority_log_;
   Responder responder_;
   TimeSync time_sync_;
   std::map<NodeId, Peer> peers_;

@@ -157,6 +157,15 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
     node.disk.store.compaction.span_max[id] = track.age_max / kAgeShare;
   }
 
+  DUNLIN_ASSIGN(const std::optional<security::Membership> membership,
+                security::load_membership(options.data_dir));
+  if (membership) {
+    if (membership->certificate.node() != impl->key->node())
+      return {Errc::untrusted, options.data_dir + ": the certificate is of another key"};
+    node.disk.store.authority = membership->authority.node();
+    node.replica.admission = security::make_admission(membership->authority);
+    node.replica.certificate = membership->certificate.der();
+  }
   std::optional<storage::LogStore::Salvage> salvage;
   DUNLIN_ASSIGN(storage::LogStore store, storage::LogStore::open(node.disk.store, impl->key->node(),
                                                                  *impl->verifier, &salvage));
@@ -164,14 +173,6 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   const std::string id = boot_id();
   DUNLIN_ASSIGN(const std::uint64_t boot, store.note_boot(id));
 
-  DUNLIN_ASSIGN(const std::optional<security::Membership> membership,
-                security::load_membership(options.data_dir));
-  if (membership) {
-    if (membership->certificate.node() != impl->key->node())
-      return {Errc::untrusted, options.data_dir + ": the certificate is of another key"};
-    node.replica.admission = security::make_admission(membership->authority);
-    node.replica.certificate = membership->certificate.der();
-  }
   node.replica.role = gateway ? replication::Role::gateway : replication::Role::agent;
   node.replica.seed = security::random_u64();
   replication::OriginOptions& origin = node.replica.origin;

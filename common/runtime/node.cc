@@ -32,6 +32,8 @@ std::string_view notice_name(Notice::Kind kind) {
       return "epoch_begun";
     case Notice::Kind::clone:
       return "clone_detected";
+    case Notice::Kind::revoked:
+      return "node_revoked";
     case Notice::Kind::lost:
       return "entries_lost";
     case Notice::Kind::peer_up:
@@ -361,7 +363,7 @@ void Node::read_bulk() {
 
 void Node::send(const Send& send) {
   if (transport_ == nullptr) return;
-  const bool presence = send.topic == TopicClass::hello || send.topic == TopicClass::gate;
+  const bool presence = is_retained(send.topic);  // and for every cell
   const PublishOptions how{.qos = presence ? 1 : 0, .retain = presence};
   const auto publish = [&](const std::string& cell) {
     const Result<void> sent = transport_->publish(

@@ -17,7 +17,8 @@ inline replication::ReplicaStart replica_start(storage::LogStore::Contents conte
                                   contents.own_hlc,
                                   std::move(contents.own_anchors),
                                   contents.own_timeless_boot,
-                                  std::move(contents.forked)};
+                                  std::move(contents.forked),
+                                  std::move(contents.revocations)};
   for (KnownNode& known : contents.nodes)
     start.nodes[known.node] = {std::move(known.public_key), std::move(known.name),
                                std::move(known.certificate)};

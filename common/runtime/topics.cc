@@ -10,7 +10,8 @@ using replication::TopicClass;
 
 constexpr std::string_view kPrefix = "dunlin/v1/";
 // In the order of TopicClass.
-constexpr std::string_view kNames[] = {"hello", "gate", "gossip", "live", "bulk", "inbox"};
+constexpr std::string_view kNames[] = {"hello", "gate", "authority", "gossip",
+                                       "live",  "bulk", "inbox"};
 
 bool names_node(TopicClass topic) {
   return topic != TopicClass::gossip && topic != TopicClass::bulk;
@@ -62,6 +63,7 @@ std::vector<Transport::Subscription> subscriptions(std::string_view fleet,
     const std::string own = self.to_string();
     // Inbox first: answers to our Hello must find us listening.
     out.push_back({root + "inbox/" + own, 0});
+    out.push_back({root + "authority/+", 1});
     if (role == replication::Role::gateway) {
       // Whoever is there is to be known before it says anything.
       out.push_back({root + "hello/+", 1});

@@ -412,6 +412,7 @@ namespace {
 class CertificateAdmission final : public Admission {
  public:
   explicit CertificateAdmission(Certificate authority) : authority_(std::move(authority)) {}
+  const NodeId& authority() const override { return node_; }
   Result<Admitted> examine(ByteView der) override {
     DUNLIN_ASSIGN(const Certificate certificate, Certificate::from_der(der));
     DUNLIN_TRY(verify(certificate, authority_, std::nullopt));
@@ -423,6 +424,7 @@ class CertificateAdmission final : public Admission {
 
  private:
   Certificate authority_;
+  NodeId node_ = authority_.node();
 };
 
 }  // namespace

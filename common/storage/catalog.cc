@@ -4,6 +4,7 @@
 #include <set>
 
 #include "common/codec/entry_codec.h"
+#include "common/storage/row_values.h"
 
 namespace dunlin::storage {
 
@@ -108,6 +109,16 @@ class Catalog::Builder {
     }
   }
 
+  Result<void> read_revocations(Connection& db) {
+    DUNLIN_ASSIGN(Statement select, db.prepare("SELECT operation FROM revocations"));
+    while (true) {
+      DUNLIN_ASSIGN(const bool more, select.step());
+      if (!more) return {};
+      DUNLIN_ASSIGN(Revoke revoke, revocation_of(select.blob(0)));
+      revoked_[revoke.node] = std::move(revoke.ends);
+    }
+  }
+
   Result<void> read_logs(Connection& db) {
     DUNLIN_ASSIGN(Statement select, db.prepare("SELECT id, node, epoch, track FROM logs"
                                                " WHERE track <> 0 ORDER BY node, epoch, track"));
@@ -124,6 +135,7 @@ class Catalog::Builder {
       log.boots = &catalog_.boots_[found->first];
       log.node = log.log.node.to_string();
       log.epoch = epoch_text(log.log.epoch);
+      log.last = last_that_counts(log.log);
       catalog_.logs_.push_back(std::move(log));
     }
   }
@@ -133,6 +145,15 @@ class Catalog::Builder {
     std::map<std::string, std::size_t> column_of_field;
     std::set<std::string> taken{std::begin(kFixedColumns), std::end(kFixedColumns)};
   };
+
+  Seq last_that_counts(const LogId& log) const {
+    const auto revoked = revoked_.find(log.node);
+    if (revoked == revoked_.end()) return kSeqMax;
+    for (const Revoke::End& end : revoked->second) {
+      if (end.epoch == log.epoch && end.track == log.track) return end.last;
+    }
+    return 0;
+  }
 
   const Shape* shape_of(const StreamSchema& schema) {
     Bytes key;
@@ -169,6 +190,7 @@ class Catalog::Builder {
   Catalog& catalog_;
   std::map<Bytes, const Shape*> shapes_;  // by the canonical definition without its id and version
   std::map<std::string, Names> names_;
+  std::map<NodeId, std::vector<Revoke::End>> revoked_;
 };
 
 Result<std::unique_ptr<const Catalog>> Catalog::load(Connection& db) {
@@ -176,6 +198,7 @@ Result<std::unique_ptr<const Catalog>> Catalog::load(Connection& db) {
   Builder builder(*catalog);
   DUNLIN_TRY(builder.read_streams(db));
   DUNLIN_TRY(builder.read_anchors(db));
+  DUNLIN_TRY(builder.read_revocations(db));
   DUNLIN_TRY(builder.read_logs(db));
   return std::unique_ptr<const Catalog>(std::move(catalog));
 }

@@ -8,6 +8,7 @@
 
 #include "common/base/time.h"
 #include "common/log/entry.h"
+#include "common/log/limits.h"
 #include "common/storage/sqlite.h"
 
 namespace dunlin::storage {
@@ -51,6 +52,7 @@ class Catalog {
     std::string epoch;  // 16 hex digits
     const Definitions* definitions = nullptr;
     const Boots* boots = nullptr;
+    Seq last = kSeqMax;  // entries beyond it do not count: its node was revoked
   };
 
   // A stream has at most this many columns of fields; those beyond it stand in `samples` alone.

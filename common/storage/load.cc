@@ -73,6 +73,13 @@ Result<LogStore::Contents> LogStore::load() {
     DUNLIN_ASSIGN(const LogId log, read_log_id(forks, 0));
     contents.forked.push_back(log);
   }
+  DUNLIN_ASSIGN(Statement revocations, db_.prepare("SELECT operation, hlc FROM revocations"));
+  while (true) {
+    DUNLIN_ASSIGN(const bool more, revocations.step());
+    if (!more) break;
+    DUNLIN_ASSIGN(const Revoke revoke, revocation_of(revocations.blob(0)));
+    contents.revocations.emplace_back(Hlc{loaded(revocations.integer(1))}, revoke);
+  }
   return contents;
 }
 

@@ -31,7 +31,10 @@ constexpr std::uint64_t kForksKeptPerLog = 16;  // besides those that were store
 }  // namespace
 
 LogStore::LogStore(Connection db, const Options& options)
-    : db_(std::move(db)), path_(options.path), compactor_(options.compaction) {}
+    : db_(std::move(db)),
+      path_(options.path),
+      authority_(options.authority),
+      compactor_(options.compaction) {}
 
 Result<void> LogStore::prepare() {
   const auto prepare_into = [&](Statement& statement, const char* sql) -> Result<void> {
@@ -54,6 +57,10 @@ Result<void> LogStore::prepare() {
                           "INSERT INTO nodes(node, public_key, name, certificate)"
                           " VALUES(?1, ?2, ?3, ?4) ON CONFLICT(node) DO UPDATE"
                           " SET name = excluded.name, certificate = excluded.certificate"));
+  DUNLIN_TRY(prepare_into(insert_revocation_,
+                          "INSERT INTO revocations(node, hlc, operation) VALUES(?1, ?2, ?3)"
+                          " ON CONFLICT(node) DO UPDATE SET hlc = excluded.hlc,"
+                          " operation = excluded.operation WHERE excluded.hlc > hlc"));
   DUNLIN_TRY(
       prepare_into(insert_stream_,
                    "INSERT OR IGNORE INTO streams(node, epoch, id, version, name, definition)"
@@ -345,12 +352,25 @@ Result<void> LogStore::apply_control(const SegmentRecord& segment,
         DUNLIN_ASSIGN(LogRow row, row_of(target, changed));
         row.state.declare_lost(lost->ranges);
         changed[target] = std::move(row);
+      } else if (std::holds_alternative<Revoke>(op)) {
+        DUNLIN_TRY(apply_revocation(log, entry.hlc, op));
       } else {
         DUNLIN_TRY(apply_definition(log, entry.seq, op));
       }
     }
   }
   return {};
+}
+
+// Only the authority's counts.
+Result<void> LogStore::apply_revocation(const LogId& log, Hlc hlc, const Op& op) {
+  if (log.node != authority_) return {};
+  Bytes operation;
+  CborWriter writer(operation);
+  encode_op(writer, op);
+  insert_revocation_.bind(1, ByteView(std::get<Revoke>(op).node.bytes)).bind(2, stored(hlc.value));
+  DUNLIN_TRY(insert_revocation_.bind(3, ByteView(operation)).run());
+  return note_redefined();
 }
 
 // Define and TimeAnchor: what queries read the data tracks by.
@@ -373,11 +393,16 @@ Result<void> LogStore::apply_definition(const LogId& log, Seq seq, const Op& op)
   return insert_anchor_.run();
 }
 
-// From what is left of a control log. Readers see by `redefined` that they have to look again.
+// Readers see by it that they have to look again.
+Result<void> LogStore::note_redefined() {
+  DUNLIN_ASSIGN(const std::uint64_t times, meta_number("redefined"));
+  return set_meta("redefined", std::to_string(times + 1));
+}
+
+// From what is left of a control log.
 Result<void> LogStore::apply_definitions_again(const LogRow& row) {
   const LogId& log = row.state.id();
-  DUNLIN_ASSIGN(const std::uint64_t times, meta_number("redefined"));
-  DUNLIN_TRY(set_meta("redefined", std::to_string(times + 1)));
+  DUNLIN_TRY(note_redefined());
   for (const char* sql : {"DELETE FROM streams WHERE node = ?1 AND epoch = ?2",
                           "DELETE FROM anchors WHERE node = ?1 AND epoch = ?2"}) {
     DUNLIN_ASSIGN(Statement clear, db_.prepare(sql));

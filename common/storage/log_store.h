@@ -24,6 +24,7 @@ class LogStore {
     std::uint64_t cache_bytes = 512 * 1024;
     std::uint64_t wal_bytes_max = 4 * 1024 * 1024;
     CompactionPolicy compaction = {};
+    std::optional<NodeId> authority = {};  // whose Revokes count
   };
 
   // What a damaged database left behind.
@@ -47,6 +48,7 @@ class LogStore {
     // The latest boot of which own readings without UTC were stored; 0 = none.
     std::uint64_t own_timeless_boot = 0;
     std::vector<LogId> forked = {};  // of which a second branch came
+    std::vector<std::pair<Hlc, Revoke>> revocations = {};
   };
 
   // Opens or creates the file, migrates its schema and checks it. A damaged file is renamed to
@@ -62,11 +64,10 @@ class LogStore {
   Result<Contents> load();
 
   // One transaction: moves to another epoch, takes back what is rolled back, stores segments and
-  // the version vector that claims them, applies Open, Seal, Define, Lost and TimeAnchor of track
-  // 0, deletes what is released, notes acks. Segments that are held already are `duplicate`; a
-  // second branch is kept as evidence and reported as `fork`, unless it has `won`. One outcome per
-  // segment. An error changes nothing; `invalid_argument` when a stored segment spans the end of a
-  // rollback.
+  // the version vector that claims them, applies what track 0 says of logs and nodes, deletes what
+  // is released, notes acks. Segments that are held already are `duplicate`; a second branch is
+  // kept as evidence and reported as `fork`, unless it has `won`. One outcome per segment. An error
+  // changes nothing; `invalid_argument` when a stored segment spans the end of a rollback.
   //
   // Of two branches of another node's log the one wins that contains what a Seal names, or else the
   // one whose first differing entry has the smaller hash: on every node the same, whichever came
@@ -154,6 +155,8 @@ class LogStore {
   Result<void> quarantine(LogRow& row, Seq from, const SegmentInfo& winner, Seq parting);
   Result<bool> keep_evidence(const LogRow& row, const Evidence& evidence, std::uint64_t kept_max);
   Result<void> apply_control(const SegmentRecord& segment, std::map<LogId, LogRow>& changed);
+  Result<void> apply_revocation(const LogId& log, Hlc hlc, const Op& op);
+  Result<void> note_redefined();
   Result<void> apply_definition(const LogId& log, Seq seq, const Op& op);
   Result<void> apply_definitions_again(const LogRow& row);
   Result<void> roll_back(const Rollback& rollback, std::map<LogId, LogRow>& changed);
@@ -180,13 +183,14 @@ class LogStore {
   Connection db_;
   std::string path_;
   NodeId node_;
+  std::optional<NodeId> authority_;
   Epoch epoch_;
   std::map<LogId, LogRow> rows_;  // what is committed
   Hlc own_hlc_;                   // of the latest own entry of this epoch
   Compactor compactor_;
 
   Statement insert_segment_, insert_log_, update_log_, insert_node_, insert_member_;
-  Statement insert_stream_, insert_fork_;
+  Statement insert_stream_, insert_fork_, insert_revocation_;
   Statement select_overlapping_, select_newest_, select_oldest_, delete_range_;
   Statement select_first_arrived_, insert_anchor_, insert_boot_span_;
   Statement delete_one_, update_segment_, delete_boot_spans_;

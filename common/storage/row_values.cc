@@ -29,4 +29,12 @@ Result<std::vector<Entry>> entries_of(ByteView body) {
   return entries;
 }
 
+Result<Revoke> revocation_of(ByteView operation) {
+  Result<Op> op = decode_op(operation);
+  if (!op.ok()) return as_corrupt(op.error());
+  auto* revoke = std::get_if<Revoke>(&*op);
+  if (revoke == nullptr) return {Errc::corrupt, "a revocation of another kind"};
+  return std::move(*revoke);
+}
+
 }  // namespace dunlin::storage

@@ -21,5 +21,6 @@ Result<LogId> read_log_id(const Statement& statement, int column);
 // What does not read back as written is damage, whatever the codec called it.
 Error as_corrupt(const Error& error);
 Result<std::vector<Entry>> entries_of(ByteView body);
+Result<Revoke> revocation_of(ByteView operation);
 
 }  // namespace dunlin::storage

@@ -48,8 +48,12 @@ CREATE VIEW anchored_spans(segment, time_min, time_max) AS
   FROM boot_spans b JOIN segments s ON s.id = b.segment JOIN logs l ON l.id = s.log
   JOIN anchors a ON a.node = l.node AND a.epoch = l.epoch AND a.boot = b.boot;
 )sql",
-    // What admitted a node to a fleet with an authority.
-    "ALTER TABLE nodes ADD COLUMN certificate BLOB;",
+    // Of a fleet with an authority: what admitted a node, and the latest Revoke of one.
+    R"sql(
+ALTER TABLE nodes ADD COLUMN certificate BLOB;
+CREATE TABLE revocations(
+  node BLOB PRIMARY KEY, hlc INTEGER NOT NULL, operation BLOB NOT NULL) WITHOUT ROWID;
+)sql",
 };
 
 }  // namespace

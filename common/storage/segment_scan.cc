@@ -58,7 +58,8 @@ bool SegmentScan::next_samples() {
   for (; entry_ < entries_.size(); begin_entry(entry_ + 1)) {
     const Entry& entry = entries_[entry_];
     const auto seq = static_cast<std::int64_t>(entry.seq);
-    const bool wanted = entry.seq >= take_from_ && seq >= filter_.seq_min && seq <= filter_.seq_max;
+    const bool wanted = entry.seq >= take_from_ && entry.seq <= log_->last &&
+                        seq >= filter_.seq_min && seq <= filter_.seq_max;
     while (op_ < entry.ops.size()) {
       const auto* samples = std::get_if<Samples>(&entry.ops[op_++]);
       if (samples == nullptr || samples->rows.empty()) continue;

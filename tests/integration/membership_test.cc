@@ -111,7 +111,8 @@ TEST_F(Membership, ABundleIsAllThatAMemberNeeds) {
     ASSERT_TRUE(started.ok()) << started.error().message();
   }
   ASSERT_TRUE(a.say("pond level=1i\npond level=2i\n"));
-  EXPECT_TRUE(test::eventually([&] { return gateway.readings(a.node()) == 2; })) << a.log();
+  EXPECT_TRUE(test::eventually([&] { return gateway.readings(a.node()) == 2; }))
+      << a.log() << gateway.log();
   // The bundle may go once it is installed.
   ASSERT_EQ(a.stop(), 0);
   std::filesystem::remove(bundle("a"));
@@ -211,6 +212,57 @@ TEST_F(Membership, AMemberDoesAtTheBrokerWhatIsItsPart) {
                 line.starts_with(north + "hello/" + b.node()) || line.starts_with(north + "gate/"))
         << line;
   }
+}
+
+TEST_F(Membership, ARevokedNodeIsCutOffAndWhatItWroteBeforeStays) {
+  Member gateway = make("gate", true), a = make("a"), b = make("b");
+  for (Member* member : {&gateway, &a, &b}) ASSERT_TRUE(member->start().ok());
+  ASSERT_TRUE(a.say("pond level=1i\n"));
+  ASSERT_TRUE(b.say("pond level=1i\n"));
+  ASSERT_TRUE(test::eventually(
+      [&] { return gateway.readings(a.node()) == 1 && gateway.readings(b.node()) == 1; }));
+  const std::string url = "http://127.0.0.1:" + std::to_string(gateway.http_port());
+  ASSERT_EQ(dunlin({"device", "revoke", "b", "--gateway", url}), 0)
+      << read(folder_.file("dunlin.log"));
+  const auto revoked = [&](const std::string& node) {
+    const auto report = gateway.get_json("/v1/nodes");
+    for (const auto& each : report["nodes"]) {
+      if (each["node"] == node) return each["revoked"] == true;
+    }
+    return false;
+  };
+  EXPECT_TRUE(test::eventually([&] { return revoked(b.node()); }, std::chrono::seconds(10)))
+      << gateway.log();
+  EXPECT_EQ(gateway.events("node_revoked").size(), 1u);
+  ASSERT_TRUE(b.say("pond level=2i\n"));
+  ASSERT_TRUE(a.say("pond level=2i\n"));
+  EXPECT_TRUE(test::eventually([&] { return gateway.readings(a.node()) == 2; }));
+  EXPECT_EQ(gateway.readings(b.node()), 1);
+  EXPECT_FALSE(revoked(a.node()));
+  // A gateway that was not there hears of it from the broker, and when that has lost it, the
+  // broker from a gateway.
+  ASSERT_EQ(gateway.stop(), 0);
+  ASSERT_EQ(
+      dunlin({"device", "add", "gate2", "--gateway", "--cell", "north", "--out", bundle("gate2")}),
+      0);
+  Member second = make("gate2", true);
+  ASSERT_TRUE(second.start().ok());
+  EXPECT_TRUE(test::eventually([&] { return second.events("node_revoked").size() == 1; }));
+  broker_.kill(SIGKILL);
+  ASSERT_TRUE(broker_.wait(std::chrono::seconds(5)));
+  start_broker();
+  ASSERT_TRUE(gateway.start().ok());
+  ChildProcess heard_at_a = subscribe(a, "a");
+  EXPECT_TRUE(hears("a", "authority/"));
+  EXPECT_TRUE(revoked(b.node()));
+  // Its certificate still meets the broker, and says nothing there.
+  ChildProcess at_gateway = subscribe(gateway, "gateway");
+  ASSERT_TRUE(test::eventually([&] {
+    publish(b, root_ + "north/gossip", "of b");
+    publish(a, root_ + "north/gossip", "of a");
+    return read(heard("gateway")).find("of a") != std::string::npos;
+  }));
+  EXPECT_EQ(read(heard("gateway")).find("of b"), std::string::npos);
 }
 
 }  // namespace

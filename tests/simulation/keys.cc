@@ -61,6 +61,7 @@ class FixedAdmission final : public Admission {
  public:
   FixedAdmission(Bytes authority, Verifier& verifier)
       : authority_(std::move(authority)), verifier_(verifier) {}
+  const NodeId& authority() const override { return node_; }
   Result<Admitted> examine(ByteView certificate) override {
     Signature signature;
     Admitted of;
@@ -78,6 +79,7 @@ class FixedAdmission final : public Admission {
 
  private:
   Bytes authority_;
+  NodeId node_ = node_id_of(authority_);
   Verifier& verifier_;
 };
 
@@ -101,6 +103,10 @@ std::unique_ptr<Admission> make_admission(const Signer& authority, Verifier& ver
 
 std::unique_ptr<Signer> light_key(std::uint64_t number) {
   return std::make_unique<LightKey>(number);
+}
+
+std::unique_ptr<Signer> authority_key(bool light) {
+  return light ? light_key(~0ULL) : fixed_key(~0ULL);
 }
 
 std::unique_ptr<Verifier> make_light_verifier() {

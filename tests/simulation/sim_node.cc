@@ -32,9 +32,9 @@ SimNode::SimNode(SimNodeOptions options, std::size_t index, std::shared_ptr<Memo
       verifier_(options_.light ? make_light_verifier() : security::make_openssl_verifier()),
       random_(options_.seed),
       sensors_(random_.next(), (index + 1) * 10'000'000),
-      medium_(options_.light ? make_memory_medium(random_.next())
-                             : make_disk_medium(random_.next())) {
-  const auto authority = options_.light ? light_key(kAuthorityKey) : fixed_key(kAuthorityKey);
+      medium_(options_.light ? make_memory_medium(random_.next(), authority_key(true)->node())
+                             : make_disk_medium(random_.next(), authority_key(false)->node())) {
+  const auto authority = authority_key(options_.light);
   const bool gateway = options_.replica.role == Role::gateway;
   options_.replica.admission = make_admission(*authority, *verifier_);
   options_.replica.certificate =
@@ -238,7 +238,7 @@ void SimNode::carry_out() {
 
 void SimNode::send(const Send& send) {
   if (!transport_) return;
-  const bool presence = send.topic == TopicClass::hello || send.topic == TopicClass::gate;
+  const bool presence = is_retained(send.topic);
   (void)transport_->publish(runtime::topic_name(kFleet, "cell", send.topic, send.target),
                             send.payload, {.qos = presence ? 1 : 0, .retain = presence});
 }

@@ -74,7 +74,9 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
      {"common/base", "common/log", "common/replication", "common/storage", "common/runtime",
       "common/telemetry", "common/http"}},
     {"agent", {"common/base", "common/runtime", "common/api", "common/config", "common/telemetry"}},
-    {"cli", {"common/base", "common/runtime", "common/security"}},
+    {"cli",
+     {"common/base", "common/log", "common/codec", "common/replication", "common/runtime",
+      "common/security", "common/storage"}},
     {"gateway",
      {"common/base", "common/runtime", "common/api", "common/config", "common/telemetry"}},
 };

@@ -19,6 +19,7 @@ enum class Errc {
   bad_signature,     // a signature that its key did not make
   bad_hash,          // a hash chain that does not join
   untrusted,         // somebody whom the fleet's authority did not admit
+  revoked,           // somebody whom the authority took back, or what it wrote since
   expired,           // a certificate or token out of its time
   not_found,
   exists,

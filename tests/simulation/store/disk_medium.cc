@@ -41,12 +41,15 @@ class DiskStore final : public SimStore {
 
 class DiskMedium final : public Medium {
  public:
-  explicit DiskMedium(std::uint64_t seed) : disk_(seed) {}
+  DiskMedium(std::uint64_t seed, std::optional<NodeId> authority)
+      : disk_(seed), authority_(authority) {}
 
   Result<std::unique_ptr<SimStore>> open(const NodeId& node, Epoch fresh_epoch,
                                          Verifier& verifier) override {
-    const storage::LogStore::Options options{
-        .path = disk_.path(kFile), .fresh_epoch = fresh_epoch, .compaction = {.fan_in = kFanIn}};
+    const storage::LogStore::Options options{.path = disk_.path(kFile),
+                                             .fresh_epoch = fresh_epoch,
+                                             .compaction = {.fan_in = kFanIn},
+                                             .authority = authority_};
     DUNLIN_ASSIGN(storage::LogStore store,
                   storage::LogStore::open(options, node, verifier, nullptr));
     return std::unique_ptr<SimStore>(std::make_unique<DiskStore>(std::move(store)));
@@ -64,12 +67,13 @@ class DiskMedium final : public Medium {
 
  private:
   SimDisk disk_;
+  std::optional<NodeId> authority_;
 };
 
 }  // namespace
 
-std::unique_ptr<Medium> make_disk_medium(std::uint64_t seed) {
-  return std::make_unique<DiskMedium>(seed);
+std::unique_ptr<Medium> make_disk_medium(std::uint64_t seed, std::optional<NodeId> authority) {
+  return std::make_unique<DiskMedium>(seed, authority);
 }
 
 }  // namespace dunlin::simulation

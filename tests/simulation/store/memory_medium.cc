@@ -36,6 +36,7 @@ struct Database {
   Epoch epoch;
   std::map<LogId, Log> logs;
   std::map<NodeId, KnownNode> nodes;
+  std::map<NodeId, std::pair<Hlc, Revoke>> revocations;
   std::uint64_t arrivals = 0;
   using Boot = std::tuple<NodeId, Epoch, std::uint64_t>;
   std::map<Boot, UtcMicros> boots = {};  // the latest that an anchor has of the UTC of their start
@@ -60,7 +61,8 @@ void add_lost(std::vector<Lost>& known, const Lost& lost) {
 
 class MemoryStore final : public SimStore {
  public:
-  MemoryStore(std::shared_ptr<Database> data, NodeId node) : data_(std::move(data)), node_(node) {}
+  MemoryStore(std::shared_ptr<Database> data, NodeId node, std::optional<NodeId> authority)
+      : data_(std::move(data)), node_(node), authority_(authority) {}
 
   Result<Contents> load() override;
   Result<std::vector<WriteOutcome>> commit(const Changes& changes) override;
@@ -118,6 +120,7 @@ class MemoryStore final : public SimStore {
 
   std::shared_ptr<Database> data_;
   NodeId node_;
+  std::optional<NodeId> authority_;
 };
 
 // ---- what the replica starts from ----
@@ -132,6 +135,7 @@ Result<SimStore::Contents> MemoryStore::load() {
                     .own_anchors = {},
                     .own_timeless_boot = data_->timeless_boot};
   for (const auto& [id, known] : data_->nodes) contents.nodes.push_back(known);
+  for (const auto& [id, revoked] : data_->revocations) contents.revocations.push_back(revoked);
   for (const auto& [id, log] : data_->logs) {
     contents.logs.push_back(log.state);
     if (!log.forks.empty()) contents.forked.push_back(id);
@@ -304,6 +308,11 @@ void MemoryStore::apply_control(const SegmentRecord& record) {
             known == data_->nodes.end() ? open->public_key : known->second.public_key;
         const Bytes certificate = known == data_->nodes.end() ? Bytes() : known->second.certificate;
         data_->nodes[id.node] = {id.node, Bytes(key), open->name, certificate};
+      } else if (const auto* revoke = std::get_if<Revoke>(&op)) {
+        if (id.node != authority_) continue;
+        const auto [known, fresh] =
+            data_->revocations.try_emplace(revoke->node, entry.hlc, *revoke);
+        if (!fresh && known->second.first < entry.hlc) known->second = {entry.hlc, *revoke};
       } else if (const auto* anchor = std::get_if<TimeAnchor>(&op)) {
         apply_anchor(id, *anchor);
       } else if (const auto* seal = std::get_if<Seal>(&op)) {
@@ -451,12 +460,13 @@ Result<std::vector<OldSegment>> MemoryStore::first_arrived(std::uint64_t bytes_m
 
 class MemoryMedium final : public Medium {
  public:
-  explicit MemoryMedium(std::uint64_t seed) : random_(seed) {}
+  MemoryMedium(std::uint64_t seed, std::optional<NodeId> authority)
+      : random_(seed), authority_(authority) {}
 
   Result<std::unique_ptr<SimStore>> open(const NodeId& node, Epoch fresh_epoch,
                                          Verifier&) override {
-    if (!data_) data_ = std::make_shared<Database>(Database{fresh_epoch, {}, {}, 0});
-    return std::unique_ptr<SimStore>(std::make_unique<MemoryStore>(data_, node));
+    if (!data_) data_ = std::make_shared<Database>(Database{.epoch = fresh_epoch});
+    return std::unique_ptr<SimStore>(std::make_unique<MemoryStore>(data_, node, authority_));
   }
   void kill() override {}
   void cut_power() override { leave_stale(); }
@@ -479,12 +489,13 @@ class MemoryMedium final : public Medium {
   }
   std::shared_ptr<Database> data_;
   Random random_;
+  std::optional<NodeId> authority_;
 };
 
 }  // namespace
 
-std::unique_ptr<Medium> make_memory_medium(std::uint64_t seed) {
-  return std::make_unique<MemoryMedium>(seed);
+std::unique_ptr<Medium> make_memory_medium(std::uint64_t seed, std::optional<NodeId> authority) {
+  return std::make_unique<MemoryMedium>(seed, authority);
 }
 
 }  // namespace dunlin::simulation

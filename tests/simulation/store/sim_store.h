@@ -49,7 +49,9 @@ class Medium {
   virtual std::uint64_t bytes_written() const = 0;
 };
 
-std::unique_ptr<Medium> make_disk_medium(std::uint64_t seed);    // the real store
-std::unique_ptr<Medium> make_memory_medium(std::uint64_t seed);  // the light one
+std::unique_ptr<Medium> make_disk_medium(std::uint64_t seed,
+                                         std::optional<NodeId> authority = {});  // the real store
+std::unique_ptr<Medium> make_memory_medium(std::uint64_t seed,
+                                           std::optional<NodeId> authority = {});  // the light one
 
 }  // namespace dunlin::simulation

@@ -7,6 +7,9 @@
 #include <sstream>
 
 #include "cli/broker_files.h"
+#include "common/codec/segment_codec.h"
+#include "common/log/chain.h"
+#include "common/replication/envelope.h"
 #include "tests/support/temp_dir.h"
 
 namespace dunlin::cli {
@@ -91,21 +94,65 @@ TEST_F(FleetTest, RightsAreThoseOfTheTopics) {
   const std::string p = pond.membership.certificate.node().to_string();
   const std::string g = gate.membership.certificate.node().to_string();
   const std::string root = "dunlin/v1/mountain/";
-  std::string expected = "# By dunlin, anew with every member.\n";
+  const std::string a = fleet.authority().node().to_string();
+  std::string expected = "# By dunlin, anew with every member.\n\n# the authority\nuser " + a;
+  expected += "\ntopic readwrite " + root + "+/authority/" + a + "\n";
   expected += "\n# agent pond\nuser " + p + "\n";
   for (const std::string& line :
-       {"read " + root + "north/inbox/" + p, "read " + root + "north/hello/" + p,
-        "read " + root + "north/gate/+", "write " + root + "north/hello/" + p,
-        "write " + root + "north/live/" + p, "write " + root + "north/gossip",
-        "write " + root + "north/bulk", "write " + root + "north/inbox/+"})
+       {"read " + root + "north/inbox/" + p, "read " + root + "north/authority/+",
+        "read " + root + "north/hello/" + p, "read " + root + "north/gate/+",
+        "write " + root + "north/hello/" + p, "write " + root + "north/live/" + p,
+        "write " + root + "north/gossip", "write " + root + "north/bulk",
+        "write " + root + "north/inbox/+"})
     expected += "topic " + line + "\n";
   const std::string rights = read(path_ + "/broker/acl");
   EXPECT_EQ(rights.substr(0, expected.size()), expected);
   for (const std::string cell : {"north", "south"}) {
     const std::string at = root + cell + "/";
-    for (const std::string& line : {"read " + at + "live/+", "read " + at + "hello/+",
-                                    "write " + at + "gate/" + g, "write " + at + "hello/+"})
+    for (const std::string& line :
+         {"read " + at + "live/+", "read " + at + "hello/+", "write " + at + "gate/" + g,
+          "write " + at + "hello/+", "write " + at + "authority/" + a})
       EXPECT_NE(rights.find("topic " + line + "\n"), std::string::npos) << line;
+  }
+}
+
+TEST_F(FleetTest, RevokedMembersHaveNoRightsAndLeaveTheirName) {
+  Fleet fleet = create();
+  const auto pond = fleet.add({"mountain", "north", "agent", "pond"}, kNow, 10).value();
+  const NodeId node = pond.membership.certificate.node();
+  EXPECT_NE(read(path_ + "/broker/acl").find(node.to_string()), std::string::npos);
+  const Revoke::End end{Epoch{7}, kSamplesTrack, 30, sha256(as_bytes("thirty"))};
+  ASSERT_TRUE(fleet.revoke(node, {end}, kNow).ok());
+  EXPECT_EQ(read(path_ + "/broker/acl").find(node.to_string()), std::string::npos);
+  EXPECT_EQ(Fleet::open(path_)->revocations()->at(node), (Revoke{node, {end}}));
+  EXPECT_TRUE(fleet.add({"mountain", "north", "agent", "pond"}, kNow, 10).ok());
+  // With a clock that went back, the later word counts.
+  ASSERT_TRUE(fleet.revoke(node, {}, kNow - 1'000'000'000).ok());
+  EXPECT_TRUE(fleet.revocations()->at(node).ends.empty());
+}
+
+TEST_F(FleetTest, TheAuthoritysLogIsLikeAnyOther) {
+  Fleet fleet = create();
+  ASSERT_TRUE(fleet.revoke(NodeId{}, {}, kNow).ok());
+  const std::string path = path_ + "/log.db";
+  const auto key = security::NodeKey::from_pem(read(path_ + "/authority.key")).value();
+  AuthorityLog log = AuthorityLog::open(path, *key, kNow, "mountain").value();
+  const Bytes message = log.message().value();
+  const auto envelope = replication::decode_envelope(message).value();
+  const auto& segments = std::get<replication::Segments>(envelope.message).segments;
+  ASSERT_EQ(segments.size(), 2u);
+  const auto verifier = security::make_mbedtls_verifier();
+  std::optional<Hash> before;
+  for (const auto& bytes : segments) {
+    const SegmentHeader header = parse_segment(*bytes).value();
+    const SegmentInfo info = decode_segment(header).value().info;
+    EXPECT_EQ(info.log, (LogId{fleet.authority().node(), info.log.epoch, kControlTrack}));
+    EXPECT_TRUE(verifier
+                    ->verify(key->public_key(), head_statement(info.log, info.last, info.after),
+                             header.signature)
+                    .ok());
+    EXPECT_EQ(info.before, before.value_or(chain_start(info.log)));
+    before = info.after;
   }
 }
 

@@ -46,9 +46,34 @@ class MembersTest : public ReplicaTest {
     serve();
     return replica_->stats().readings_received - before;
   }
-  std::uint64_t untrusted() const {
+  std::uint64_t untrusted() const { return refused("untrusted"); }
+
+  // The authority's log, as the broker retains it.
+  Peer authority_log() {
+    return Peer{Role::agent, NodeKey::from_pem(authority_.key().to_pem().value()).value()};
+  }
+  void hear_authority(Peer& from, const std::vector<SegmentRecord>& segments) {
+    hear(TopicClass::authority, authority_.certificate().node(), from.segments(segments));
+    serve();
+  }
+  static Revoke::End end_of(const SegmentRecord& record) {
+    const SegmentInfo& info = record.info;
+    return {info.log.epoch, info.log.track, info.last, info.after};
+  }
+  std::uint64_t refused(const std::string& reason) const {
     const auto& refused = replica_->stats().refused;
-    return refused.contains("untrusted") ? refused.at("untrusted") : 0;
+    return refused.contains(reason) ? refused.at(reason) : 0;
+  }
+  bool revoked(const NodeId& node) const {
+    for (const NodeStatus& each : replica_->status(now_)) {
+      if (each.node == node) return each.revoked;
+    }
+    return false;
+  }
+  bool publishes_authority() {
+    bool found = false;
+    for (const Send& send : take<Send>()) found = found || send.topic == TopicClass::authority;
+    return found;
   }
 
   Authority authority_ = make_authority();
@@ -127,8 +152,115 @@ TEST_F(MembersTest, AckAsGatewaysOnly) {
   EXPECT_GE(untrusted(), 2u);  // Hello and Vector
 }
 
+TEST_F(MembersTest, AreRevokedByTheAuthority) {
+  peer_.certificate = certificate(authority_, peer_.key(), false, "peer");
+  start_gateway();
+  const std::vector<SegmentRecord> first{peer_.open(), peer_.define(1), peer_.samples(2)};
+  const SegmentRecord counts = peer_.samples(3), beyond = peer_.samples(4);
+  greet(peer_, Role::agent);
+  hear_live(peer_, first);
+  serve();
+  outputs_.clear();
+
+  Peer authority = authority_log();
+  const std::vector<SegmentRecord> log{
+      authority.open("fleet"),
+      authority.control({Revoke{peer_.node(), {end_of(first[1]), end_of(counts)}}})};
+  hear_authority(authority, log);
+  EXPECT_TRUE(revoked(peer_.node()));
+  const auto sends = take<Send>();
+  EXPECT_TRUE(std::any_of(sends.begin(), sends.end(), [&](const Send& send) {
+    return send.topic == TopicClass::hello && send.target == peer_.node() && send.payload.empty();
+  })) << "its Hello is cleared";
+  EXPECT_TRUE(std::none_of(sends.begin(), sends.end(), [&](const Send& send) {
+    return send.topic == TopicClass::inbox && send.target == authority.node();
+  })) << "the authority hears nobody";
+
+  // It says what it likes; what it wrote before counts, whoever brings it, and now, too.
+  for (int restarted = 0; restarted < 2; ++restarted) {
+    greet(peer_, Role::agent);
+    hear(TopicClass::gossip, {}, peer_.wrap(Vector{peer_.node(), {}}));
+    hear(TopicClass::inbox, replica_->self(), peer_.wrap(Fetch{peer_.node(), 1, 1000, {}}));
+    EXPECT_EQ(refused("revoked"), 3u);
+    hear_live(peer_, {counts});
+    hear_live(peer_, {beyond});
+    serve();
+    EXPECT_EQ(refused("revoked"), 4u);
+    EXPECT_EQ(status(peer_.log()).head, 5u);
+    start_gateway();
+    EXPECT_TRUE(revoked(peer_.node()));
+  }
+  // Another branch of the same length is not what the authority meant.
+  Peer twin = peer_.twin();
+  (void)twin.open(), (void)twin.define(1);
+  hear_live(peer_, {twin.samples(5, 50)});
+  serve();
+  EXPECT_EQ(refused("revoked"), 1u);
+}
+
+TEST_F(MembersTest, AreRevokedByNobodyElse) {
+  peer_.certificate = certificate(authority_, peer_.key(), false, "peer");
+  start_gateway();
+  ASSERT_EQ(let_in(peer_), 2u);
+  // In a member's own log, in a stranger's, in the authority's place, and with another signature.
+  hear_live(peer_, {peer_.control({Revoke{peer_.node(), {}}})});
+  serve();
+  Peer stranger{Role::agent};
+  hear_authority(stranger, {stranger.open(), stranger.control({Revoke{peer_.node(), {}}})});
+  hear(TopicClass::authority, stranger.node(),
+       stranger.segments({stranger.control({Revoke{peer_.node(), {}}})}));
+  EXPECT_GE(untrusted(), 2u);
+  Peer authority = authority_log();
+  SegmentRecord open = authority.open(), forged = authority.control({Revoke{peer_.node(), {}}});
+  Bytes bytes = *forged.bytes;
+  bytes.back() ^= 1;
+  forged.bytes = std::make_shared<const Bytes>(bytes);
+  hear_authority(authority, {open, forged});
+  EXPECT_FALSE(revoked(peer_.node()));
+  hear_live(peer_, {peer_.samples()});
+  serve();
+  EXPECT_EQ(status(peer_.log()).head, 3u);
+}
+
+// A broker that lost what it retained, or shows an old one, is told.
+TEST_F(MembersTest, AreToldOfTheAuthoritysLog) {
+  start_gateway();
+  pass(1min);
+  EXPECT_FALSE(publishes_authority()) << "there is nothing to tell";
+  Peer authority = authority_log();
+  const SegmentRecord open = authority.open("fleet");
+  const SegmentRecord revoke = authority.control({Revoke{peer_.node(), {}}});
+  hear_authority(authority, {open, revoke});
+  pass(1min);
+  EXPECT_FALSE(publishes_authority()) << "it came from there";
+  hear_authority(authority, {open});
+  pass(10s);
+  serve();
+  EXPECT_TRUE(publishes_authority());
+  ASSERT_TRUE(step(LinkDown{}).ok());
+  ASSERT_TRUE(step(LinkUp{}).ok());
+  pass(10s);
+  serve();
+  bool whole = false;
+  for (const Send& send : take<Send>()) {
+    if (send.topic != TopicClass::authority) continue;
+    const auto envelope = decode_envelope(send.payload).value();
+    whole = std::get<Segments>(envelope.message).segments.size() == 2;
+  }
+  EXPECT_TRUE(whole);
+  // An agent keeps it, and leaves the telling to gateways.
+  start(closed(agent_options()));
+  serve();
+  ASSERT_TRUE(step(LinkUp{}).ok());
+  hear_authority(authority, {open});
+  pass(1min);
+  serve();
+  EXPECT_FALSE(publishes_authority());
+}
+
 TEST_F(MembersTest, AreExaminedOnce) {
   struct Counting final : Admission {
+    const NodeId& authority() const override { return says.node; }
     Result<Admitted> examine(ByteView) override {
       times += 1;
       return says;

@@ -29,8 +29,9 @@ class ReplicaTest : public testing::Test {
     replica_.reset();
     store_.reset();
     outputs_.clear();
-    auto store = storage::LogStore::open({.path = folder_.file("log.db"), .fresh_epoch = Epoch{7}},
-                                         key_->node(), *verifier_, nullptr);
+    storage::LogStore::Options file{.path = folder_.file("log.db"), .fresh_epoch = Epoch{7}};
+    if (options.admission != nullptr) file.authority = options.admission->authority();
+    auto store = storage::LogStore::open(file, key_->node(), *verifier_, nullptr);
     ASSERT_TRUE(store.ok()) << store.error().message();
     store_ = std::make_unique<storage::LogStore>(*std::move(store));
     auto contents = store_->load().value();

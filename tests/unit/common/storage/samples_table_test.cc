@@ -310,6 +310,33 @@ TEST_F(SamplesTableTest, EntriesWithoutADefinitionAreSkippedUntilItComes) {
   EXPECT_EQ(lines("SELECT temperature FROM stream_late"), Lines{"2.0"});
 }
 
+// A revoked node's readings count up to where the authority says, in whatever segments they lie.
+TEST_F(SamplesTableTest, ReadingsBeyondARevocationDoNotCount) {
+  Origin authority(*store_, 9), origin(*store_, 1), other(*store_, 1);
+  LogStore::Options options{.path = path_, .fresh_epoch = Epoch{1}};
+  options.authority = authority.log().node;
+  *store_ = *LogStore::open(options, own_key_->node(), *verifier_, nullptr);
+  for (Origin* each : {&origin, &other}) {
+    each->define(1, 1, {"s", {kTemperature}});
+    for (int i = 1; i <= 5; ++i) each->append({integers(1, {{kStart + i, {100 * i}}})});
+    each->flush();
+  }
+  const std::string sums = "SELECT sum(value), max(seq) FROM samples GROUP BY node ORDER BY 1";
+  EXPECT_EQ(lines(sums), (Lines{"15.0,5", "15.0,5"}));
+  const auto revoke = [&](Origin& by, std::vector<Revoke::End> ends) {
+    by.append(kControlTrack, {Revoke{origin.log().node, std::move(ends)}});
+    by.flush(kControlTrack);
+  };
+  revoke(other, {});
+  EXPECT_EQ(lines(sums), (Lines{"15.0,5", "15.0,5"})) << "it is not the authority";
+  revoke(authority, {{Epoch{1}, kSamplesTrack, 3, {}}});
+  EXPECT_EQ(lines(sums), (Lines{"6.0,3", "15.0,5"}));
+  EXPECT_EQ(lines("SELECT count(*) FROM stream_s WHERE seq > 3"), Lines{"2"});
+  revoke(authority, {{Epoch{2}, kSamplesTrack, 3, {}}});  // the latest word
+  EXPECT_EQ(lines(sums), Lines{"15.0,5"});
+  EXPECT_EQ(store_->load()->revocations.size(), 1u);
+}
+
 // Ten segments for each of two streams, on two nodes, the second with two epochs.
 class PruningTest : public SamplesTableTest {
  protected:

@@ -1,0 +1,66 @@
+#include "cli/authority_log.h"
+
+#include <algorithm>
+
+#include "common/codec/segment_codec.h"
+#include "common/log/chain.h"
+#include "common/log/limits.h"
+#include "common/replication/envelope.h"
+
+namespace dunlin::cli {
+
+Result<AuthorityLog> AuthorityLog::open(const std::string& path, security::NodeKey& key,
+                                        UtcMicros now, const std::string& fleet) {
+  storage::LogStore::Options options;
+  options.path = path;
+  options.fresh_epoch = Epoch{security::random_u64()};
+  options.authority = key.node();
+  const std::unique_ptr<Verifier> verifier = security::make_mbedtls_verifier();
+  std::optional<storage::LogStore::Salvage> salvage;
+  DUNLIN_ASSIGN(storage::LogStore store,
+                storage::LogStore::open(options, key.node(), *verifier, &salvage));
+  if (salvage)
+    return {Errc::corrupt, path + " was damaged (" + salvage->reason + "): " + salvage->set_aside};
+  AuthorityLog log(std::move(store), key);
+  DUNLIN_ASSIGN(const storage::LogStore::Contents contents, log.store_.load());
+  if (contents.logs.empty()) DUNLIN_TRY(log.append(now, Open{key.public_key(), fleet}));
+  return log;
+}
+
+Result<void> AuthorityLog::append(UtcMicros now, Op op) {
+  DUNLIN_ASSIGN(const storage::LogStore::Contents contents, store_.load());
+  const LogId id{key_->node(), contents.epoch, kControlTrack};
+  const LogState* state = store_.state(id);
+  const Hash before = state == nullptr ? chain_start(id) : state->head_hash();
+  const Hlc hlc =
+      std::max(Hlc::of(static_cast<std::uint64_t>(now / 1000), 0), Hlc{contents.own_hlc.value + 1});
+  Chain chain;
+  DUNLIN_TRY(chain.add({state == nullptr ? 1 : state->head() + 1, hlc, {std::move(op)}}, before));
+  DUNLIN_ASSIGN(std::vector<SegmentRecord> segments, build_segments(id, before, 0, chain, *key_));
+  DUNLIN_TRY(store_.commit({.segments = std::move(segments)}));
+  return {};
+}
+
+Result<std::map<NodeId, Revoke>> AuthorityLog::revocations() {
+  DUNLIN_ASSIGN(storage::LogStore::Contents contents, store_.load());
+  std::map<NodeId, Revoke> out;
+  for (auto& [hlc, revoke] : contents.revocations) out[revoke.node] = std::move(revoke);
+  return out;
+}
+
+Result<Bytes> AuthorityLog::message() {
+  replication::Segments message{replication::Lane::live, 0, true, {}};
+  for (const LogId& log : store_.logs()) {
+    DUNLIN_ASSIGN(const std::vector<StoredSegment> newest_first,
+                  store_.read(log, {1, kSeqMax}, std::numeric_limits<std::uint64_t>::max()));
+    for (auto it = newest_first.rbegin(); it != newest_first.rend(); ++it)
+      message.segments.push_back(std::make_shared<const Bytes>(it->bytes));
+  }
+  Bytes bytes =
+      replication::encode_envelope({Nonce{security::random_u64()}, 1, std::move(message)});
+  if (bytes.size() > kMessageBytesMax)
+    return {Errc::too_large, "the authority's log of " + std::to_string(bytes.size()) + " bytes"};
+  return bytes;
+}
+
+}  // namespace dunlin::cli
