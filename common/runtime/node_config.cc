@@ -8,6 +8,7 @@
 
 #include "common/runtime/topics.h"
 #include "common/security/private_file.h"
+#include "common/transport/mqtt/broker_url.h"
 
 namespace dunlin::runtime {
 
@@ -91,6 +92,13 @@ void read_broker(config::Table broker, NodeConfig& out) {
   const bool named = !options.broker_url.empty();  // by the bundle
   options.broker_url = broker.text("url", named ? options.broker_url : "mqtt://127.0.0.1:1883");
   options.transport.username = broker.text("username");
+  options.transport.plain = broker.boolean("plain", false);
+  const Result<BrokerUrl> url = BrokerUrl::parse(options.broker_url);
+  if (!url.ok()) {
+    broker.mistake("url", url.error().message());
+  } else if (url->is_exposed() && !options.transport.plain) {
+    broker.mistake("url", "plain TCP to another machine: mqtts://, or plain = true");
+  }
   const std::string password_file = broker.text("password_file");
   if (!password_file.empty()) {
     std::ifstream file(password_file);

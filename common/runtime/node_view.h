@@ -24,6 +24,7 @@ struct NodeReport {
   std::map<NodeId, std::string> cells;
   replication::Stats stats;
   bool connected = false;
+  bool broker_exposed = false;         // what goes there is neither encrypted nor on this machine
   std::uint64_t messages_dropped = 0;  // the mailbox was full
   DiskState disk;
 };

@@ -165,6 +165,9 @@ void add_traffic(Page& page, const Snapshot& s) {
       .add(s.signatures_verified);
   page.family(kGauge, "dunlin_broker_connected", "1 while connected to the broker.")
       .add(s.broker_connected);
+  page.family(kGauge, "dunlin_broker_exposed",
+              "1 where what goes to the broker is neither encrypted nor on this machine alone.")
+      .add(s.broker_exposed);
 }
 
 void add_storage(Page& page, const Snapshot& s) {

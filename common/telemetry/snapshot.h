@@ -62,6 +62,7 @@ struct Snapshot {
   std::vector<Total> input_errors;      // by input
 
   bool broker_connected = false;
+  bool broker_exposed = false;
   bool store_writable = false;
 };
 

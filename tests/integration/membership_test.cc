@@ -265,5 +265,23 @@ TEST_F(Membership, ARevokedNodeIsCutOffAndWhatItWroteBeforeStays) {
   EXPECT_EQ(read(heard("gateway")).find("of b"), std::string::npos);
 }
 
+// To a broker elsewhere everything goes in plain text only when that was asked for; who asked is
+// reminded. 0.0.0.0 is this machine to the kernel, and an address like any other to us.
+TEST(ExposedBroker, IsRefusedOrWarnedOf) {
+  DUNLIN_START_MOSQUITTO(broker);
+  const test::TempDir folder;
+  Member::Options options{.name = "agent", .broker_url = broker->url("0.0.0.0")};
+  const Member refused(folder, options);
+  const Member::Printed check = refused.command({"check"});
+  EXPECT_EQ(check.code, 2);
+  EXPECT_NE(check.text.find("plain TCP to another machine"), std::string::npos) << check.text;
+  options.broker_keys = "plain = true\n";
+  Member agent(folder, options);
+  DUNLIN_ASSERT_OK(agent.start());
+  EXPECT_TRUE(test::eventually([&] { return !agent.events("broker_connected").empty(); }));
+  EXPECT_EQ(agent.events("broker_exposed").size(), 1u);
+  EXPECT_EQ(agent.metric("dunlin_broker_exposed"), 1);
+}
+
 }  // namespace
 }  // namespace dunlin

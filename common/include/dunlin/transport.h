@@ -39,7 +39,8 @@ struct TransportOptions {
   std::string ca_file{};    // mqtts: PEM; "" = the system's store
   std::string cert_file{};  // mqtts: client certificate, with key_file
   std::string key_file{};
-  int protocol = 5;  // MQTT version: 5, or 4 for 3.1.1
+  bool plain = false;  // mqtt may leave this machine, too, though anybody can read and change it
+  int protocol = 5;    // MQTT version: 5, or 4 for 3.1.1
   std::chrono::seconds keep_alive{20};
   std::size_t in_flight_bytes_max = 1 << 20;  // above it publish() says `backpressure`
   std::uint64_t seed = 0;                     // of the reconnect jitter

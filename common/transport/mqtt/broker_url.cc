@@ -39,4 +39,10 @@ Result<BrokerUrl> BrokerUrl::parse(std::string_view text) {
   return url;
 }
 
+bool BrokerUrl::is_loopback() const {
+  if (host == "localhost" || host == "[::1]") return true;
+  // As an address: 127.example.org is none.
+  return host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos;
+}
+
 }  // namespace dunlin

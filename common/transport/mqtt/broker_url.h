@@ -16,6 +16,10 @@ struct BrokerUrl {
   bool tls = false;
 
   static Result<BrokerUrl> parse(std::string_view text);
+  // By its name: localhost, 127.0.0.0/8 or [::1].
+  bool is_loopback() const;
+  // Neither encrypted nor on this machine alone.
+  bool is_exposed() const { return !tls && !is_loopback(); }
   std::string address() const { return host + ":" + std::to_string(port); }
 };
 

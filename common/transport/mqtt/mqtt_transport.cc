@@ -21,6 +21,10 @@ std::uint64_t hash(const std::string& text) {
 
 Result<std::unique_ptr<Transport>> MqttTransport::make(TransportOptions options) {
   DUNLIN_ASSIGN(BrokerUrl url, BrokerUrl::parse(options.url));
+  if (url.is_exposed() && !options.plain) {
+    return {Errc::invalid_argument,
+            "broker url '" + options.url + "': plain TCP to another machine was not asked for"};
+  }
   if (options.protocol != 4 && options.protocol != 5) {
     return {Errc::invalid_argument,
             "mqtt protocol " + std::to_string(options.protocol) + " is neither 5 nor 4 (3.1.1)"};

@@ -57,6 +57,22 @@ TEST(NodeConfig, NamesTheMistakesOfAnArchive) {
   EXPECT_THAT(Read("[archive]\nacks = 1\n", Role::gateway).mistakes, ElementsAre(at(3, "archive")));
 }
 
+TEST(NodeConfig, PlainTcpStaysOnThisMachineUnlessItSaysSo) {
+  for (const char* here : {"mqtt://127.0.0.1", "mqtt://localhost:1884", "mqtt://[::1]:1883",
+                           "mqtts://broker.example.org"})
+    EXPECT_THAT(Read("[broker]\nurl = \"" + std::string(here) + "\"\n").mistakes, IsEmpty())
+        << here;
+  for (const char* away : {"mqtt://broker.example.org", "mqtt://10.0.0.1:1883", "mqtt://[fe80::1]",
+                           "mqtt://127.example.org", "mqtt://localhost.example.org"}) {
+    const std::string url = "[broker]\nurl = \"" + std::string(away) + "\"\n";
+    EXPECT_THAT(Read(url).mistakes, ElementsAre(HasSubstr("plain TCP to another machine")));
+    const Read asked(url + "plain = true\n");
+    EXPECT_THAT(asked.mistakes, IsEmpty());
+    EXPECT_TRUE(asked.options.transport.plain);
+  }
+  EXPECT_THAT(Read("[broker]\nurl = \"http://x\"\n").mistakes, ElementsAre(HasSubstr("scheme")));
+}
+
 TEST(NodeConfig, ATrackOverflowsAsTheStorageDoesUnlessItSaysHow) {
   EXPECT_EQ(Read("").options.tracks.at(0).overflow, Overflow::drop_oldest);
   const Read mixed(

@@ -57,6 +57,7 @@ Snapshot full_snapshot() {
   s.readings_refused = {{"type_changed", 5}};
   s.input_errors = {{"csv \"x\"\n", 6}};
   s.broker_connected = true;
+  s.broker_exposed = true;
   return s;
 }
 
@@ -101,6 +102,7 @@ TEST(Metrics, RendersTotalsAsTheyAre) {
                   R"(dunlin_readings_refused_total{reason="type_changed"} 5)",
                   R"(dunlin_input_errors_total{input="csv \"x\"\n"} 6)",
                   "dunlin_broker_connected 1",
+                  "dunlin_broker_exposed 1",
                   "dunlin_store_writable 0",
                   "dunlin_oldest_gap_age_seconds 601"});
 }
