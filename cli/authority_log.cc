@@ -1,6 +1,7 @@
 #include "cli/authority_log.h"
 
 #include <algorithm>
+#include <filesystem>
 
 #include "common/codec/segment_codec.h"
 #include "common/log/chain.h"
@@ -10,20 +11,31 @@
 namespace dunlin::cli {
 
 Result<AuthorityLog> AuthorityLog::open(const std::string& path, security::NodeKey& key,
-                                        UtcMicros now, const std::string& fleet) {
+                                        Epoch epoch) {
   storage::LogStore::Options options;
   options.path = path;
-  options.fresh_epoch = Epoch{security::random_u64()};
+  options.fresh_epoch = epoch;
   options.authority = key.node();
   const std::unique_ptr<Verifier> verifier = security::make_mbedtls_verifier();
-  std::optional<storage::LogStore::Salvage> salvage;
   DUNLIN_ASSIGN(storage::LogStore store,
-                storage::LogStore::open(options, key.node(), *verifier, &salvage));
-  if (salvage)
-    return {Errc::corrupt, path + " was damaged (" + salvage->reason + "): " + salvage->set_aside};
-  AuthorityLog log(std::move(store), key);
+                storage::LogStore::open(options, key.node(), *verifier, nullptr));
+  return AuthorityLog(std::move(store), key);
+}
+
+Result<AuthorityLog> AuthorityLog::create(const std::string& path, security::NodeKey& key,
+                                          UtcMicros now, const std::string& fleet) {
+  if (std::filesystem::exists(path)) return {Errc::exists, path + ": the log of a fleet"};
+  DUNLIN_ASSIGN(AuthorityLog log, open(path, key, Epoch{security::random_u64()}));
+  DUNLIN_TRY(log.append(now, Open{key.public_key(), fleet}));
+  return log;
+}
+
+Result<AuthorityLog> AuthorityLog::open(const std::string& path, security::NodeKey& key) {
+  if (!std::filesystem::exists(path)) return {Errc::not_found, path + ": the authority's log"};
+  DUNLIN_ASSIGN(AuthorityLog log, open(path, key, Epoch{security::random_u64()}));
   DUNLIN_ASSIGN(const storage::LogStore::Contents contents, log.store_.load());
-  if (contents.logs.empty()) DUNLIN_TRY(log.append(now, Open{key.public_key(), fleet}));
+  if (log.store_.state({key.node(), contents.epoch, kControlTrack}) == nullptr)
+    return {Errc::corrupt, path + ": not the log of this authority"};
   return log;
 }
 
@@ -37,6 +49,7 @@ Result<void> AuthorityLog::append(UtcMicros now, Op op) {
   Chain chain;
   DUNLIN_TRY(chain.add({state == nullptr ? 1 : state->head() + 1, hlc, {std::move(op)}}, before));
   DUNLIN_ASSIGN(std::vector<SegmentRecord> segments, build_segments(id, before, 0, chain, *key_));
+  DUNLIN_TRY(message_with(segments));
   DUNLIN_TRY(store_.commit({.segments = std::move(segments)}));
   return {};
 }
@@ -48,7 +61,7 @@ Result<std::map<NodeId, Revoke>> AuthorityLog::revocations() {
   return out;
 }
 
-Result<Bytes> AuthorityLog::message() {
+Result<Bytes> AuthorityLog::message_with(const std::vector<SegmentRecord>& more) {
   replication::Segments message{replication::Lane::live, 0, true, {}};
   for (const LogId& log : store_.logs()) {
     DUNLIN_ASSIGN(const std::vector<StoredSegment> newest_first,
@@ -56,6 +69,7 @@ Result<Bytes> AuthorityLog::message() {
     for (auto it = newest_first.rbegin(); it != newest_first.rend(); ++it)
       message.segments.push_back(std::make_shared<const Bytes>(it->bytes));
   }
+  for (const SegmentRecord& segment : more) message.segments.push_back(segment.bytes);
   Bytes bytes =
       replication::encode_envelope({Nonce{security::random_u64()}, 1, std::move(message)});
   if (bytes.size() > kMessageBytesMax)

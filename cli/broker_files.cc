@@ -21,7 +21,8 @@ std::string broker_configuration(const std::string& folder, const std::vector<st
          file("keyfile", "broker.key") + file("pid_file", "mosquitto.pid") +
          "tls_version tlsv1.2\n"
          "require_certificate true\n"
-         "use_identity_as_username true\n" +
+         "use_identity_as_username true\n"
+         "use_username_as_clientid true\n" +
          file("acl_file", "acl") +
          "set_tcp_nodelay true\n"
          "message_size_limit 262144\n"
@@ -33,7 +34,8 @@ std::string broker_rights(const std::string& fleet, const NodeId& authority,
   using replication::TopicClass;
   std::string out = "# By dunlin, anew with every member.\n";
   out += "\n# the authority\nuser " + authority.to_string() + "\ntopic readwrite " +
-         runtime::topic_name(fleet, "+", TopicClass::authority, authority) + "\n";
+         runtime::topic_name(fleet, "+", TopicClass::authority, authority) +
+         "\ntopic read $SYS/broker/#\n";
   for (const security::Certificate& certificate : members) {
     const security::Member& member = *certificate.member();
     const NodeId node = certificate.node();

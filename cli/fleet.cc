@@ -10,6 +10,8 @@
 
 #include "cli/broker.h"
 #include "cli/broker_files.h"
+#include "common/base/utf8.h"
+#include "common/log/limits.h"
 #include "common/runtime/topics.h"
 #include "common/security/private_file.h"
 
@@ -38,6 +40,9 @@ std::string certificate_path(const std::string& folder) {
   return folder + "/authority.crt";
 }
 
+std::string log_path(const std::string& folder) {
+  return folder + "/log.db";
+}
 std::string operator_path(const std::string& folder) {
   return folder + "/operator.crt";
 }
@@ -101,7 +106,7 @@ Result<Fleet> Fleet::create(const std::string& folder, const std::string& name,
                                                       {name, "", "authority", name}, {0, until}));
   DUNLIN_TRY(security::write_private_file(operator_path(root), me.to_pem()));
   Fleet fleet(root, std::move(authority), url);
-  DUNLIN_TRY(fleet.log(now));
+  DUNLIN_TRY(AuthorityLog::create(log_path(root), fleet.authority_.key(), now, name));
   DUNLIN_TRY(fleet.write_rights());
   DUNLIN_TRY(security::write_private_file(key_path(root), key_pem));
   return fleet;
@@ -125,7 +130,12 @@ Result<Fleet> Fleet::open(const std::string& folder) {
 Result<security::Bundle> Fleet::add(const Member& member, UtcMicros now, int days,
                                     const std::vector<std::string>& hosts) {
   DUNLIN_TRY(check_cells(member.cell));
-  if (member.name.empty()) return {Errc::invalid_argument, "a member needs a name"};
+  if (member.role == "agent" && security::cells_of(member.cell).size() != 1)
+    return {Errc::invalid_argument, "an agent has one cell"};
+  const auto printable = [](unsigned char c) { return c >= ' ' && c != 0x7f; };
+  if (member.name.empty() || member.name.size() > kNameBytesMax || !is_utf8(member.name) ||
+      !std::all_of(member.name.begin(), member.name.end(), printable))
+    return {Errc::invalid_argument, "the name of a member: 1 to 128 bytes of printable UTF-8"};
   DUNLIN_ASSIGN(const std::vector<Certificate> known, members());
   DUNLIN_ASSIGN(const auto gone, revocations());
   for (const Certificate& other : known) {
@@ -167,18 +177,18 @@ Result<std::vector<Certificate>> Fleet::members() const {
   return found;
 }
 
-Result<AuthorityLog> Fleet::log(UtcMicros now) {
-  return AuthorityLog::open(folder_ + "/log.db", authority_.key(), now, name());
+Result<AuthorityLog> Fleet::log() {
+  return AuthorityLog::open(log_path(folder_), authority_.key());
 }
 
 Result<std::map<NodeId, Revoke>> Fleet::revocations() {
-  DUNLIN_ASSIGN(AuthorityLog written, log(0));
+  DUNLIN_ASSIGN(AuthorityLog written, log());
   return written.revocations();
 }
 
 Result<void> Fleet::revoke(const NodeId& node, std::vector<Revoke::End> ends, UtcMicros now) {
   {
-    DUNLIN_ASSIGN(AuthorityLog written, log(now));
+    DUNLIN_ASSIGN(AuthorityLog written, log());
     DUNLIN_TRY(written.append(now, Revoke{node, std::move(ends)}));
   }
   return write_rights();
@@ -189,7 +199,7 @@ Result<void> Fleet::publish() {
   std::set<std::string> cells;
   for (const Certificate& member : known) cells.merge(each_cell(member));
   if (cells.empty()) return {};
-  DUNLIN_ASSIGN(AuthorityLog written, log(0));
+  DUNLIN_ASSIGN(AuthorityLog written, log());
   DUNLIN_ASSIGN(const Bytes message, written.message());
   TransportOptions how;
   how.url = broker_url_;

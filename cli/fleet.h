@@ -21,8 +21,8 @@ class Fleet {
     std::vector<std::string> hosts;  // names and addresses under which devices reach it
     std::uint16_t port = 8883;
   };
-  // `exists` when there is a fleet in the folder already. `now` starts the broker's certificate;
-  // the authority's is valid from 1970, where devices without a clock battery wake, for `years`.
+  // `exists` when there is a fleet in the folder already. The certificates of authority and
+  // broker are valid from 1970, where devices without a clock battery wake, to `years` from `now`.
   static Result<Fleet> create(const std::string& folder, const std::string& name,
                               const Broker& broker, UtcMicros now, int years = 20);
   static Result<Fleet> open(const std::string& folder);
@@ -47,7 +47,7 @@ class Fleet {
   Result<void> write_rights();
 
  private:
-  Result<AuthorityLog> log(UtcMicros now);
+  Result<AuthorityLog> log();
   Fleet(std::string folder, security::Authority authority, std::string broker_url)
       : folder_(std::move(folder)),
         authority_(std::move(authority)),

@@ -44,6 +44,7 @@ struct Asked {
   int days = 825;
   std::string out;
   std::string gateway_url = "http://127.0.0.1:7380";
+  bool nothing_counts = false;
   bool json = false;
 };
 
@@ -119,9 +120,14 @@ int revoke(const Asked& asked) {
   if (!fleet.ok()) return fail(fleet.error());
   const auto members = fleet->members();
   if (!members.ok()) return fail(members.error());
+  const auto revoked = fleet->revocations();
+  if (!revoked.ok()) return fail(revoked.error());
   std::vector<NodeId> found;
   for (const security::Certificate& each : *members) {
     const security::Member& member = *each.member();
+    if (revoked->contains(each.node())) continue;
+    if (each.node().to_string() == asked.name) found = {each.node()};
+    if (each.node().to_string() == asked.name) break;
     if (member.name == asked.name && (asked.cell.empty() || member.cell == asked.cell))
       found.push_back(each.node());
   }
@@ -129,11 +135,20 @@ int revoke(const Asked& asked) {
     return fail({Errc::invalid_argument,
                  found.empty() ? "no member is named " + asked.name
                                : "several cells have a " + asked.name + ": --cell says which"});
-  auto ends = cli::ends_of(asked.gateway_url, found[0]);
-  if (!ends.ok()) return fail(ends.error());
+  Result<std::vector<Revoke::End>> ends = std::vector<Revoke::End>();
+  if (!asked.nothing_counts) ends = cli::ends_of(asked.gateway_url, found[0]);
+  if (ends.ok() && ends->empty() && !asked.nothing_counts)
+    ends = Error{Errc::not_found, asked.gateway_url + " has nothing of " + found[0].to_string()};
+  if (!ends.ok()) {
+    std::fprintf(stderr, "dunlin: another --gateway, or --nothing-counts\n");
+    return fail(ends.error());
+  }
+  const std::size_t logs = ends->size();
   const Result<void> done = fleet->revoke(found[0], *std::move(ends), utc_now());
   if (!done.ok()) return fail(done.error());
-  std::printf("revoked %s\n", found[0].to_string().c_str());
+  std::printf("revoked %s; what counts of it: %zu logs, as %s has them\n",
+              found[0].to_string().c_str(), logs,
+              asked.nothing_counts ? "nobody" : asked.gateway_url.c_str());
   return publish(*fleet);
 }
 
@@ -189,7 +204,9 @@ int main(int argc, char** argv) {
       "publish", "have the broker keep the authority's log, for who comes later"));
   CLI::App* revoke_command = in_folder(device->add_subcommand(
       "revoke", "cut a member off: what a gateway has of it counts, and nothing after that"));
-  revoke_command->add_option("name", asked.name, "of the device")->required();
+  revoke_command->add_option("name", asked.name, "of the device, or its node id")->required();
+  revoke_command->add_flag("--nothing-counts", asked.nothing_counts,
+                           "not even what gateways have of it: queries leave all of it out");
   revoke_command->add_option("--cell", asked.cell, "when several cells have one of that name");
   revoke_command->add_option("--gateway", asked.gateway_url,
                              "that says what counts (http://127.0.0.1:7380)");

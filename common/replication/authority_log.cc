@@ -10,9 +10,15 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr Duration kRetainedComes = seconds(5);  // after a connect
-constexpr Duration kSpread = seconds(5);         // gateways do not publish in chorus
-constexpr std::size_t kBytesMax = 120 * 1024;    // what a message has room for
+constexpr Duration kDelay = seconds(5);        // and so often at most
+constexpr Duration kSpread = seconds(5);       // gateways do not publish in chorus
+constexpr std::size_t kBytesMax = 120 * 1024;  // what a message has room for
+
+// What a message has of one log.
+struct Shown {
+  IntervalSet entries;
+  std::set<Hash> ends;
+};
 
 }  // namespace
 
@@ -21,30 +27,39 @@ Result<void> AuthorityLog::on_segments(const Moment& now, const NodeId& topic_no
   const NodeId* authority = c_.members.authority();
   if (authority == nullptr || topic_node != *authority)
     return {Errc::untrusted, "the log of an authority that is not ours"};
-  std::map<LogId, Seq> heads;
+  std::map<LogId, Shown> shown;
   for (const auto& bytes : segments.segments) {
     DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*bytes));
     if (header.log != LogId{*authority, header.log.epoch, kControlTrack})
       return {Errc::untrusted, header.log.to_string() + " in the authority's place"};
-    heads[header.log] = std::max(heads[header.log], header.last);
+    DUNLIN_ASSIGN(const DecodedSegment decoded, decode_segment(header));
+    Shown& log = shown[header.log];
+    log.entries.insert(decoded.info.interval());
+    log.ends.insert(decoded.info.after);
   }
   receiver_.on_segments(now, *authority, segments);
-  due_.reset();
+  // All that is here has to be in it, from the first entry to the hash of the last.
   const auto [begin, end] = c_.table.of(*authority);
-  const bool behind = std::any_of(
-      begin, end, [&](const auto& item) { return item.second.state.head() > heads[item.first]; });
-  if (behind) publish_after(now, {});
+  const bool complete = std::all_of(begin, end, [&](const auto& item) {
+    const LogState& state = item.second.state;
+    const Shown& log = shown[item.first];
+    return state.head() == 0 ||
+           (log.entries.contains({1, state.head()}) && log.ends.contains(state.head_hash()));
+  });
+  if (!complete) publish_soon(now);
   return {};
 }
 
+// What was retained comes at once after a connect. Nothing keeps a gateway from publishing then: it
+// may serve several cells, and each has a copy of its own.
 void AuthorityLog::on_link_up(const Moment& now) {
-  publish_after(now, kRetainedComes);
+  publish_soon(now);
 }
 
-void AuthorityLog::publish_after(const Moment& now, Duration at_least) {
+void AuthorityLog::publish_soon(const Moment& now) {
+  if (!publishes_ || due_ || c_.members.authority() == nullptr) return;
   const auto spread = static_cast<std::uint64_t>(kSpread.count());
-  if (publishes_ && c_.members.authority() != nullptr)
-    due_ = now.mono + at_least + Duration(static_cast<Duration::rep>(c_.random.below(spread)));
+  due_ = now.mono + kDelay + Duration(static_cast<Duration::rep>(c_.random.below(spread)));
 }
 
 void AuthorityLog::on_deadline(const Moment& now) {
@@ -68,8 +83,15 @@ bool AuthorityLog::on_read_finished(const ReadFinished& finished) {
   } else {
     for (auto it = finished.segments->rbegin(); it != finished.segments->rend(); ++it)
       read_.push_back(std::make_shared<const Bytes>(it->bytes));
+    // A part of it helps nobody.
+    if (finished.segments->empty() || finished.segments->back().interval.first != 1) {
+      read_.clear();
+      reads_.clear();
+    }
   }
-  if (!reads_.empty() || read_.empty()) return true;
+  std::size_t bytes = 0;
+  for (const auto& segment : read_) bytes += segment->size();
+  if (!reads_.empty() || read_.empty() || bytes > kBytesMax) return true;
   c_.send(TopicClass::authority, *c_.members.authority(), Lane::live,
           Segments{Lane::live, 0, true, std::exchange(read_, {})});
   return true;

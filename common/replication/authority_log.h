@@ -8,8 +8,8 @@ namespace dunlin::replication {
 
 // The log of the fleet's authority, of which every node has a copy: it is small, and whoever is
 // new finds all of it retained on a topic of its own in each cell. Whoever published that, the
-// authority's signatures make it true. Gateways see to it that what is retained is not behind what
-// they have: a broker may have lost it, or show an old one.
+// authority's signatures make it true. Gateways publish what they have some seconds after each
+// connect, and when something else is shown: a broker may have lost it, or show an old one or none.
 class AuthorityLog {
  public:
   AuthorityLog(Context& context, Receiver& receiver, bool publishes)
@@ -18,13 +18,12 @@ class AuthorityLog {
   Result<void> on_segments(const Moment& now, const NodeId& topic_node, const Segments& segments);
   void on_link_up(const Moment& now);
   void on_link_down() { due_.reset(), reads_.clear(); }
+  void publish_soon(const Moment& now);
   bool on_read_finished(const ReadFinished& finished);  // false: not ours
   void on_deadline(const Moment& now);
   std::optional<Instant> next_deadline() const { return due_; }
 
  private:
-  void publish_after(const Moment& now, Duration at_least);
-
   Context& c_;
   Receiver& receiver_;
   bool publishes_;

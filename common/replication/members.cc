@@ -22,13 +22,17 @@ Result<bool> Members::admit(const Hello& hello) {
   if (hello.certificate.empty())
     return refusal(Errc::untrusted, hello.node, " shows no certificate");
   const auto known = shown_.find(hello.node);
-  const bool news = known == shown_.end() || known->second.certificate != hello.certificate;
-  std::optional<Admitted> says = news ? std::nullopt : known->second.says;
+  std::optional<Admitted> says;
+  if (known != shown_.end() && known->second.certificate == hello.certificate)
+    says = known->second.says;
   if (!says) {
     DUNLIN_ASSIGN(says, admission_->examine(hello.certificate));
   }
   if (*says != Admitted{hello.node, hello.role == Role::gateway, hello.name})
     return refusal(Errc::untrusted, hello.node, " is not what its certificate says");
+  // Of several that say the same, the first is as good as any: nobody can make us write for ever.
+  const bool news = known == shown_.end() ||
+                    (known->second.says != says && known->second.certificate != hello.certificate);
   shown_[hello.node] = {hello.certificate, std::move(says)};
   return news;
 }

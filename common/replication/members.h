@@ -25,7 +25,7 @@ class Members {
   // What storage kept of a former Hello. It is examined when it first matters.
   void start(const NodeId& node, Bytes certificate);
   // Of a Hello that its key signed: `untrusted` unless its certificate says the same of it,
-  // `revoked`. True when the certificate is news, to be kept.
+  // `revoked`. True when it says something new, so that it is to be kept.
   Result<bool> admit(const Hello& hello);
   // Of an entry of the authority's log. The latest of a node counts.
   void revoke(Hlc at, const Revoke& revoke);

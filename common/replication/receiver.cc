@@ -49,7 +49,7 @@ void Receiver::on_segments(const Moment& now, const NodeId& peer, const Segments
   std::uint64_t paid = 0;
   for (const auto& bytes : segments.segments) paid += bytes->size();
   for (const auto& bytes : segments.segments) {
-    if (writing_bytes_ + batch.bytes > options_.writing_bytes_max) {
+    if (!is_authority(peer) && writing_bytes_ + batch.bytes > options_.writing_bytes_max) {
       c_.refuse(peer, {Errc::backpressure, "storage is behind"});
       break;
     }

@@ -56,6 +56,7 @@ Result<void> Replica::start(const Moment& now, ReplicaStart start) {
   for (auto& [node, record] : context_.table.nodes)
     context_.members.start(node, std::exchange(record.certificate, {}));
   for (const auto& [at, revoke] : start.revocations) context_.members.revoke(at, revoke);
+  (void)context_.members.take_revoked();  // no news
   for (LogState& state : start.logs) {
     const LogId id = state.id();
     LogRecord& log = context_.table.log(id);
@@ -342,7 +343,10 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
 // ---- messages ----
 
 Result<void> Replica::on_received(const Moment& now, const Received& received) {
-  if (received.payload.empty()) return {};  // a retained message that was cleared
+  if (received.payload.empty()) {  // a retained message was cleared
+    if (received.topic == TopicClass::authority) authority_log_.publish_soon(now);
+    return {};
+  }
   Result<Envelope> envelope = decode_envelope(received.payload);
   Result<void> result;
   if (!envelope.ok()) {

@@ -33,8 +33,11 @@ std::optional<security::Membership> read_membership(config::Table& node, Role ro
   };
   Result<std::optional<security::Membership>> there =
       security::load_membership(out.database.data_dir);
-  if (!there.ok()) return wrong("data_dir", there.error().message());
-  std::optional<security::Membership> membership = *std::move(there);
+  const bool in_part = !there.ok() && there.error().code == Errc::not_found;
+  if (!there.ok() && (!in_part || bundle_file.empty()))
+    return wrong("data_dir", there.error().message());
+  std::optional<security::Membership> membership;
+  if (there.ok()) membership = *std::move(there);
   if (!membership && !bundle_file.empty()) {
     const Result<std::string> text = security::read_private_file(bundle_file);
     if (!text.ok()) return wrong("bundle", text.error().message());

@@ -105,7 +105,10 @@ Result<void> install(const Bundle& bundle, const std::string& data_dir) {
 Result<std::optional<Membership>> load_membership(const std::string& data_dir) {
   const std::array<std::string, 2> paths{certificate_file(data_dir), authority_file(data_dir)};
   const Result<std::string> own = read_private_file(paths[0]);
-  if (!own.ok() && own.error().code == Errc::not_found) return std::optional<Membership>();
+  if (!own.ok() && own.error().code == Errc::not_found) {
+    if (!std::filesystem::exists(paths[1])) return std::optional<Membership>();
+    return {Errc::not_found, paths[0] + " is missing beside " + paths[1]};
+  }
   if (!own.ok()) return own.error();
   DUNLIN_ASSIGN(const std::string fleet, read_private_file(paths[1]));
   Result<Certificate> certificate = Certificate::from_pem(*own);

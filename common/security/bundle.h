@@ -30,6 +30,8 @@ Result<Bundle> read_bundle(std::string_view text);
 // directory belongs to another node.
 Result<void> install(const Bundle& bundle, const std::string& data_dir);
 // Nothing when the directory belongs to nobody yet, or to a node without a fleet's authority.
+// `not_found` when one of the files is there without the others: who lost its certificate is not to
+// believe everybody. install() puts them back.
 Result<std::optional<Membership>> load_membership(const std::string& data_dir);
 
 std::string key_file(const std::string& data_dir);

@@ -287,7 +287,7 @@ std::string pem_of(const char* kind, ByteView der) {
   return out;
 }
 
-// The bytes of the only PEM block in the text, with nothing else around it but white space.
+// The bytes of the only PEM block of that kind in the text.
 Result<Bytes> from_pem(const char* kind, std::string_view pem) {
   const std::string begin = std::string("-----BEGIN ") + kind + "-----";
   const std::string end = std::string("-----END ") + kind + "-----";

@@ -96,7 +96,7 @@ TEST_F(FleetTest, RightsAreThoseOfTheTopics) {
   const std::string root = "dunlin/v1/mountain/";
   const std::string a = fleet.authority().node().to_string();
   std::string expected = "# By dunlin, anew with every member.\n\n# the authority\nuser " + a;
-  expected += "\ntopic readwrite " + root + "+/authority/" + a + "\n";
+  expected += "\ntopic readwrite " + root + "+/authority/" + a + "\ntopic read $SYS/broker/#\n";
   expected += "\n# agent pond\nuser " + p + "\n";
   for (const std::string& line :
        {"read " + root + "north/inbox/" + p, "read " + root + "north/authority/+",
@@ -131,12 +131,61 @@ TEST_F(FleetTest, RevokedMembersHaveNoRightsAndLeaveTheirName) {
   EXPECT_TRUE(fleet.revocations()->at(node).ends.empty());
 }
 
+TEST_F(FleetTest, NamesMembersThatCanBe) {
+  Fleet fleet = create();
+  const auto fault = [&](const security::Member& member) {
+    return fleet.add(member, kNow, 10).error().code;
+  };
+  for (const std::string& name : {std::string(), std::string(129, 'x'), std::string("a\ntopic #"),
+                                  std::string("\xff"), std::string("a\x7f")})
+    EXPECT_EQ(fault({"mountain", "north", "agent", name}), Errc::invalid_argument);
+  EXPECT_EQ(fault({"mountain", "north,south", "agent", "a"}), Errc::invalid_argument);
+  EXPECT_EQ(fault({"mountain", "north/+", "agent", "a"}), Errc::invalid_argument);
+  EXPECT_TRUE(fleet.add({"mountain", "north", "agent", "Gewächshaus 7"}, kNow, 10).ok());
+}
+
+// A log that began anew would forget who was revoked.
+TEST_F(FleetTest, ALostOrDamagedLogIsNotBegunAnew) {
+  Fleet fleet = create();
+  ASSERT_TRUE(fleet.revoke(NodeId{}, {}, kNow).ok());
+  const std::string path = path_ + "/log.db";
+  for (const char* side : {"-wal", "-shm"}) std::filesystem::remove(path + side);
+  std::filesystem::rename(path, path + ".away");
+  EXPECT_EQ(fleet.revocations().error().code, Errc::not_found);
+  std::string damaged = read(path + ".away");
+  std::fill(damaged.begin() + 100, damaged.begin() + 4096, 'x');
+  std::ofstream(path) << damaged;
+  EXPECT_EQ(fleet.revocations().error().code, Errc::corrupt);
+  EXPECT_EQ(fleet.revocations().error().code, Errc::corrupt) << "nor the second time";
+  EXPECT_EQ(read(path), damaged);
+  std::filesystem::remove(path);
+  std::filesystem::rename(path + ".away", path);
+  EXPECT_EQ(fleet.revocations()->size(), 1u);
+}
+
+TEST_F(FleetTest, TheAuthoritysLogHasRoomForWhatAMessageTakes) {
+  Fleet fleet = create();
+  std::vector<Revoke::End> ends(256);
+  for (std::size_t i = 0; i < ends.size(); ++i) ends[i].hash = sha256(as_bytes(std::to_string(i)));
+  Result<void> done;
+  std::size_t revoked = 0;
+  for (std::uint8_t n = 0; n < 40 && done.ok(); ++n) {
+    NodeId node;
+    node.bytes.fill(n);
+    done = fleet.revoke(node, ends, kNow);
+    revoked += done.ok();
+  }
+  EXPECT_EQ(done.error().code, Errc::too_large);
+  EXPECT_GT(revoked, 5u);
+  EXPECT_EQ(fleet.revocations()->size(), revoked);
+}
+
 TEST_F(FleetTest, TheAuthoritysLogIsLikeAnyOther) {
   Fleet fleet = create();
   ASSERT_TRUE(fleet.revoke(NodeId{}, {}, kNow).ok());
   const std::string path = path_ + "/log.db";
   const auto key = security::NodeKey::from_pem(read(path_ + "/authority.key")).value();
-  AuthorityLog log = AuthorityLog::open(path, *key, kNow, "mountain").value();
+  AuthorityLog log = AuthorityLog::open(path, *key).value();
   const Bytes message = log.message().value();
   const auto envelope = replication::decode_envelope(message).value();
   const auto& segments = std::get<replication::Segments>(envelope.message).segments;

@@ -189,6 +189,7 @@ TEST_F(MembersTest, AreRevokedByTheAuthority) {
     EXPECT_EQ(status(peer_.log()).head, 5u);
     start_gateway();
     EXPECT_TRUE(revoked(peer_.node()));
+    EXPECT_TRUE(take<Notice>().empty()) << "that is no news";
   }
   // Another branch of the same length is not what the authority meant.
   Peer twin = peer_.twin();
@@ -233,7 +234,20 @@ TEST_F(MembersTest, AreToldOfTheAuthoritysLog) {
   hear_authority(authority, {open, revoke});
   pass(1min);
   EXPECT_FALSE(publishes_authority()) << "it came from there";
-  hear_authority(authority, {open});
+  // An old one, one without its start, one that only looks longer, none.
+  const NodeId at = authority_.certificate().node();
+  Peer twin = authority_log();
+  (void)twin.open("fleet");
+  const SegmentRecord other = twin.control({TimeAnchor{}});
+  const std::vector<std::vector<SegmentRecord>> lacking{{open}, {revoke}, {open, other}, {}};
+  for (const auto& segments : lacking) {
+    hear_authority(authority, segments);
+    hear_authority(authority, {open, revoke});  // in another cell, say
+    pass(10s);
+    serve();
+    EXPECT_TRUE(publishes_authority());
+  }
+  hear(TopicClass::authority, at, {});
   pass(10s);
   serve();
   EXPECT_TRUE(publishes_authority());
@@ -277,7 +291,7 @@ TEST_F(MembersTest, AreExaminedOnce) {
   EXPECT_TRUE(members.check(peer_.node()).ok());
   EXPECT_EQ(admission->times, 1);
   hello.certificate = {2};  // renewed
-  EXPECT_TRUE(members.admit(hello).value());
+  EXPECT_FALSE(members.admit(hello).value()) << "it says the same";
   EXPECT_EQ(admission->times, 2);
   hello.name = "another";  // with the same certificate
   EXPECT_EQ(members.admit(hello).error().code, Errc::untrusted);

@@ -77,5 +77,14 @@ TEST_F(BundleTest, AForeignAuthorityInTheDirectoryIsNoticed) {
   EXPECT_EQ(load_membership(data_dir_).error().code, Errc::untrusted);
 }
 
+TEST_F(BundleTest, WithoutItsCertificateAMemberIsNobody) {
+  const Bundle own = bundle();
+  ASSERT_TRUE(install(own, data_dir_).ok());
+  std::filesystem::remove(certificate_file(data_dir_));
+  EXPECT_EQ(load_membership(data_dir_).error().code, Errc::not_found);
+  ASSERT_TRUE(install(own, data_dir_).ok());
+  EXPECT_TRUE(load_membership(data_dir_)->has_value());
+}
+
 }  // namespace
 }  // namespace dunlin::security
