@@ -261,14 +261,29 @@ Result<std::optional<Difference>> LogStore::difference(const LogRow& row,
   }
 }
 
+// Where the authority says that a log ends, or its node where the authority says nothing.
+Result<std::optional<LogState::Sealed>> LogStore::end_of(const LogRow& row) {
+  const LogId& log = row.state.id();
+  DUNLIN_ASSIGN(Statement select, db_.prepare("SELECT operation FROM revocations WHERE node = ?1"));
+  DUNLIN_ASSIGN(const bool revoked, select.bind(1, ByteView(log.node.bytes)).step());
+  if (!revoked) return row.state.sealed();
+  DUNLIN_ASSIGN(const Revoke revoke, revocation_of(select.blob(0)));
+  for (const Revoke::End& end : revoke.ends) {
+    if (end.epoch == log.epoch && end.track == log.track)
+      return std::optional(LogState::Sealed{end.last, end.hash});
+  }
+  return std::optional<LogState::Sealed>();
+}
+
 Result<bool> LogStore::wins(const LogRow& row, const SegmentRecord& segment,
                             const Difference& parting) {
   if (segment.info.log.node == node_) return false;
-  if (const auto& sealed = row.state.sealed(); sealed && sealed->last >= parting.seq) {
-    DUNLIN_ASSIGN(const std::optional<Hash> here, hash_at(row, sealed->last));
-    if (here == sealed->hash) return false;
-    DUNLIN_ASSIGN(const std::optional<Hash> coming, hash_in(*segment.bytes, sealed->last));
-    if (coming == sealed->hash) return true;
+  DUNLIN_ASSIGN(const std::optional<LogState::Sealed> end, end_of(row));
+  if (end && end->last >= parting.seq) {
+    DUNLIN_ASSIGN(const std::optional<Hash> here, hash_at(row, end->last));
+    if (here == end->hash) return false;
+    DUNLIN_ASSIGN(const std::optional<Hash> coming, hash_in(*segment.bytes, end->last));
+    if (coming == end->hash) return true;
   }
   // Where the other branch is not stored up to the parting, nobody can tell which one stays: the
   // one that has more there, until more of the other comes.

@@ -69,10 +69,10 @@ class LogStore {
   // kept as evidence and reported as `fork`, unless it has `won`. One outcome per segment. An error
   // changes nothing; `invalid_argument` when a stored segment spans the end of a rollback.
   //
-  // Of two branches of another node's log the one wins that contains what a Seal names, or else the
-  // one whose first differing entry has the smaller hash: on every node the same, whichever came
-  // first. It takes the place of all that is stored from its segment's first entry on, provided
-  // that it joins what is stored before it.
+  // Of two branches of another node's log the one wins that contains what a Revoke or else a Seal
+  // names, or else the one whose first differing entry has the smaller hash: on every node the
+  // same, whichever came first. It takes the place of all that is stored from its segment's first
+  // entry on, provided that it joins what is stored before it.
   //
   // Of a control log that is rolled back the definitions and anchors go; what it said of other logs
   // and of its node stays said.
@@ -151,6 +151,7 @@ class LogStore {
   Result<bool> wins(const LogRow& row, const SegmentRecord& segment, const Difference& parting);
   Result<std::optional<SegmentRecord>> winner(const LogRow& row, const SegmentRecord& segment,
                                               const Difference& parting);
+  Result<std::optional<LogState::Sealed>> end_of(const LogRow& row);
   Result<std::optional<Hash>> hash_at(const LogRow& row, Seq seq);
   Result<void> quarantine(LogRow& row, Seq from, const SegmentInfo& winner, Seq parting);
   Result<bool> keep_evidence(const LogRow& row, const Evidence& evidence, std::uint64_t kept_max);

@@ -105,6 +105,7 @@ class MemoryStore final : public SimStore {
   }
   Result<WriteOutcome> store_segment(const SegmentRecord& record);
   Result<std::optional<Difference>> difference(const Log& log, const SegmentRecord& record) const;
+  std::optional<LogState::Sealed> end_of(const Log& log) const;
   Result<std::optional<SegmentRecord>> winner(const Log& log, const SegmentRecord& record,
                                               const Difference& parting) const;
   Result<void> quarantine(Log& log, Seq from, const SegmentInfo& winner, Seq parting);
@@ -250,12 +251,22 @@ Result<std::optional<Difference>> MemoryStore::difference(const Log& log,
   return first;
 }
 
+std::optional<LogState::Sealed> MemoryStore::end_of(const Log& log) const {
+  const LogId& id = log.state.id();
+  const auto revoked = data_->revocations.find(id.node);
+  if (revoked == data_->revocations.end()) return log.state.sealed();
+  for (const Revoke::End& end : revoked->second.second.ends) {
+    if (end.epoch == id.epoch && end.track == id.track) return LogState::Sealed{end.last, end.hash};
+  }
+  return {};
+}
+
 Result<std::optional<SegmentRecord>> MemoryStore::winner(const Log& log,
                                                          const SegmentRecord& record,
                                                          const Difference& parting) const {
   const SegmentInfo& info = record.info;
   const std::optional<SegmentRecord> none;
-  const auto& sealed = log.state.sealed();
+  const std::optional<LogState::Sealed> sealed = end_of(log);
   std::vector<const Segment*> around;
   std::optional<Hash> at_seal;
   for (const auto& [interval, segment] : log.segments) {

@@ -199,6 +199,34 @@ TEST_F(MembersTest, AreRevokedByTheAuthority) {
   EXPECT_EQ(refused("revoked"), 1u);
 }
 
+// What the authority saw stays, however small the hashes are that a thief finds.
+TEST_F(MembersTest, CannotRewriteWhatCounts) {
+  peer_.certificate = certificate(authority_, peer_.key(), false, "peer");
+  const SegmentRecord open = peer_.open(), counts = peer_.samples(4);
+  const auto first_hash = [](const SegmentRecord& record) {
+    return entry_hashes(*parse_segment(*record.bytes))->at(record.info.first);
+  };
+  // A branch that would win, and ends before.
+  SegmentRecord forged = counts;
+  for (std::size_t noise = 9; first_hash(forged) >= first_hash(counts); ++noise) {
+    Peer twin = peer_.twin();
+    (void)twin.open();
+    forged = twin.samples(3, noise);
+  }
+  Peer authority = authority_log();
+  const std::vector<SegmentRecord> log{
+      authority.open("fleet"),
+      authority.control({Revoke{peer_.node(), {end_of(open), end_of(counts)}}})};
+  start_gateway();
+  hear_authority(authority, log);
+  for (const SegmentRecord& record : {open, forged, counts, forged}) {
+    hear_live(peer_, {record});
+    serve();
+  }
+  EXPECT_EQ(stored(peer_.log()).head_hash(), counts.info.after);
+  EXPECT_TRUE(status(peer_.log()).forked);
+}
+
 TEST_F(MembersTest, AreRevokedByNobodyElse) {
   peer_.certificate = certificate(authority_, peer_.key(), false, "peer");
   start_gateway();
