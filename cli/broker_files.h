@@ -8,9 +8,9 @@
 namespace dunlin::cli {
 
 // mosquitto's configuration: TLS with client certificates, whose node ids are user names and
-// client ids, so that nobody takes over the session of another; nothing without. `folder` holds fleet.crt, broker.crt, broker.key and acl.
-// Started as root, mosquitto becomes `user`, who can read them. It listens on loopback alone when
-// none of its `hosts` is anywhere else.
+// client ids, so that nobody takes over the session of another; nothing without. `folder` holds
+// fleet.crt, broker.crt, broker.key and acl. Started as root, mosquitto becomes `user`, who can
+// read them. It listens on loopback alone when none of its `hosts` is anywhere else.
 std::string broker_configuration(const std::string& folder, const std::vector<std::string>& hosts,
                                  std::uint16_t port, const std::string& user);
 
