@@ -58,8 +58,9 @@ std::string damaged(std::string bytes, Damage damage) {
   std::mt19937 random(11);
   switch (damage) {
     case Damage::pages:
-      // Not the first ones, which hold the schema: those are the case of the header.
-      for (std::size_t page = 12; page < bytes.size() / kPage; page += 40) {
+      // Not the first ones, which hold the schema, as the case of the header, and the first segment
+      // of track 0: an epoch whose definitions are gone is kept, but nobody can read it.
+      for (std::size_t page = 16; page < bytes.size() / kPage; page += 40) {
         for (std::size_t i = 0; i < kPage; ++i)
           bytes[page * kPage + i] = static_cast<char>(random());
       }
