@@ -315,6 +315,7 @@ TEST_F(NodeTest, TheBacklogGoesOnWhileLiveMessagesKeepComing) {
   wire_->deliver(inbox, peer.segments({peer.samples()}, 9));
   EXPECT_TRUE(eventually([&] { return stored.load(); }));
   stored = true;
+  node_->stop();  // it knows what ends here
 }
 
 // What is live finds a short line before the broker.
