@@ -66,6 +66,20 @@ TEST_F(OpenTest, AFileOfANewerSchemaStaysAsItIs) {
   EXPECT_TRUE(bytes_of(path_) == before);
 }
 
+TEST_F(OpenTest, AFileOfAnOlderSchemaKeepsItsLogs) {
+  const std::uint64_t held = held_in(*store_);
+  ASSERT_GT(held, 0u);
+  tamper("DROP TABLE revocations; ALTER TABLE nodes DROP COLUMN certificate");
+  tamper("PRAGMA user_version = 2");
+  close();
+  Result<LogStore> store = open();
+  ASSERT_TRUE(store.ok()) << store.error().message();
+  EXPECT_EQ(held_in(*store), held);
+  const auto contents = store->load();
+  ASSERT_TRUE(contents.ok()) << contents.error().message();
+  for (const KnownNode& node : contents->nodes) EXPECT_TRUE(node.certificate.empty());
+}
+
 TEST_F(OpenTest, AFileOfAnotherProgramStaysAsItIs) {
   tamper("PRAGMA application_id = 4711");
   close();
