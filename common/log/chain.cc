@@ -53,6 +53,13 @@ std::uint64_t count_readings(const Entry& entry) {
   return readings;
 }
 
+const Revoke::End* Revoke::end_of(const LogId& log) const {
+  const auto end = std::find_if(ends.begin(), ends.end(), [&](const End& each) {
+    return LogId{node, each.epoch, each.track} == log;
+  });
+  return end == ends.end() ? nullptr : &*end;
+}
+
 std::uint64_t count_unknown(const Entry& entry) {
   const auto unknown = [](const Op& op) { return std::holds_alternative<UnknownOp>(op); };
   return static_cast<std::uint64_t>(std::count_if(entry.ops.begin(), entry.ops.end(), unknown));

@@ -105,6 +105,8 @@ struct Revoke {
   };
   NodeId node;
   std::vector<End> ends;
+  // Of a log of that node; null when nothing of it counts.
+  const End* end_of(const LogId& log) const;
   bool operator==(const Revoke&) const = default;
 };
 

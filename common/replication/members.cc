@@ -1,7 +1,5 @@
 #include "common/replication/members.h"
 
-#include <algorithm>
-
 namespace dunlin::replication {
 
 namespace {
@@ -38,9 +36,9 @@ Result<bool> Members::admit(const Hello& hello) {
 }
 
 void Members::revoke(Hlc at, const Revoke& revoke) {
-  const auto [known, fresh] = revoked_.try_emplace(revoke.node, Revoked{at, revoke.ends});
+  const auto [known, fresh] = revoked_.try_emplace(revoke.node, Revoked{at, revoke});
   if (fresh) return news_.push_back(revoke.node);
-  if (known->second.at < at) known->second = {at, revoke.ends};
+  if (known->second.at < at) known->second = {at, revoke};
 }
 
 Result<void> Members::check(const NodeId& node) {
@@ -58,28 +56,22 @@ Result<void> Members::check(const NodeId& node) {
   return {};
 }
 
-const Revoke::End* Members::end_of(const LogId& log) const {
-  const auto& ends = revoked_.at(log.node).ends;
-  const auto end = std::find_if(ends.begin(), ends.end(), [&](const Revoke::End& each) {
-    return each.epoch == log.epoch && each.track == log.track;
-  });
-  return end == ends.end() ? nullptr : &*end;
-}
-
 Result<void> Members::check(const LogId& log, Seq last) {
   if (admission_ != nullptr && log.node == admission_->authority() && log.track == kControlTrack)
     return {};
-  if (!revoked(log.node)) return check(log.node);
+  const auto revoked = revoked_.find(log.node);
+  if (revoked == revoked_.end()) return check(log.node);
   // The authority's word that it was a member is as good as its certificate.
-  const Revoke::End* end = end_of(log);
+  const Revoke::End* end = revoked->second.revoke.end_of(log);
   if (end == nullptr || last > end->last)
     return refusal(Errc::revoked, log.node, " was revoked before that");
   return {};
 }
 
 Result<void> Members::check(const SegmentInfo& info) const {
-  if (!revoked(info.log.node)) return {};
-  const Revoke::End* end = end_of(info.log);
+  const auto revoked = revoked_.find(info.log.node);
+  if (revoked == revoked_.end()) return {};
+  const Revoke::End* end = revoked->second.revoke.end_of(info.log);
   if (end != nullptr && end->last == info.last && end->hash != info.after)
     return refusal(Errc::revoked, info.log.node, " was revoked on another branch of its log");
   return {};

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "common/log/admission.h"
@@ -48,9 +49,8 @@ class Members {
   };
   struct Revoked {
     Hlc at;
-    std::vector<Revoke::End> ends;
+    Revoke revoke;
   };
-  const Revoke::End* end_of(const LogId& log) const;
 
   std::shared_ptr<Admission> admission_;
   std::map<NodeId, Shown> shown_;

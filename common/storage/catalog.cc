@@ -115,7 +115,7 @@ class Catalog::Builder {
       DUNLIN_ASSIGN(const bool more, select.step());
       if (!more) return {};
       DUNLIN_ASSIGN(Revoke revoke, revocation_of(select.blob(0)));
-      revoked_[revoke.node] = std::move(revoke.ends);
+      revoked_[revoke.node] = std::move(revoke);
     }
   }
 
@@ -149,10 +149,8 @@ class Catalog::Builder {
   Seq last_that_counts(const LogId& log) const {
     const auto revoked = revoked_.find(log.node);
     if (revoked == revoked_.end()) return kSeqMax;
-    for (const Revoke::End& end : revoked->second) {
-      if (end.epoch == log.epoch && end.track == log.track) return end.last;
-    }
-    return 0;
+    const Revoke::End* end = revoked->second.end_of(log);
+    return end != nullptr ? end->last : 0;
   }
 
   const Shape* shape_of(const StreamSchema& schema) {
@@ -190,7 +188,7 @@ class Catalog::Builder {
   Catalog& catalog_;
   std::map<Bytes, const Shape*> shapes_;  // by the canonical definition without its id and version
   std::map<std::string, Names> names_;
-  std::map<NodeId, std::vector<Revoke::End>> revoked_;
+  std::map<NodeId, Revoke> revoked_;
 };
 
 Result<std::unique_ptr<const Catalog>> Catalog::load(Connection& db) {

@@ -268,11 +268,8 @@ Result<std::optional<LogState::Sealed>> LogStore::end_of(const LogRow& row) {
   DUNLIN_ASSIGN(const bool revoked, select.bind(1, ByteView(log.node.bytes)).step());
   if (!revoked) return row.state.sealed();
   DUNLIN_ASSIGN(const Revoke revoke, revocation_of(select.blob(0)));
-  for (const Revoke::End& end : revoke.ends) {
-    if (end.epoch == log.epoch && end.track == log.track)
-      return std::optional(LogState::Sealed{end.last, end.hash});
-  }
-  return std::optional<LogState::Sealed>();
+  const Revoke::End* end = revoke.end_of(log);
+  return end != nullptr ? std::optional(LogState::Sealed{end->last, end->hash}) : std::nullopt;
 }
 
 Result<bool> LogStore::wins(const LogRow& row, const SegmentRecord& segment,

@@ -255,10 +255,8 @@ std::optional<LogState::Sealed> MemoryStore::end_of(const Log& log) const {
   const LogId& id = log.state.id();
   const auto revoked = data_->revocations.find(id.node);
   if (revoked == data_->revocations.end()) return log.state.sealed();
-  for (const Revoke::End& end : revoked->second.second.ends) {
-    if (end.epoch == id.epoch && end.track == id.track) return LogState::Sealed{end.last, end.hash};
-  }
-  return {};
+  const Revoke::End* end = revoked->second.second.end_of(id);
+  return end != nullptr ? std::optional(LogState::Sealed{end->last, end->hash}) : std::nullopt;
 }
 
 Result<std::optional<SegmentRecord>> MemoryStore::winner(const Log& log,
