@@ -46,7 +46,7 @@ Replica::Replica(ReplicaOptions options, Nonce nonce, Signer& signer, Verifier& 
       origin_(context_, uplink_, options_.origin),
       rescue_(context_, origin_, uplink_),
       receiver_(context_, options_.receiver),
-      authority_log_(context_, receiver_, options_.role == Role::gateway),
+      authority_relay_(context_, receiver_, options_.role == Role::gateway),
       responder_(context_),
       time_sync_(context_) {}
 
@@ -98,7 +98,7 @@ struct Replica::Visitor {
   Result<void> operator()(const ReadFinished& input) {
     // An answer that nobody waits for belongs to a request that was replaced.
     if (!r.uplink_.on_read_finished(now, input) && !r.rescue_.on_read_finished(now, input) &&
-        !r.authority_log_.on_read_finished(input))
+        !r.authority_relay_.on_read_finished(input))
       (void)r.responder_.on_read_finished(now, input);
     return {};
   }
@@ -115,7 +115,7 @@ struct Replica::Visitor {
     r.uplink_.on_deadline(now);
     r.rescue_.on_deadline(now);
     r.receiver_.on_deadline(now);
-    r.authority_log_.on_deadline(now);
+    r.authority_relay_.on_deadline(now);
     return {};
   }
 };
@@ -153,7 +153,7 @@ std::optional<Instant> Replica::next_deadline() const {
   std::optional<Instant> next = origin_.next_deadline();
   for (const std::optional<Instant>& other :
        {uplink_.next_deadline(), rescue_.next_deadline(), endings_.next_deadline(),
-        receiver_.next_deadline(), time_sync_.next_deadline(), authority_log_.next_deadline()}) {
+        receiver_.next_deadline(), time_sync_.next_deadline(), authority_relay_.next_deadline()}) {
     if (other) next = std::min(next.value_or(*other), *other);
   }
   return next;
@@ -199,7 +199,7 @@ void Replica::publish_hello(const Moment& now) {
 void Replica::on_link_up(const Moment& now) {
   context_.link_up = true;
   publish_hello(now);
-  authority_log_.on_link_up(now);
+  authority_relay_.on_link_up(now);
   const bool gateway_near = std::any_of(peers_.begin(), peers_.end(), [](const auto& item) {
     return item.second.up && item.second.hello.role == Role::gateway;
   });
@@ -214,7 +214,7 @@ void Replica::on_link_down() {
     peer.up = false;
   }
   responder_.on_link_down();
-  authority_log_.on_link_down();
+  authority_relay_.on_link_down();
   rescue_.on_link_down();
   time_sync_.on_link_down();
 }
@@ -227,8 +227,11 @@ void Replica::expel(const NodeId& node) {
   const auto peer = peers_.find(node);
   const bool agent = peer == peers_.end() || peer->second.hello.role == Role::agent;
   if (peer != peers_.end()) peers_.erase(peer);
-  if (options_.role == Role::gateway && agent && node != self())
-    context_.outputs.push_back(Send{TopicClass::hello, node, {}, Lane::live, "hello"});
+  if (options_.role == Role::gateway && agent && node != self()) clear_hello(node);
+}
+
+void Replica::clear_hello(const NodeId& node) {
+  context_.outputs.push_back(Send{TopicClass::hello, node, {}, Lane::live, "hello"});
 }
 
 void Replica::heard(const Moment& now, const NodeId& node, Nonce instance) {
@@ -287,7 +290,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
   }
   if (context_.members.revoked(hello.node) && received.retained && topic == TopicClass::hello &&
       options_.role == Role::gateway)
-    context_.outputs.push_back(Send{TopicClass::hello, hello.node, {}, Lane::live, "hello"});
+    clear_hello(hello.node);
   DUNLIN_ASSIGN(const bool admitted_now, context_.members.admit(hello));
   if (admitted_now && options_.role == Role::gateway)
     receiver_.keep({hello.node, hello.public_key, hello.name, hello.certificate});
@@ -344,7 +347,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
 
 Result<void> Replica::on_received(const Moment& now, const Received& received) {
   if (received.payload.empty()) {  // a retained message was cleared
-    if (received.topic == TopicClass::authority) authority_log_.publish_soon(now);
+    if (received.topic == TopicClass::authority) authority_relay_.publish_soon(now);
     return {};
   }
   Result<Envelope> envelope = decode_envelope(received.payload);
@@ -452,7 +455,7 @@ Result<void> Replica::on_time_reply(const Moment& now, const TimeReply& reply,
 Result<void> Replica::on_segments(const Moment& now, const Received& received,
                                   const Segments& segments, Nonce instance) {
   if (received.topic == TopicClass::authority)
-    return authority_log_.on_segments(now, received.topic_node, segments);
+    return authority_relay_.on_segments(now, received.topic_node, segments);
   if (options_.role != Role::gateway) {  // agents replicate their own logs alone
     if (received.topic == TopicClass::inbox) rescue_.on_segments(now, segments);
     return {};

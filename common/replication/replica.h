@@ -3,7 +3,7 @@
 #include <map>
 #include <optional>
 
-#include "common/replication/authority_log.h"
+#include "common/replication/authority_relay.h"
 #include "common/replication/endings.h"
 #include "common/replication/instances.h"
 #include "common/replication/origin.h"
@@ -136,6 +136,7 @@ class Replica {
   Result<void> on_segments(const Moment& now, const Received& received, const Segments& segments,
                            Nonce instance);
   void expel(const NodeId& node);
+  void clear_hello(const NodeId& node);
   void heard(const Moment& now, const NodeId& node, Nonce instance);
   Result<void> make_room_for_peer();
   void on_retire(const Moment& now, const Retire& retire);
@@ -147,7 +148,7 @@ class Replica {
   Rescue rescue_;
   Endings endings_;
   Receiver receiver_;
-  AuthorityLog authority_log_;
+  AuthorityRelay authority_relay_;
   Responder responder_;
   TimeSync time_sync_;
   std::map<NodeId, Peer> peers_;

@@ -10,9 +10,9 @@ namespace dunlin::replication {
 // new finds all of it retained on a topic of its own in each cell. Whoever published that, the
 // authority's signatures make it true. Gateways publish what they have some seconds after each
 // connect, and when something else is shown: a broker may have lost it, or show an old one or none.
-class AuthorityLog {
+class AuthorityRelay {
  public:
-  AuthorityLog(Context& context, Receiver& receiver, bool publishes)
+  AuthorityRelay(Context& context, Receiver& receiver, bool publishes)
       : c_(context), receiver_(receiver), publishes_(publishes) {}
 
   Result<void> on_segments(const Moment& now, const NodeId& topic_node, const Segments& segments);

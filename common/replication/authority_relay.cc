@@ -1,4 +1,4 @@
-#include "common/replication/authority_log.h"
+#include "common/replication/authority_relay.h"
 
 #include <algorithm>
 
@@ -15,25 +15,25 @@ constexpr Duration kSpread = seconds(5);       // gateways do not publish in cho
 constexpr std::size_t kBytesMax = 120 * 1024;  // what a message has room for
 
 // What a message has of one log.
-struct Shown {
+struct Extent {
   IntervalSet entries;
   std::set<Hash> ends;
 };
 
 }  // namespace
 
-Result<void> AuthorityLog::on_segments(const Moment& now, const NodeId& topic_node,
-                                       const Segments& segments) {
+Result<void> AuthorityRelay::on_segments(const Moment& now, const NodeId& topic_node,
+                                         const Segments& segments) {
   const NodeId* authority = c_.members.authority();
   if (authority == nullptr || topic_node != *authority)
     return {Errc::untrusted, "the log of an authority that is not ours"};
-  std::map<LogId, Shown> shown;
+  std::map<LogId, Extent> shown;
   for (const auto& bytes : segments.segments) {
     DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*bytes));
     if (header.log != LogId{*authority, header.log.epoch, kControlTrack})
       return {Errc::untrusted, header.log.to_string() + " in the authority's place"};
     DUNLIN_ASSIGN(const DecodedSegment decoded, decode_segment(header));
-    Shown& log = shown[header.log];
+    Extent& log = shown[header.log];
     log.entries.insert(decoded.info.interval());
     log.ends.insert(decoded.info.after);
   }
@@ -42,7 +42,7 @@ Result<void> AuthorityLog::on_segments(const Moment& now, const NodeId& topic_no
   const auto [begin, end] = c_.table.of(*authority);
   const bool complete = std::all_of(begin, end, [&](const auto& item) {
     const LogState& state = item.second.state;
-    const Shown& log = shown[item.first];
+    const Extent& log = shown[item.first];
     return state.head() == 0 ||
            (log.entries.contains({1, state.head()}) && log.ends.contains(state.head_hash()));
   });
@@ -52,17 +52,17 @@ Result<void> AuthorityLog::on_segments(const Moment& now, const NodeId& topic_no
 
 // What was retained comes at once after a connect. Nothing keeps a gateway from publishing then: it
 // may serve several cells, and each has a copy of its own.
-void AuthorityLog::on_link_up(const Moment& now) {
+void AuthorityRelay::on_link_up(const Moment& now) {
   publish_soon(now);
 }
 
-void AuthorityLog::publish_soon(const Moment& now) {
+void AuthorityRelay::publish_soon(const Moment& now) {
   if (!publishes_ || due_ || c_.members.authority() == nullptr) return;
   const auto spread = static_cast<std::uint64_t>(kSpread.count());
   due_ = now.mono + kDelay + Duration(static_cast<Duration::rep>(c_.random.below(spread)));
 }
 
-void AuthorityLog::on_deadline(const Moment& now) {
+void AuthorityRelay::on_deadline(const Moment& now) {
   if (!due_ || *due_ > now.mono) return;
   due_.reset();
   reads_.clear();
@@ -76,22 +76,20 @@ void AuthorityLog::on_deadline(const Moment& now) {
   }
 }
 
-bool AuthorityLog::on_read_finished(const ReadFinished& finished) {
+bool AuthorityRelay::on_read_finished(const ReadFinished& finished) {
   if (reads_.erase(finished.token) == 0) return false;
-  if (!finished.segments.ok()) {
+  if (!finished.segments.ok())
     c_.notice(Notice::Kind::storage_failed, c_.self(), finished.segments.error().message());
-  } else {
-    for (auto it = finished.segments->rbegin(); it != finished.segments->rend(); ++it)
-      read_.push_back(std::make_shared<const Bytes>(it->bytes));
-    // A part of it helps nobody.
-    if (finished.segments->empty() || finished.segments->back().interval.first != 1) {
-      read_.clear();
-      reads_.clear();
-    }
-  }
+  // A part of it helps nobody.
+  if (!finished.segments.ok() || finished.segments->empty() ||
+      finished.segments->back().interval.first != 1)
+    return reads_.clear(), true;
+  for (auto it = finished.segments->rbegin(); it != finished.segments->rend(); ++it)
+    read_.push_back(std::make_shared<const Bytes>(it->bytes));
+  if (!reads_.empty()) return true;
   std::size_t bytes = 0;
   for (const auto& segment : read_) bytes += segment->size();
-  if (!reads_.empty() || read_.empty() || bytes > kBytesMax) return true;
+  if (bytes > kBytesMax) return true;
   c_.send(TopicClass::authority, *c_.members.authority(), Lane::live,
           Segments{Lane::live, 0, true, std::exchange(read_, {})});
   return true;
