@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 
 #include "common/codec/segment_codec.h"
 #include "common/log/chain.h"

@@ -6,6 +6,8 @@
 #include <condition_variable>
 #include <fstream>
 #include <mutex>
+#include <optional>
+#include <vector>
 
 #include "common/runtime/topics.h"
 

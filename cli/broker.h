@@ -3,7 +3,8 @@
 #include <set>
 #include <string>
 
-#include "common/security/certificate.h"
+#include "common/base/ids.h"
+#include "dunlin/bytes.h"
 #include "dunlin/transport.h"
 
 namespace dunlin::cli {

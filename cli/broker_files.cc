@@ -3,13 +3,14 @@
 #include <algorithm>
 
 #include "common/runtime/topics.h"
+#include "common/transport/mqtt/broker_url.h"
 
 namespace dunlin::cli {
 
 std::string broker_configuration(const std::string& folder, const std::vector<std::string>& hosts,
                                  std::uint16_t port, const std::string& user) {
   const bool local = std::all_of(hosts.begin(), hosts.end(), [](const std::string& host) {
-    return host == "localhost" || host.starts_with("127.");
+    return BrokerUrl{.host = host}.is_loopback();
   });
   const auto file = [&](const char* key, const char* name) {
     return std::string(key) + " " + folder + "/" + name + "\n";

@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "cli/fleet.h"
@@ -48,6 +49,20 @@ struct Asked {
   bool json = false;
 };
 
+// A fleet, who has a certificate of it, and who was revoked.
+struct Opened {
+  cli::Fleet fleet;
+  std::vector<security::Certificate> members;
+  std::map<NodeId, Revoke> revoked;
+};
+
+Result<Opened> open(const Asked& asked) {
+  DUNLIN_ASSIGN(cli::Fleet fleet, cli::Fleet::open(asked.folder));
+  DUNLIN_ASSIGN(auto members, fleet.members());
+  DUNLIN_ASSIGN(auto revoked, fleet.revocations());
+  return Opened{std::move(fleet), std::move(members), std::move(revoked)};
+}
+
 int init(const Asked& asked) {
   const auto fleet = cli::Fleet::create(asked.folder, asked.name, asked.broker, utc_now());
   if (!fleet.ok()) return fail(fleet.error());
@@ -57,39 +72,36 @@ int init(const Asked& asked) {
 }
 
 int show(const Asked& asked) {
-  auto fleet = cli::Fleet::open(asked.folder);
-  if (!fleet.ok()) return fail(fleet.error());
-  const auto members = fleet->members();
-  if (!members.ok()) return fail(members.error());
-  const auto revoked = fleet->revocations();
-  if (!revoked.ok()) return fail(revoked.error());
+  const auto opened = open(asked);
+  if (!opened.ok()) return fail(opened.error());
+  const auto& [fleet, members, revoked] = *opened;
   if (asked.json) {
-    nlohmann::json out{{"fleet", fleet->name()},
-                       {"authority", fleet->authority().node().to_string()},
-                       {"valid_until_us", fleet->authority().validity().until},
-                       {"broker", fleet->broker_url()},
+    nlohmann::json out{{"fleet", fleet.name()},
+                       {"authority", fleet.authority().node().to_string()},
+                       {"valid_until_us", fleet.authority().validity().until},
+                       {"broker", fleet.broker_url()},
                        {"members", nlohmann::json::array()}};
-    for (const security::Certificate& each : *members) {
+    for (const security::Certificate& each : members) {
       const security::Member& member = *each.member();
       out["members"].push_back({{"node", each.node().to_string()},
                                 {"name", member.name},
                                 {"cell", member.cell},
                                 {"role", member.role},
                                 {"valid_until_us", each.validity().until},
-                                {"revoked", revoked->contains(each.node())}});
+                                {"revoked", revoked.contains(each.node())}});
     }
     std::printf("%s\n", out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace).c_str());
     return kOk;
   }
-  std::printf("fleet      %s\nauthority  %s, until %s\nbroker     %s\n\n", fleet->name().c_str(),
-              fleet->authority().node().to_string().c_str(),
-              day_of(fleet->authority().validity().until).c_str(), fleet->broker_url().c_str());
+  std::printf("fleet      %s\nauthority  %s, until %s\nbroker     %s\n\n", fleet.name().c_str(),
+              fleet.authority().node().to_string().c_str(),
+              day_of(fleet.authority().validity().until).c_str(), fleet.broker_url().c_str());
   std::printf("%-32s  %-8s %-12s %-10s %s\n", "node", "role", "cell", "until", "name");
-  for (const security::Certificate& each : *members) {
+  for (const security::Certificate& each : members) {
     const security::Member& member = *each.member();
     std::printf("%-32s  %-8s %-12s %-10s %s\n", each.node().to_string().c_str(),
                 member.role.c_str(), member.cell.c_str(),
-                revoked->contains(each.node()) ? "revoked" : day_of(each.validity().until).c_str(),
+                revoked.contains(each.node()) ? "revoked" : day_of(each.validity().until).c_str(),
                 member.name.c_str());
   }
   return kOk;
@@ -115,41 +127,43 @@ int publish(const Asked& asked) {
   return fleet.ok() ? publish(*fleet) : fail(fleet.error());
 }
 
-int revoke(const Asked& asked) {
-  auto fleet = cli::Fleet::open(asked.folder);
-  if (!fleet.ok()) return fail(fleet.error());
-  const auto members = fleet->members();
-  if (!members.ok()) return fail(members.error());
-  const auto revoked = fleet->revocations();
-  if (!revoked.ok()) return fail(revoked.error());
+// The one member of that node id, or else of that name.
+Result<NodeId> find_member(const Opened& opened, const Asked& asked) {
   std::vector<NodeId> found;
-  for (const security::Certificate& each : *members) {
+  for (const security::Certificate& each : opened.members) {
+    const NodeId node = each.node();
+    if (opened.revoked.contains(node)) continue;
+    if (node.to_string() == asked.name) return node;
     const security::Member& member = *each.member();
-    if (revoked->contains(each.node())) continue;
-    if (each.node().to_string() == asked.name) found = {each.node()};
-    if (each.node().to_string() == asked.name) break;
     if (member.name == asked.name && (asked.cell.empty() || member.cell == asked.cell))
-      found.push_back(each.node());
+      found.push_back(node);
   }
-  if (found.size() != 1)
-    return fail({Errc::invalid_argument,
-                 found.empty() ? "no member is named " + asked.name
-                               : "several cells have a " + asked.name + ": --cell says which"});
+  if (found.size() == 1) return found[0];
+  return {Errc::invalid_argument,
+          found.empty() ? "no member is named " + asked.name
+                        : "several cells have a " + asked.name + ": --cell says which"};
+}
+
+int revoke(const Asked& asked) {
+  auto opened = open(asked);
+  if (!opened.ok()) return fail(opened.error());
+  const Result<NodeId> node = find_member(*opened, asked);
+  if (!node.ok()) return fail(node.error());
   Result<std::vector<Revoke::End>> ends = std::vector<Revoke::End>();
-  if (!asked.nothing_counts) ends = cli::ends_of(asked.gateway_url, found[0]);
+  if (!asked.nothing_counts) ends = cli::ends_of(asked.gateway_url, *node);
   if (ends.ok() && ends->empty() && !asked.nothing_counts)
-    ends = Error{Errc::not_found, asked.gateway_url + " has nothing of " + found[0].to_string()};
+    ends = Error{Errc::not_found, asked.gateway_url + " has nothing of " + node->to_string()};
   if (!ends.ok()) {
     std::fprintf(stderr, "dunlin: another --gateway, or --nothing-counts\n");
     return fail(ends.error());
   }
   const std::size_t logs = ends->size();
-  const Result<void> done = fleet->revoke(found[0], *std::move(ends), utc_now());
+  const Result<void> done = opened->fleet.revoke(*node, *std::move(ends), utc_now());
   if (!done.ok()) return fail(done.error());
   std::printf("revoked %s; what counts of it: %zu logs, as %s has them\n",
-              found[0].to_string().c_str(), logs,
+              node->to_string().c_str(), logs,
               asked.nothing_counts ? "nobody" : asked.gateway_url.c_str());
-  return publish(*fleet);
+  return publish(opened->fleet);
 }
 
 int add(const Asked& asked) {

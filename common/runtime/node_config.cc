@@ -50,7 +50,8 @@ std::optional<security::Membership> read_membership(config::Table& node, Role ro
   const std::string wanted = role == Role::gateway ? "gateway" : "agent";
   const std::string& certified = membership->certificate.member()->role;
   if (certified != wanted)
-    return wrong(out.bundle ? "bundle" : "data_dir", "its certificate is for an " + certified);
+    return wrong(out.bundle ? "bundle" : "data_dir",
+                 "its certificate is for the role " + certified);
   return membership;
 }
 

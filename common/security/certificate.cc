@@ -22,7 +22,7 @@ namespace dunlin::security {
 
 namespace {
 
-constexpr std::size_t kCertificateBytesMax = 4096;
+constexpr std::size_t kDerBytesMax = 4096;
 constexpr unsigned char kUri = 6, kDns = 2, kAddress = 7;  // kinds of general names
 
 int fill_random(void*, unsigned char* out, std::size_t size) {
@@ -268,7 +268,7 @@ Result<Certificate> sign(const Signing& what, Extend extend) {
   next(mbedtls_x509write_crt_set_authority_key_identifier(writer.get()));
   next(extend(writer.get()));
   if (code != 0) return failed("making a certificate", code);
-  std::array<unsigned char, kCertificateBytesMax> der{};
+  std::array<unsigned char, kDerBytesMax> der{};
   const int size =
       mbedtls_x509write_crt_der(writer.get(), der.data(), der.size(), fill_random, nullptr);
   if (size <= 0) return failed("signing a certificate", size);
@@ -278,7 +278,7 @@ Result<Certificate> sign(const Signing& what, Extend extend) {
 std::string pem_of(const char* kind, ByteView der) {
   const std::string begin = std::string("-----BEGIN ") + kind + "-----\n";
   const std::string end = std::string("-----END ") + kind + "-----\n";
-  std::string out(2 * kCertificateBytesMax, '\0');
+  std::string out(2 * kDerBytesMax, '\0');
   std::size_t size = 0;
   DUNLIN_CHECK(mbedtls_pem_write_buffer(begin.c_str(), end.c_str(), der.data(), der.size(),
                                         reinterpret_cast<unsigned char*>(out.data()), out.size(),
@@ -295,9 +295,9 @@ Result<Bytes> from_pem(const char* kind, std::string_view pem) {
   const std::size_t last = pem.find(end);
   const Error malformed{Errc::malformed, std::string("not one ") + kind + " in PEM form"};
   if (first == std::string_view::npos || last == std::string_view::npos || last < first ||
-      pem.find(begin, first + 1) != std::string_view::npos || pem.size() > 3 * kCertificateBytesMax)
+      pem.find(begin, first + 1) != std::string_view::npos || pem.size() > 3 * kDerBytesMax)
     return malformed;
-  Bytes der(kCertificateBytesMax);
+  Bytes der(kDerBytesMax);
   std::size_t size = 0;
   const std::string_view body = pem.substr(first + begin.size(), last - first - begin.size());
   if (mbedtls_base64_decode(der.data(), der.size(), &size,
@@ -357,7 +357,7 @@ Result<Certificate> Certificate::from_pem(std::string_view pem) {
 }
 
 Result<Certificate> Certificate::from_der(ByteView der) {
-  if (der.size() > kCertificateBytesMax) return {Errc::too_large, "a certificate of that size"};
+  if (der.size() > kDerBytesMax) return {Errc::too_large, "a certificate of that size"};
   ParsedCertificate parsed;
   DUNLIN_TRY(parse(der, parsed));
   Certificate out;
@@ -488,7 +488,7 @@ Result<std::string> make_request(const NodeKey& key, const std::string& name) {
   const std::string subject = "CN=" + name;
   if (const int code = mbedtls_x509write_csr_set_subject_name(writer.get(), subject.c_str()))
     return failed("making a request", code);
-  std::array<unsigned char, kCertificateBytesMax> der{};
+  std::array<unsigned char, kDerBytesMax> der{};
   const int size =
       mbedtls_x509write_csr_der(writer.get(), der.data(), der.size(), fill_random, nullptr);
   if (size <= 0) return failed("signing a request", size);
