@@ -1,7 +1,10 @@
 #include "common/http/connection.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,6 +15,12 @@
 
 namespace dunlin::http {
 
+namespace {
+
+constexpr std::size_t kRecordBytes = 16 << 10;  // of TLS
+
+}  // namespace
+
 Connection::Connection(int fd, const std::atomic<bool>& stopping)
     : fd_(fd), stopping_(stopping), read_deadline_(Clock::now()) {
   const int yes = 1;
@@ -21,6 +30,7 @@ Connection::Connection(int fd, const std::atomic<bool>& stopping)
 Connection::~Connection() {
   // Closing with unread input resets the connection, and the reset may overtake the answer. So say
   // that we are done, then take in a little of what is still under way.
+  if (tls_ != nullptr) SSL_shutdown(tls_.get());  // says so; the answer is not waited for
   if (input_ended_) ::shutdown(fd_, SHUT_WR);
   const auto until = Clock::now() + std::chrono::milliseconds(500);
   while (input_ended_ && wait(POLLIN, until) &&
@@ -42,16 +52,71 @@ bool Connection::wait(short events, Clock::time_point until) const {
 }
 
 bool Connection::input_comes() const {
-  return next_ < filled_ || wait(POLLIN, Clock::now() + kSlice);
+  const bool buffered = next_ < filled_ || (tls_ != nullptr && SSL_pending(tls_.get()) > 0);
+  return buffered || wait(POLLIN, Clock::now() + kSlice);
+}
+
+bool Connection::start_tls(TlsContext& context, Clock::time_point deadline) {
+  const int flags = ::fcntl(fd_, F_GETFL);
+  if (flags < 0 || ::fcntl(fd_, F_SETFL, flags | O_NONBLOCK) != 0) return false;
+  TlsSession session = context.session(fd_);
+  if (session == nullptr) return false;
+  tls_ = std::move(session);
+  while (true) {
+    ERR_clear_error();
+    const int code = SSL_accept(tls_.get());
+    if (code == 1) return true;
+    if (!wait_for_tls(code, deadline)) break;
+  }
+  tls_.reset();  // nothing can be said
+  return false;
+}
+
+bool Connection::wait_for_tls(int code, Clock::time_point deadline) const {
+  switch (SSL_get_error(tls_.get(), code)) {
+    case SSL_ERROR_WANT_READ:
+      return wait(POLLIN, deadline);
+    case SSL_ERROR_WANT_WRITE:
+      return wait(POLLOUT, deadline);
+    default:
+      return false;
+  }
+}
+
+ssize_t Connection::receive(Clock::time_point deadline) {
+  while (tls_ == nullptr) {
+    if (!wait(POLLIN, deadline)) return -1;
+    const ssize_t received = ::recv(fd_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+    if (received >= 0 || (errno != EINTR && errno != EAGAIN)) return received;
+  }
+  while (true) {
+    ERR_clear_error();
+    const int received = SSL_read(tls_.get(), buffer_.data(), static_cast<int>(buffer_.size()));
+    if (received > 0) return received;
+    if (SSL_get_error(tls_.get(), received) == SSL_ERROR_ZERO_RETURN) return 0;
+    if (!wait_for_tls(received, deadline)) return -1;
+  }
+}
+
+ssize_t Connection::send_some(const char* data, std::size_t size, Clock::time_point deadline) {
+  while (tls_ == nullptr) {
+    if (!wait(POLLOUT, deadline)) return -1;
+    const ssize_t sent = ::send(fd_, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent >= 0 || (errno != EINTR && errno != EAGAIN)) return sent;
+  }
+  while (true) {
+    ERR_clear_error();
+    const int sent = SSL_write(tls_.get(), data, static_cast<int>(std::min(size, kRecordBytes)));
+    if (sent > 0) return sent;
+    if (!wait_for_tls(sent, deadline)) return -1;
+  }
 }
 
 ssize_t Connection::read(char* data, std::size_t size) {
   if (input_ended_ || size == 0) return 0;
   if (read_bytes_left_ == 0) return -1;
-  while (next_ == filled_) {
-    if (!wait(POLLIN, read_deadline_)) return -1;
-    const ssize_t received = ::recv(fd_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
-    if (received < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+  if (next_ == filled_) {
+    const ssize_t received = receive(read_deadline_);
     if (received <= 0) return received;
     next_ = 0;
     filled_ = static_cast<std::size_t>(received);
@@ -65,9 +130,7 @@ ssize_t Connection::read(char* data, std::size_t size) {
 
 ssize_t Connection::write(const char* data, std::size_t size, Clock::time_point deadline) {
   for (std::size_t done = 0; done < size;) {
-    if (!wait(POLLOUT, deadline)) return -1;
-    const ssize_t sent = ::send(fd_, data + done, size - done, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    const ssize_t sent = send_some(data + done, size - done, deadline);
     if (sent <= 0) return -1;
     done += static_cast<std::size_t>(sent);
   }

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cstddef>
 
+#include "common/http/tls.h"
+
 namespace dunlin::http {
 
 // One accepted socket with deadlines. A timeout per read() lets a client that sends a byte now and
@@ -22,6 +24,12 @@ class Connection {
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
+
+  // Speaks TLS from here on. False when the client does not, or shows a wrong certificate, or takes
+  // longer.
+  bool start_tls(TlsContext& context, Clock::time_point deadline);
+  // Null without TLS.
+  const SSL* tls() const { return tls_.get(); }
 
   // Every read fails from `deadline` on, and once `bytes_max` bytes were read.
   void bound_input(Clock::time_point deadline, std::size_t bytes_max) {
@@ -42,10 +50,16 @@ class Connection {
 
  private:
   bool wait(short events, Clock::time_point until) const;
+  // As recv(), but for -1 also at the deadline.
+  ssize_t receive(Clock::time_point deadline);
+  ssize_t send_some(const char* data, std::size_t size, Clock::time_point deadline);
+  // Waits for what a call of OpenSSL that returned `code` asks for; false when it failed.
+  bool wait_for_tls(int code, Clock::time_point deadline) const;
 
   static constexpr std::chrono::milliseconds kSlice{50};
 
   int fd_;
+  TlsSession tls_;
   const std::atomic<bool>& stopping_;
   Clock::time_point read_deadline_;
   std::size_t read_bytes_left_ = 0;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "dunlin/bytes.h"
 #include "dunlin/result.h"
 
 namespace dunlin::http {
@@ -18,6 +19,7 @@ struct Request {
   std::map<std::string, std::string> path_parameters;  // what `{name}` in the route matched
   std::map<std::string, std::string> headers;          // names in lower case; the first of each
   std::string body;
+  Bytes client_certificate;  // DER, verified; empty when none was shown
 
   // The first value of a query parameter.
   std::optional<std::string> parameter(const std::string& name) const;

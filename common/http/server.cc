@@ -163,13 +163,14 @@ Request translate(const httplib::Request& from, std::string body) {
     to.headers.emplace(std::move(lower), value);
   }
   to.body = std::move(body);
+  if (from.ssl != nullptr) to.client_certificate = client_certificate(*from.ssl);
   return to;
 }
 
 }  // namespace
 
 struct Server::Impl : httplib::Server {
-  explicit Impl(ServerOptions wanted) : options(wanted) {
+  explicit Impl(ServerOptions wanted) : options(std::move(wanted)) {
     options.threads = std::clamp<std::size_t>(options.threads, 1, 8);
     new_task_queue = [this] { return new BoundedPool(options.threads, waiting); };
     // Without SO_REUSEPORT, httplib's default, which lets two servers share a port unknowingly.
@@ -210,7 +211,9 @@ struct Server::Impl : httplib::Server {
 
   void dispatch(const httplib::Request& request, httplib::Response& response, std::string body) {
     Request translated = translate(request, std::move(body));
-    answer(router.dispatch(translated), response);
+    std::optional<Response> refused;
+    if (options.guard) refused = options.guard(translated);
+    answer(refused ? *std::move(refused) : router.dispatch(translated), response);
   }
 
   // Bounds what comes out of chunks and compression too.
@@ -246,6 +249,7 @@ struct Server::Impl : httplib::Server {
       request.set_header("Content-Length", "0");
     }
     request.ranges.clear();
+    request.ssl = connection.tls();
     const bool refused = refusal(request, options.body_bytes_max).has_value();
     if (refused || (has_body(request) && !takes_body(request))) connection.end_input();
     // Chunks of one byte take six, so this lets every body within its bound through.
@@ -256,6 +260,11 @@ struct Server::Impl : httplib::Server {
   // One connection, on a worker thread.
   bool process_and_close_socket(socket_t fd) override {
     Connection connection(fd, stopping);
+    if (options.tls != nullptr) {
+      const auto patience =
+          waiting > 0 ? std::min(options.head_timeout, kFirstByteGrace) : options.head_timeout;
+      if (!connection.start_tls(*options.tls, Connection::Clock::now() + patience)) return true;
+    }
     for (int left = kRequestsPerConnectionMax; left > 0; --left) {
       if (!request_comes(connection, left == kRequestsPerConnectionMax)) break;
       connection.bound_input(Connection::Clock::now() + options.head_timeout, kHeadBytesMax);
@@ -311,7 +320,7 @@ struct Server::Impl : httplib::Server {
   bool finished = false;
 };
 
-Server::Server(ServerOptions options) : impl_(std::make_unique<Impl>(options)) {}
+Server::Server(ServerOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 
 Server::~Server() {
   stop();

@@ -2,12 +2,15 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "common/http/message.h"
 #include "common/http/router.h"
+#include "common/http/tls.h"
 #include "dunlin/result.h"
 
 namespace dunlin::http {
@@ -19,12 +22,15 @@ struct ServerOptions {
   std::chrono::milliseconds body_timeout{10'000};  // all of the body
   std::chrono::milliseconds write_timeout{10'000};  // all of the answer
   std::chrono::milliseconds idle_timeout{5'000};    // between requests, while no one else waits
+  std::shared_ptr<TlsContext> tls = {};             // HTTPS; null: HTTP
+  // Asked before a request is: the answer to one that is refused. Called as handlers are.
+  std::function<std::optional<Response>(const Request&)> guard = {};
 };
 
-// A small HTTP/1.1 server: metrics, status and JSON on a loopback or local port. HTTP itself is
-// cpp-httplib's; what it leaves open is settled here. Every connection has deadlines as a whole,
-// idle ones make room for waiting ones, and 64 accepted ones may wait for a thread; further ones
-// wait in the kernel. Every error is a problem+json. No TLS, no ranges, no multipart.
+// A small HTTP/1.1 server: metrics, status and JSON. HTTP itself is cpp-httplib's; what it leaves
+// open is settled here. Every connection has deadlines as a whole, idle ones make room for waiting
+// ones, and 64 accepted ones may wait for a thread; further ones wait in the kernel. A handshake of
+// TLS counts as part of the first head. Every error is a problem+json. No ranges, no multipart.
 //
 //   Server server;
 //   server.route("GET", "/healthz", [](const Request&) { return Response{.body = "{}"}; });

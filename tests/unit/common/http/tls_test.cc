@@ -1,0 +1,174 @@
+// HTTPS as clients of a fleet see it.
+#include "common/http/tls.h"
+
+#include <gtest/gtest.h>
+#include <httplib.h>
+#include <openssl/ssl.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "common/http/server.h"
+#include "common/security/certificate.h"
+#include "tests/support/eventually.h"
+#include "tests/support/temp_dir.h"
+
+namespace dunlin::http {
+namespace {
+
+using security::Authority;
+using security::NodeKey;
+using std::chrono::milliseconds;
+
+constexpr security::Validity kAlways{0, 4'000'000'000'000'000};
+
+class TlsTest : public testing::Test {
+ protected:
+  struct Files {
+    std::string certificate, key;
+    Bytes der;
+  };
+  static Authority make_authority() {
+    return Authority::create(NodeKey::generate().value(), "mountain", kAlways).value();
+  }
+  Files make(Authority& authority, const std::string& name, const std::vector<std::string>& hosts,
+             security::Validity validity = kAlways) {
+    const auto key = NodeKey::generate().value();
+    const auto certificate =
+        authority.issue(key->public_key(), {"mountain", "north", "gateway", name}, validity, hosts)
+            .value();
+    Files files{folder_.file(name + ".crt"), folder_.file(name + ".key"), certificate.der()};
+    std::ofstream(files.certificate) << certificate.to_pem();
+    std::ofstream(files.key) << key->to_pem().value();
+    return files;
+  }
+  void SetUp() override {
+    std::ofstream(fleet_) << authority_.certificate().to_pem();
+    own_ = make(authority_, "server", {"localhost", "127.0.0.1"});
+    tls_ = TlsContext::load({own_.certificate, own_.key, fleet_}).value();
+    start({});
+  }
+  void start(ServerOptions options) {
+    options.tls = tls_;
+    server_ = std::make_unique<Server>(options);
+    server_->route("GET", "/who", [](const Request& request) {
+      return Response{.body = to_hex(request.client_certificate)};
+    });
+    server_->route("POST", "/echo",
+                   [](const Request& request) { return Response{.body = request.body}; });
+    port_ = server_->start("127.0.0.1:0").value();
+  }
+  std::unique_ptr<httplib::SSLClient> client(const Files& files = {},
+                                             const std::string& host = "localhost") {
+    auto client = std::make_unique<httplib::SSLClient>(host, port_, files.certificate, files.key);
+    client->set_ca_cert_path(fleet_.c_str());
+    client->enable_server_certificate_verification(true);
+    return client;
+  }
+
+  test::TempDir folder_;
+  std::string fleet_ = folder_.file("fleet.crt");
+  Authority authority_ = make_authority();
+  Files own_;
+  std::shared_ptr<TlsContext> tls_;
+  std::unique_ptr<Server> server_;
+  int port_ = 0;
+};
+
+TEST_F(TlsTest, TellsWhoAsks) {
+  EXPECT_EQ(client()->Get("/who")->body, "");
+  const Files device = make(authority_, "device", {});
+  EXPECT_EQ(client(device)->Get("/who")->body, to_hex(device.der));
+  EXPECT_EQ(client(device, "127.0.0.1")->Get("/who")->body, to_hex(device.der));
+}
+
+TEST_F(TlsTest, CarriesLargeBodiesBothWays) {
+  const std::string body(1'000'000, 'x');
+  auto connection = client();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(connection->Post("/echo", body, "text/plain")->body, body);
+}
+
+TEST_F(TlsTest, LetsNobodyInWithAWrongCertificate) {
+  Authority foreign = make_authority();
+  EXPECT_FALSE(client(make(foreign, "foreign", {}))->Get("/who"));
+  EXPECT_FALSE(client(make(authority_, "over", {}, {0, 1'000'000}))->Get("/who"));
+  EXPECT_FALSE(client(make(authority_, "early", {}, {kAlways.until - 1'000'000, kAlways.until}))
+                   ->Get("/who"));
+  EXPECT_TRUE(client()->Get("/who"));
+}
+
+TEST_F(TlsTest, ClientsTellAnotherServer) {
+  own_ = make(authority_, "elsewhere", {"elsewhere.example.org"});
+  tls_ = TlsContext::load({own_.certificate, own_.key, fleet_}).value();
+  server_->stop();
+  start({});
+  EXPECT_FALSE(client()->Get("/who"));
+}
+
+TEST_F(TlsTest, ShowsANewCertificateWithoutARestart) {
+  const Files fresh = make(authority_, "fresh", {"localhost"});
+  auto held = client();
+  held->set_keep_alive(true);
+  ASSERT_TRUE(held->Get("/who"));
+  std::filesystem::copy_file(fresh.key, own_.key,
+                             std::filesystem::copy_options::overwrite_existing);
+  EXPECT_FALSE(TlsContext::load({own_.certificate, own_.key, fleet_}).ok()) << "half of it is new";
+  EXPECT_TRUE(client({}, "127.0.0.1")->Get("/who")) << "and the old one still shown";
+  std::filesystem::copy_file(fresh.certificate, own_.certificate,
+                             std::filesystem::copy_options::overwrite_existing);
+  // The new one does not name the address.
+  EXPECT_TRUE(test::eventually([&] { return !client({}, "127.0.0.1")->Get("/who"); }));
+  EXPECT_TRUE(client()->Get("/who"));
+  EXPECT_TRUE(held->Get("/who")) << "who was there stays";
+}
+
+TEST_F(TlsTest, WhoDoesNotShakeHandsHoldsNobodyUp) {
+  server_->stop();
+  start({.threads = 1, .head_timeout = milliseconds(300)});
+  httplib::Client plain("localhost", port_);
+  EXPECT_FALSE(plain.Get("/who"));
+  // They connect and send nothing.
+  std::vector<int> sockets;
+  for (int i = 0; i < 3; ++i) {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(static_cast<std::uint16_t>(port_));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ASSERT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
+    sockets.push_back(fd);
+  }
+  auto patient = client();
+  patient->set_connection_timeout(10);
+  EXPECT_TRUE(patient->Get("/who"));
+  for (const int fd : sockets) {
+    char byte = 0;
+    EXPECT_EQ(::recv(fd, &byte, 1, 0), 0);
+    ::close(fd);
+  }
+}
+
+TEST_F(TlsTest, SpeaksNothingOld) {
+  for (const int version : {TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION}) {
+    auto old = client();
+    SSL_CTX_set_security_level(old->ssl_context(), 0);
+    SSL_CTX_set_min_proto_version(old->ssl_context(), version);
+    SSL_CTX_set_max_proto_version(old->ssl_context(), version);
+    EXPECT_EQ(bool(old->Get("/who")), version >= TLS1_2_VERSION) << version;
+  }
+}
+
+TEST_F(TlsTest, NamesTheFileThatIsWrong) {
+  const auto fault = [&](const TlsFiles& files) {
+    const auto context = TlsContext::load(files);
+    return context.ok() ? std::string() : context.error().message();
+  };
+  const Files other = make(authority_, "other", {});
+  EXPECT_NE(fault({"none.crt", own_.key, fleet_}).find("none.crt"), std::string::npos);
+  EXPECT_NE(fault({own_.certificate, "none.key", fleet_}).find("none.key"), std::string::npos);
+  EXPECT_NE(fault({own_.certificate, other.key, fleet_}).find("other.key"), std::string::npos);
+  EXPECT_NE(fault({own_.certificate, own_.key, "none.pem"}).find("none.pem"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace dunlin::http
