@@ -39,6 +39,7 @@ std::string broker_rights(const std::string& fleet, const NodeId& authority,
          "\ntopic read $SYS/broker/#\n";
   for (const security::Certificate& certificate : members) {
     const security::Member& member = *certificate.member();
+    if (member.role != "agent" && member.role != "gateway") continue;
     const NodeId node = certificate.node();
     const bool gateway = member.role == "gateway";
     const std::vector<std::string> cells = security::cells_of(member.cell);

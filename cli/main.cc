@@ -41,6 +41,7 @@ struct Asked {
   cli::Fleet::Broker broker{{"127.0.0.1", "localhost"}, 8883};
   std::string cell;  // "" = default, or any
   bool gateway = false;
+  bool reader = false;
   std::vector<std::string> hosts;
   int days = 825;
   std::string out;
@@ -169,7 +170,7 @@ int revoke(const Asked& asked) {
 int add(const Asked& asked) {
   auto fleet = cli::Fleet::open(asked.folder);
   if (!fleet.ok()) return fail(fleet.error());
-  const std::string role = asked.gateway ? "gateway" : "agent";
+  const std::string role = asked.gateway ? "gateway" : asked.reader ? "reader" : "agent";
   const security::Member member{fleet->name(), asked.cell.empty() ? "default" : asked.cell, role,
                                 asked.name};
   const auto bundle = fleet->add(member, utc_now(), asked.days, asked.hosts);
@@ -209,7 +210,10 @@ int main(int argc, char** argv) {
       device->add_subcommand("add", "make a member; writes the bundle that the device is given"));
   add_command->add_option("name", asked.name, "of the device")->required();
   add_command->add_option("--cell", asked.cell, "of a gateway: its cells, with commas (default)");
-  add_command->add_flag("--gateway", asked.gateway, "a gateway, not an agent");
+  CLI::Option* gateway =
+      add_command->add_flag("--gateway", asked.gateway, "a gateway, not an agent");
+  add_command->add_flag("--reader", asked.reader, "no node: may read gateways over HTTPS")
+      ->excludes(gateway);
   add_command->add_option("--host", asked.hosts, "names and addresses under which it serves HTTPS");
   add_command->add_option("--days", asked.days, "that its certificate is valid (825)")
       ->check(CLI::Range(1, 7300));

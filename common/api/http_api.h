@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "common/http/tls.h"
 #include "common/runtime/node_view.h"
 #include "common/telemetry/log.h"
 
@@ -17,13 +18,15 @@ struct InputCounts {
 };
 
 struct HttpApiOptions {
-  std::string listen;    // "127.0.0.1:7380"; port 0 takes any
+  std::string listen;    // "127.0.0.1:7380", for whoever reaches it; port 0 takes any; "" = none
   std::string database;  // path of the SQLite file, for /v1/sql
   std::string version;
   std::string revision;
   std::function<InputCounts()> input_counts;  // may be empty
   log::Level log_level = log::Level::info;  // an agent loads this as a module with a log of its own
   log::Format log_format = log::Format::logfmt;
+  std::string https_listen = {};  // the same for members of the fleet alone; "" = no HTTPS
+  http::TlsFiles tls = {};        // for that
 };
 
 // The HTTP endpoints of a node (common/doc/http.md): /v1/nodes, /v1/lag, /v1/gaps, /v1/sql,
@@ -32,7 +35,8 @@ class HttpApi {
  public:
   static Result<std::unique_ptr<HttpApi>> start(runtime::NodeView& node, HttpApiOptions options);
   virtual ~HttpApi() = default;
-  virtual int port() const = 0;
+  virtual int port() const = 0;        // 0 = none
+  virtual int https_port() const = 0;  // 0 = none
 };
 
 }  // namespace dunlin::api

@@ -191,6 +191,15 @@ NodeConfig read_node_config(config::Table& root, Role role) {
 
   config::Table http = root.table("http");
   out.http_listen = http.text("listen", role == Role::gateway ? "127.0.0.1:7380" : "");
+  const Result<BrokerUrl> heard = BrokerUrl::parse("mqtt://" + out.http_listen);
+  if (!http.boolean("plain", false) && heard.ok() && !heard->is_loopback())
+    http.mistake("listen", "plain TCP to other machines: [https], or plain = true");
+  if (role == Role::gateway) {
+    config::Table https = root.table("https");
+    out.https_listen = https.text("listen");
+    if (!out.https_listen.empty() && options.transport.cert_file.empty())
+      https.mistake("listen", "without the certificate of a fleet: bundle in [node]");
+  }
   config::Table logging = root.table("log");
   out.log_level =
       log::level_from(logging.choice("level", "info", {"debug", "info", "warn", "error"})).value();

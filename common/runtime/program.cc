@@ -124,13 +124,14 @@ int fail_to_start(const Error& error) {
   return kFailure;
 }
 
-void announce(Database& database, const NodeConfig& config, int http_port) {
+void announce(Database& database, const NodeConfig& config, int http_port, int https_port) {
   log::info("started", {{"node", database.node_id()},
                         {"name", config.database.name},
                         {"version", kVersion},
                         {"revision", kRevision},
                         {"database", database.path()},
-                        {"http_port", http_port}});
+                        {"http_port", http_port},
+                        {"https_port", https_port}});
   const Result<void> told = ServiceManager::from_environment().ready();
   if (!told.ok()) log::warn("service_manager", {{"error", told.error().message()}});
 }

@@ -27,8 +27,8 @@ void wait_until(std::stop_token stop, NodeView& node);
 // Logs why the program cannot start; returns its exit code.
 int fail_to_start(const Error& error);
 
-// Logs that the program is up and tells the service manager; `http_port` 0 = none.
-void announce(Database& database, const NodeConfig& config, int http_port);
+// Logs that the program is up and tells the service manager; a port 0 = none.
+void announce(Database& database, const NodeConfig& config, int http_port, int https_port = 0);
 
 int run_program(const Program& program, int argc, char** argv);
 

@@ -282,6 +282,42 @@ TEST_F(Membership, ARevokedNodeIsCutOffAndWhatItWroteBeforeStays) {
   EXPECT_TRUE(revoked(b.node()));
 }
 
+// Over HTTPS a gateway answers who may read everything, and nobody else.
+TEST_F(Membership, GatewaysAnswerReadersOverHttps) {
+  ASSERT_EQ(dunlin({"device", "add", "front", "--gateway", "--cell", "north", "--host", "localhost",
+                    "--out", bundle("front")}),
+            0);
+  ASSERT_EQ(dunlin({"device", "add", "grafana", "--reader", "--out", bundle("grafana")}), 0);
+  Member gateway(folder_,
+                 {.name = "front",
+                  .gateway = true,
+                  .broker_url = url(),
+                  .node_keys = "bundle = \"" + bundle("front") + "\"\ncells = [\"north\"]\n",
+                  .more = "[https]\nlisten = \"127.0.0.1:0\"\n"});
+  DUNLIN_ASSERT_OK(gateway.start());
+  const int port = gateway.events("started").back()["https_port"];
+  const std::string url = "https://localhost:" + std::to_string(port);
+  const auto ask = [&](const std::string& who, const std::string& path) {
+    std::vector<std::string> args{
+        "-sS",          "-o",       folder_.file("answer"),       "-w",
+        "%{http_code}", "--cacert", fleet_ + "/broker/fleet.crt", url + path};
+    // A bundle is PEM: certificate and key are in it.
+    if (!who.empty()) args.insert(args.end(), {"--cert", bundle(who), "--key", bundle(who)});
+    const std::string code = folder_.file("code");
+    std::filesystem::remove(code);
+    EXPECT_EQ(test::run_program({.program = "curl", .args = args, .env = {}, .output_file = code}),
+              0);
+    return read(code);
+  };
+  EXPECT_EQ(ask("", "/healthz"), "200");
+  for (const char* path : {"/v1/nodes", "/metrics", "/readyz", "/v1/gaps"}) {
+    EXPECT_EQ(ask("", path), "401") << path;
+    EXPECT_EQ(ask("a", path), "403") << path;
+    EXPECT_EQ(ask("gate", path), "200") << path;
+    EXPECT_EQ(ask("grafana", path), "200") << path;
+  }
+}
+
 // To a broker elsewhere everything goes in plain text only when that was asked for; who asked is
 // reminded. 0.0.0.0 is this machine to the kernel, and an address like any other to us.
 TEST(ExposedBroker, IsRefusedOrWarnedOf) {
