@@ -31,10 +31,11 @@ std::string broker_configuration(const std::string& folder, const std::vector<st
 }
 
 std::string broker_rights(const std::string& fleet, const NodeId& authority,
+                          const NodeId& fleet_operator,
                           const std::vector<security::Certificate>& members) {
   using replication::TopicClass;
   std::string out = "# By dunlin, anew with every member.\n";
-  out += "\n# the authority\nuser " + authority.to_string() + "\ntopic readwrite " +
+  out += "\n# the operator\nuser " + fleet_operator.to_string() + "\ntopic readwrite " +
          runtime::topic_name(fleet, "+", TopicClass::authority, authority) +
          "\ntopic read $SYS/broker/#\n";
   for (const security::Certificate& certificate : members) {

@@ -43,8 +43,11 @@ std::string certificate_path(const std::string& folder) {
 std::string log_path(const std::string& folder) {
   return folder + "/log.db";
 }
-std::string operator_path(const std::string& folder) {
-  return folder + "/operator.crt";
+std::string operator_path(const std::string& folder, const std::string& kind) {
+  return folder + "/operator." + kind;
+}
+std::string member_path(const std::string& folder, const NodeId& node) {
+  return folder + "/members/" + node.to_string() + ".crt";
 }
 
 std::string user_name() {
@@ -61,6 +64,14 @@ Result<void> check_cells(const std::string& cell) {
   return {};
 }
 
+Result<void> check_gateway(const std::string& url) {
+  constexpr std::string_view kScheme = "https://";
+  if (url.starts_with(kScheme) && url.size() > kScheme.size() &&
+      url.find_first_of("#/ \n", kScheme.size()) == std::string::npos)
+    return {};
+  return {Errc::invalid_argument, "the gateway is https://HOST[:PORT]"};
+}
+
 std::set<std::string> each_cell(const Certificate& member) {
   const std::vector<std::string> cells = security::cells_of(member.member()->cell);
   return {cells.begin(), cells.end()};
@@ -68,44 +79,53 @@ std::set<std::string> each_cell(const Certificate& member) {
 
 }  // namespace
 
-Result<Fleet> Fleet::create(const std::string& folder, const std::string& name,
-                            const Broker& broker, UtcMicros now, int years) {
+Result<Fleet> Fleet::create(const std::string& folder, const Plan& plan, UtcMicros now, int years) {
+  const std::string& name = plan.name;
   if (!runtime::is_topic_level(name))
     return {Errc::invalid_argument,
             "the name of a fleet: 1 to 64 letters, digits, '_', '.' or '-'"};
-  if (broker.hosts.empty()) return {Errc::invalid_argument, "a broker needs a host name"};
+  if (plan.broker_hosts.empty()) return {Errc::invalid_argument, "a broker needs a host name"};
+  if (!plan.gateway.empty()) DUNLIN_TRY(check_gateway(plan.gateway));
   if (fs::exists(key_path(folder))) return {Errc::exists, folder + " holds a fleet"};
   std::error_code failed;
   const std::string root = fs::absolute(folder).lexically_normal().string();
-  for (const char* each : {"/members", "/broker"}) {
+  for (const char* each : {"/members", "/tokens", "/broker"}) {
     fs::create_directories(root + each, failed);
     if (failed) return {Errc::io, "cannot create " + root + each + ": " + failed.message()};
   }
+  DUNLIN_ASSIGN(FolderLock lock, FolderLock::take(root));
   const UtcMicros until = now + years * 365 * kDay;
   DUNLIN_ASSIGN(std::unique_ptr<NodeKey> key, NodeKey::generate());
   DUNLIN_ASSIGN(const std::string key_pem, key->to_pem());
   DUNLIN_ASSIGN(Authority authority, Authority::create(std::move(key), name, {0, until}));
   const std::string authority_pem = authority.certificate().to_pem();
-  const std::string url = "mqtts://" + broker.hosts.front() + ":" + std::to_string(broker.port);
+  const security::Addresses addresses{
+      "mqtts://" + plan.broker_hosts.front() + ":" + std::to_string(plan.broker_port),
+      plan.gateway};
 
   // From 1970, too: a device has to trust its broker before it knows the time.
   DUNLIN_ASSIGN(const std::unique_ptr<NodeKey> broker_key, NodeKey::generate());
   DUNLIN_ASSIGN(const std::string broker_pem, broker_key->to_pem());
   DUNLIN_ASSIGN(const Certificate certificate,
                 authority.issue(broker_key->public_key(), {name, "", "broker", "broker"},
-                                {0, until}, broker.hosts));
+                                {0, until}, plan.broker_hosts));
   const std::string at = root + "/broker";
   DUNLIN_TRY(security::write_private_file(at + "/broker.key", broker_pem));
   DUNLIN_TRY(security::write_private_file(at + "/broker.crt", certificate.to_pem()));
   DUNLIN_TRY(security::write_private_file(at + "/fleet.crt", authority_pem));
   DUNLIN_TRY(security::write_private_file(
-      at + "/mosquitto.conf", broker_configuration(at, broker.hosts, broker.port, user_name())));
+      at + "/mosquitto.conf",
+      broker_configuration(at, plan.broker_hosts, plan.broker_port, user_name())));
   DUNLIN_TRY(security::write_private_file(certificate_path(root),
-                                          "broker: " + url + "\n" + authority_pem));
-  DUNLIN_ASSIGN(const Certificate me, authority.issue(authority.key().public_key(),
-                                                      {name, "", "authority", name}, {0, until}));
-  DUNLIN_TRY(security::write_private_file(operator_path(root), me.to_pem()));
-  Fleet fleet(root, std::move(authority), url);
+                                          write_addresses(addresses) + authority_pem));
+  DUNLIN_ASSIGN(const std::unique_ptr<NodeKey> operator_key, NodeKey::generate());
+  DUNLIN_ASSIGN(const std::string operator_pem, operator_key->to_pem());
+  DUNLIN_ASSIGN(
+      const Certificate me,
+      authority.issue(operator_key->public_key(), {name, "", "operator", "operator"}, {0, until}));
+  DUNLIN_TRY(security::write_private_file(operator_path(root, "key"), operator_pem));
+  DUNLIN_TRY(security::write_private_file(operator_path(root, "crt"), me.to_pem()));
+  Fleet fleet(std::move(lock), root, std::move(authority), addresses);
   DUNLIN_TRY(AuthorityLog::create(log_path(root), fleet.authority_.key(), now, name));
   DUNLIN_TRY(fleet.write_rights());
   DUNLIN_TRY(security::write_private_file(key_path(root), key_pem));
@@ -113,22 +133,18 @@ Result<Fleet> Fleet::create(const std::string& folder, const std::string& name,
 }
 
 Result<Fleet> Fleet::open(const std::string& folder) {
+  DUNLIN_ASSIGN(FolderLock lock, FolderLock::take(folder));
   DUNLIN_ASSIGN(const std::string pem, security::read_private_file(key_path(folder)));
   DUNLIN_ASSIGN(const std::string text, read_file(certificate_path(folder)));
   DUNLIN_ASSIGN(std::unique_ptr<NodeKey> key, NodeKey::from_pem(pem));
   const std::size_t armour = std::min(text.find("-----BEGIN"), text.size());
   DUNLIN_ASSIGN(Authority authority,
                 Authority::load(std::move(key), std::string_view(text).substr(armour)));
-  constexpr std::string_view kBroker = "broker: ";
-  std::string url;
-  if (text.starts_with(kBroker))
-    url = text.substr(kBroker.size(), text.find('\n') - kBroker.size());
-  return Fleet(fs::absolute(folder).lexically_normal().string(), std::move(authority),
-               std::move(url));
+  return Fleet(std::move(lock), fs::absolute(folder).lexically_normal().string(),
+               std::move(authority), security::read_addresses(text));
 }
 
-Result<security::Bundle> Fleet::add(const Member& member, UtcMicros now, int days,
-                                    const std::vector<std::string>& hosts) {
+Result<void> Fleet::check_free(const Member& member) {
   DUNLIN_TRY(check_cells(member.cell));
   if (member.role == "agent" && security::cells_of(member.cell).size() != 1)
     return {Errc::invalid_argument, "an agent has one cell"};
@@ -143,15 +159,52 @@ Result<security::Bundle> Fleet::add(const Member& member, UtcMicros now, int day
     if (other.member()->cell == member.cell && other.member()->name == member.name)
       return {Errc::exists, "cell " + member.cell + " has a " + member.name};
   }
-  DUNLIN_ASSIGN(const std::unique_ptr<NodeKey> key, NodeKey::generate());
+  return {};
+}
+
+Result<Certificate> Fleet::issue(ByteView public_key, const Member& member, UtcMicros now, int days,
+                                 const std::vector<std::string>& hosts) {
   // A day back: its broker's clock may be behind this one.
-  DUNLIN_ASSIGN(Certificate certificate, authority_.issue(key->public_key(), member,
-                                                          {now - kDay, now + days * kDay}, hosts));
-  DUNLIN_ASSIGN(std::string key_pem, key->to_pem());
-  const std::string path = folder_ + "/members/" + certificate.node().to_string() + ".crt";
-  DUNLIN_TRY(security::write_private_file(path, certificate.to_pem()));
+  const UtcMicros from = member.role == "gateway" ? 0 : now - kDay;
+  DUNLIN_ASSIGN(Certificate certificate,
+                authority_.issue(public_key, member, {from, now + days * kDay}, hosts));
+  DUNLIN_TRY(
+      security::write_private_file(member_path(folder_, certificate.node()), certificate.to_pem()));
+  return certificate;
+}
+
+Result<Certificate> Fleet::admit(ByteView public_key, const Member& member, UtcMicros now, int days,
+                                 const std::vector<std::string>& hosts) {
+  DUNLIN_TRY(check_free(member));
+  DUNLIN_ASSIGN(Certificate certificate, issue(public_key, member, now, days, hosts));
   DUNLIN_TRY(write_rights());
-  return security::Bundle{{std::move(certificate), authority(), broker_url_}, std::move(key_pem)};
+  return certificate;
+}
+
+Result<security::Bundle> Fleet::add(const Member& member, UtcMicros now, int days,
+                                    const std::vector<std::string>& hosts) {
+  DUNLIN_ASSIGN(const std::unique_ptr<NodeKey> key, NodeKey::generate());
+  DUNLIN_ASSIGN(std::string key_pem, key->to_pem());
+  DUNLIN_ASSIGN(Certificate certificate, admit(key->public_key(), member, now, days, hosts));
+  return security::Bundle{{std::move(certificate), authority(), addresses_}, std::move(key_pem)};
+}
+
+Result<Certificate> Fleet::member(const NodeId& node) const {
+  const std::string path = member_path(folder_, node);
+  DUNLIN_ASSIGN(const std::string pem, security::read_private_file(path));
+  DUNLIN_ASSIGN(Certificate certificate, Certificate::from_pem(pem));
+  DUNLIN_TRY(verify(certificate, authority(), std::nullopt));
+  if (certificate.node() != node) return {Errc::untrusted, path + " is of another node"};
+  return certificate;
+}
+
+Result<Certificate> Fleet::renew(const NodeId& node, UtcMicros now, int days) {
+  DUNLIN_ASSIGN(const Certificate former, member(node));
+  DUNLIN_ASSIGN(const auto gone, revocations());
+  if (gone.contains(node)) return {Errc::revoked, node.to_string() + " was revoked"};
+  if (former.validity().until < now)
+    return {Errc::expired, "the certificate of " + node.to_string() + " is over"};
+  return issue(former.public_key(), *former.member(), now, days, former.hosts());
 }
 
 Result<std::vector<Certificate>> Fleet::members() const {
@@ -202,12 +255,12 @@ Result<void> Fleet::publish() {
   DUNLIN_ASSIGN(AuthorityLog written, log());
   DUNLIN_ASSIGN(const Bytes message, written.message());
   TransportOptions how;
-  how.url = broker_url_;
+  how.url = addresses_.broker;
   how.client_id = "dunlin-operator-" + authority().node().to_string().substr(0, 7);
   how.seed = security::random_u64();
   how.ca_file = folder_ + "/broker/fleet.crt";
-  how.cert_file = operator_path(folder_);
-  how.key_file = key_path(folder_);
+  how.cert_file = operator_path(folder_, "crt");
+  how.key_file = operator_path(folder_, "key");
   return cli::publish(std::move(how), name(), authority().node(), cells, message);
 }
 
@@ -216,8 +269,10 @@ Result<void> Fleet::write_rights() {
   DUNLIN_ASSIGN(const auto gone, revocations());
   std::erase_if(known, [&](const Certificate& each) { return gone.contains(each.node()); });
   const std::string at = folder_ + "/broker/";
-  DUNLIN_TRY(
-      security::write_private_file(at + "acl", broker_rights(name(), authority().node(), known)));
+  DUNLIN_ASSIGN(const std::string pem, security::read_private_file(operator_path(folder_, "crt")));
+  DUNLIN_ASSIGN(const Certificate me, Certificate::from_pem(pem));
+  DUNLIN_TRY(security::write_private_file(
+      at + "acl", broker_rights(name(), authority().node(), me.node(), known)));
   (void)reload_broker(at + "mosquitto.pid");
   return {};
 }

@@ -5,37 +5,52 @@
 #include <vector>
 
 #include "cli/authority_log.h"
+#include "cli/folder_lock.h"
 #include "common/security/bundle.h"
 #include "dunlin/transport.h"
 
 namespace dunlin::cli {
 
 // A folder of the operator's that makes a fleet: the authority's key (`authority.key`, 0600),
-// certificate (`authority.crt`) and log (`log.db`), a certificate by which it meets its broker
-// (`operator.crt`), the certificate of every member (`members/NODE.crt`), and what the
-// broker needs (`broker/`). Whoever has the key makes members: it belongs on no device and no
-// gateway.
+// certificate (`authority.crt`) and log (`log.db`), a key and certificate by which the operator
+// meets broker and gateways (`operator.key`, `operator.crt`), the certificate of every member
+// (`members/NODE.crt`), tokens (`tokens/`, see tokens.h), and what the broker needs (`broker/`).
+// Whoever has the authority's key makes members: it belongs on no device. An object holds the
+// folder's lock: another process waits until it is gone.
 class Fleet {
  public:
-  struct Broker {
-    std::vector<std::string> hosts;  // names and addresses under which devices reach it
-    std::uint16_t port = 8883;
+  struct Plan {
+    std::string name;
+    std::vector<std::string> broker_hosts;  // names and addresses under which devices reach it
+    std::uint16_t broker_port = 8883;
+    std::string gateway;  // https://HOST[:PORT], where devices enrol and renew; may be empty
   };
   // `exists` when there is a fleet in the folder already. The certificates of authority and
   // broker are valid from 1970, where devices without a clock battery wake, to `years` from `now`.
-  static Result<Fleet> create(const std::string& folder, const std::string& name,
-                              const Broker& broker, UtcMicros now, int years = 20);
+  static Result<Fleet> create(const std::string& folder, const Plan& plan, UtcMicros now,
+                              int years = 20);
   static Result<Fleet> open(const std::string& folder);
 
   const std::string& name() const { return authority_.fleet(); }
   const security::Certificate& authority() const { return authority_.certificate(); }
-  const std::string& broker_url() const { return broker_url_; }
+  const security::Addresses& addresses() const { return addresses_; }
   const std::string& folder() const { return folder_; }
 
-  // A new key and its certificate: what the device is to be given. The broker's files know it from
-  // the broker's next reload on. `exists` when a member of that cell has that name.
+  // `exists` when a member of that cell has that name, `invalid_argument` when none can.
+  Result<void> check_free(const security::Member& member);
+  // A certificate for the holder of a key, who proved it. The broker's files know it from the
+  // broker's next reload on. A gateway's is valid from 1970: devices without a clock enrol with it.
+  Result<security::Certificate> admit(ByteView public_key, const security::Member& member,
+                                      UtcMicros now, int days,
+                                      const std::vector<std::string>& hosts = {});
+  // A new key, and its certificate: what the device is to be given.
   Result<security::Bundle> add(const security::Member& member, UtcMicros now, int days,
                                const std::vector<std::string>& hosts = {});
+  // The certificate of a member once more, with a new time. `not_found`, `revoked`; `expired` when
+  // the former one is over: whoever comes back that late needs a token.
+  Result<security::Certificate> renew(const NodeId& node, UtcMicros now, int days);
+  // `not_found` when the node never had one.
+  Result<security::Certificate> member(const NodeId& node) const;
   // Every certificate that was given, by cell and name; revoked ones too.
   Result<std::vector<security::Certificate>> members() const;
   // Who is one no more; of its logs counts what `ends` say. The broker's files forget it.
@@ -48,14 +63,20 @@ class Fleet {
 
  private:
   Result<AuthorityLog> log();
-  Fleet(std::string folder, security::Authority authority, std::string broker_url)
-      : folder_(std::move(folder)),
+  Result<security::Certificate> issue(ByteView public_key, const security::Member& member,
+                                      UtcMicros now, int days,
+                                      const std::vector<std::string>& hosts);
+  Fleet(FolderLock lock, std::string folder, security::Authority authority,
+        security::Addresses addresses)
+      : lock_(std::move(lock)),
+        folder_(std::move(folder)),
         authority_(std::move(authority)),
-        broker_url_(std::move(broker_url)) {}
+        addresses_(std::move(addresses)) {}
 
+  FolderLock lock_;
   std::string folder_;
   security::Authority authority_;
-  std::string broker_url_;
+  security::Addresses addresses_;
 };
 
 }  // namespace dunlin::cli

@@ -1,6 +1,7 @@
 #include "common/api/http_api.h"
 
 #include "common/api/endpoints.h"
+#include "common/api/enrolment.h"
 #include "common/api/guard.h"
 
 namespace dunlin::api {
@@ -35,6 +36,7 @@ class Serving final : public HttpApi {
     members_only.guard = [this](const http::Request& request) { return refusal(node_, request); };
     https_ = std::make_unique<http::Server>(std::move(members_only));
     add_endpoints(*https_, node_, metrics_, options_);
+    if (!options_.issuer.empty()) add_enrolment(*https_, options_.issuer, options_.tls.authority);
     DUNLIN_ASSIGN(https_port_, https_->start(options_.https_listen));
     return {};
   }

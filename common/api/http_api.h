@@ -27,6 +27,7 @@ struct HttpApiOptions {
   log::Format log_format = log::Format::logfmt;
   std::string https_listen = {};  // the same for members of the fleet alone; "" = no HTTPS
   http::TlsFiles tls = {};        // for that
+  std::string issuer = {};        // http://HOST:PORT that answers /v1/enrol; "" = none
 };
 
 // The HTTP endpoints of a node (common/doc/http.md): /v1/nodes, /v1/lag, /v1/gaps, /v1/sql,

@@ -23,6 +23,10 @@ std::string host_name() {
   return name;
 }
 
+bool is_loopback(const std::string& address) {  // HOST:PORT
+  return BrokerUrl{.host = address.substr(0, address.rfind(':'))}.is_loopback();
+}
+
 // Whose member this machine is: by its data directory, or else by the bundle that is to go there.
 std::optional<security::Membership> read_membership(config::Table& node, Role role,
                                                     NodeConfig& out) {
@@ -85,7 +89,7 @@ void read_node(config::Table node, Role role, NodeConfig& out) {
   certified("fleet", options.fleet, member->fleet);
   if (options.cells != security::cells_of(cell))
     node.mistake(role == Role::gateway ? "cells" : "cell", "its certificate says \"" + cell + "\"");
-  options.broker_url = membership->broker_url;
+  options.broker_url = membership->addresses.broker;
   options.transport.ca_file = security::authority_file(options.data_dir);
   options.transport.cert_file = security::certificate_file(options.data_dir);
   options.transport.key_file = security::key_file(options.data_dir);
@@ -191,14 +195,21 @@ NodeConfig read_node_config(config::Table& root, Role role) {
 
   config::Table http = root.table("http");
   out.http_listen = http.text("listen", role == Role::gateway ? "127.0.0.1:7380" : "");
-  const Result<BrokerUrl> heard = BrokerUrl::parse("mqtt://" + out.http_listen);
-  if (!http.boolean("plain", false) && heard.ok() && !heard->is_loopback())
+  if (!http.boolean("plain", false) && !out.http_listen.empty() && !is_loopback(out.http_listen))
     http.mistake("listen", "plain TCP to other machines: [https], or plain = true");
   if (role == Role::gateway) {
     config::Table https = root.table("https");
     out.https_listen = https.text("listen");
     if (!out.https_listen.empty() && options.transport.cert_file.empty())
       https.mistake("listen", "without the certificate of a fleet: bundle in [node]");
+    config::Table enrol = root.table("enrol");
+    out.issuer = enrol.text("issuer");
+    constexpr std::string_view kScheme = "http://";
+    const bool http_url = out.issuer.starts_with(kScheme);
+    if (!out.issuer.empty() && !(http_url && is_loopback(out.issuer.substr(kScheme.size()))))
+      enrol.mistake("issuer", "http://127.0.0.1:PORT, on this machine");
+    if (!out.issuer.empty() && out.https_listen.empty())
+      enrol.mistake("issuer", "devices enrol over HTTPS: listen in [https]");
   }
   config::Table logging = root.table("log");
   out.log_level =

@@ -17,12 +17,13 @@ struct NodeConfig {
   std::optional<security::Bundle> bundle;  // to be installed in the data directory
   std::string http_listen;                 // "" = no HTTP
   std::string https_listen;                // "" = no HTTPS; only where there is a certificate
+  std::string issuer;                      // http://HOST:PORT that answers /v1/enrol; "" = none
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::logfmt;
 };
 
-// Reads [node] [broker] [storage] [http] [https] [log] [[stream]] [[track]]. Mistakes are recorded
-// in the document; the result is only meaningful when there are none.
+// Reads [node] [broker] [storage] [http] [https] [enrol] [log] [[stream]] [[track]]. Mistakes are
+// recorded in the document; the result is only meaningful when there are none.
 NodeConfig read_node_config(config::Table& root, Role role);
 
 }  // namespace dunlin::runtime

@@ -9,7 +9,7 @@ namespace dunlin::security {
 
 namespace {
 
-constexpr std::string_view kBroker = "broker: ";
+constexpr std::string_view kBroker = "broker: ", kGateway = "gateway: ";
 
 // The blocks of one kind, each with its armour.
 std::vector<std::string> blocks(std::string_view text, const std::string& kind) {
@@ -35,8 +35,8 @@ std::string header(std::string_view text, std::string_view name) {
   return std::string(text.substr(at + name.size(), end - at - name.size()));
 }
 
-std::string with_header(const std::string& broker_url, const std::string& pem) {
-  return broker_url.empty() ? pem : std::string(kBroker) + broker_url + "\n" + pem;
+std::string line(std::string_view name, const std::string& value) {
+  return value.empty() ? value : std::string(name) + value + "\n";
 }
 
 Result<void> belong_together(const Membership& membership) {
@@ -59,12 +59,19 @@ std::string authority_file(const std::string& data_dir) {
   return data_dir + "/fleet.crt";
 }
 
+std::string write_addresses(const Addresses& addresses) {
+  return line(kBroker, addresses.broker) + line(kGateway, addresses.gateway);
+}
+
+Addresses read_addresses(std::string_view text) {
+  return {header(text, kBroker), header(text, kGateway)};
+}
+
 std::string write_bundle(const Bundle& bundle) {
   const Membership& membership = bundle.membership;
   return "# A member of the fleet " + membership.authority.common_name() +
-         " and its private key: for that device alone.\n" +
-         with_header(membership.broker_url, membership.certificate.to_pem()) +
-         membership.authority.to_pem() + bundle.key_pem;
+         " and its private key: for that device alone.\n" + write_addresses(membership.addresses) +
+         membership.certificate.to_pem() + membership.authority.to_pem() + bundle.key_pem;
 }
 
 Result<Bundle> read_bundle(std::string_view text) {
@@ -75,7 +82,7 @@ Result<Bundle> read_bundle(std::string_view text) {
   DUNLIN_ASSIGN(Certificate certificate, Certificate::from_pem(certificates[0]));
   DUNLIN_ASSIGN(Certificate authority, Certificate::from_pem(certificates[1]));
   DUNLIN_ASSIGN(const std::unique_ptr<NodeKey> key, NodeKey::from_pem(keys[0]));
-  Bundle bundle{{std::move(certificate), std::move(authority), header(text, kBroker)}, keys[0]};
+  Bundle bundle{{std::move(certificate), std::move(authority), read_addresses(text)}, keys[0]};
   DUNLIN_TRY(belong_together(bundle.membership));
   if (key->public_key() != bundle.membership.certificate.public_key())
     return {Errc::untrusted, "the certificate is over another key"};
@@ -97,8 +104,8 @@ Result<void> install(const Bundle& bundle, const std::string& data_dir) {
   }
   const Membership& membership = bundle.membership;
   DUNLIN_TRY(write_private_file(key_file(data_dir), bundle.key_pem));
-  DUNLIN_TRY(write_private_file(authority_file(data_dir),
-                                with_header(membership.broker_url, membership.authority.to_pem())));
+  DUNLIN_TRY(write_private_file(authority_file(data_dir), write_addresses(membership.addresses) +
+                                                              membership.authority.to_pem()));
   return write_private_file(certificate_file(data_dir), membership.certificate.to_pem());
 }
 
@@ -117,7 +124,7 @@ Result<std::optional<Membership>> load_membership(const std::string& data_dir) {
   Result<Certificate> authority =
       Certificate::from_pem(std::string_view(fleet).substr(std::min(pem, fleet.size())));
   if (!authority.ok()) return at(paths[1], authority.error());
-  Membership membership{*std::move(certificate), *std::move(authority), header(fleet, kBroker)};
+  Membership membership{*std::move(certificate), *std::move(authority), read_addresses(fleet)};
   const Result<void> together = belong_together(membership);
   if (!together.ok()) return at(paths[0], together.error());
   return std::optional(std::move(membership));

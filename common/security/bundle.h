@@ -7,13 +7,22 @@
 
 namespace dunlin::security {
 
+// Where a fleet is met. Before a PEM block they are text lines, `broker: URL` and `gateway: URL`.
+struct Addresses {
+  std::string broker;   // mqtts://HOST[:PORT]; "" = the configuration says it
+  std::string gateway;  // https://HOST[:PORT], that renews certificates; "" = none does
+  bool operator==(const Addresses&) const = default;
+};
+std::string write_addresses(const Addresses& addresses);
+Addresses read_addresses(std::string_view text);
+
 // What makes a machine a member of a fleet. In its data directory it lies as `node.key` (0600),
-// `node.crt` and `fleet.crt`, the authority's certificate; on the way there as one file, the
-// bundle: text lines `broker: URL` and the three PEM blocks, member, authority, key.
+// `node.crt` and `fleet.crt`, the authority's certificate under the addresses; on the way there as
+// one file, the bundle: addresses and three PEM blocks, member, authority, key.
 struct Membership {
   Certificate certificate;
   Certificate authority;
-  std::string broker_url;  // "" = the configuration says it
+  Addresses addresses;
 };
 
 struct Bundle {

@@ -153,6 +153,12 @@ std::optional<std::array<unsigned char, 4>> address_of(const std::string& host) 
   return out;
 }
 
+std::string text_of_address(ByteView bytes) {
+  std::string out;
+  for (const std::uint8_t byte : bytes) out += (out.empty() ? "" : ".") + std::to_string(byte);
+  return out;
+}
+
 // ---- extensions: DER, written from the end ----
 
 class DerWriter {
@@ -369,9 +375,12 @@ Result<Certificate> Certificate::from_der(ByteView der) {
   out.is_authority_ = parsed->ca_istrue != 0;
   for (const mbedtls_x509_sequence* name = &parsed->subject_alt_names; name != nullptr;
        name = name->next) {
-    if (name->buf.tag != (MBEDTLS_ASN1_CONTEXT_SPECIFIC | kUri)) continue;
-    const std::string_view uri(reinterpret_cast<const char*>(name->buf.p), name->buf.len);
-    if (!out.member_) out.member_ = member_of(uri);
+    const auto kind = static_cast<unsigned char>(name->buf.tag & ~MBEDTLS_ASN1_CONTEXT_SPECIFIC);
+    const ByteView bytes(name->buf.p, name->buf.len);
+    const std::string text(bytes.begin(), bytes.end());
+    if (kind == kUri && !out.member_) out.member_ = member_of(text);
+    if (kind == kDns) out.hosts_.push_back(text);
+    if (kind == kAddress && bytes.size() == 4) out.hosts_.push_back(text_of_address(bytes));
   }
   return out;
 }

@@ -18,7 +18,7 @@ namespace dunlin::security {
 struct Member {
   std::string fleet;
   std::string cell;  // of a gateway: its cells, with commas between
-  std::string role;  // "agent", "gateway", "broker"
+  std::string role;  // "agent", "gateway", "reader"; the fleet's own: "broker", "operator"
   std::string name;
   bool operator==(const Member&) const = default;
 };
@@ -43,6 +43,7 @@ class Certificate {
   NodeId node() const { return node_id_of(public_key_); }
   // Nothing in an authority's own, or where the name is of another kind.
   const std::optional<Member>& member() const { return member_; }
+  const std::vector<std::string>& hosts() const { return hosts_; }  // under which it serves TLS
   const std::string& common_name() const { return common_name_; }
   const Validity& validity() const { return validity_; }
   bool is_authority() const { return is_authority_; }
@@ -51,6 +52,7 @@ class Certificate {
   Bytes der_;
   Bytes public_key_;
   std::optional<Member> member_;
+  std::vector<std::string> hosts_;
   std::string common_name_;
   Validity validity_;
   bool is_authority_ = false;

@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <ctime>
-#include <fstream>
 
 #include "tests/support/eventually.h"
+#include "tests/support/faketime.h"
 #include "tests/support/fleet.h"
 
 namespace dunlin {
@@ -13,31 +13,15 @@ namespace {
 using test::Fleet;
 using test::Member;
 
-// The library that the faketime program would preload; "" when it is not installed. The program
-// itself would stand between us and the agent's process.
-std::string faketime_library(const test::TempDir& folder) {
-  const std::string output = folder.file("faketime.out");
-  const auto code = test::run_program({.program = "faketime",
-                                       .args = {"-m", "-f", "+0", "printenv", "LD_PRELOAD"},
-                                       .output_file = output});
-  std::ifstream file(output);
-  std::string library;
-  if (code == 0) std::getline(file, library);
-  return library;
-}
-
 // Its readings have no time until a gateway tells what time it is; then they had it all along.
 TEST(Clock, Of1970IsAcceptedMarkedAndCorrected) {
   const test::TempDir folder;
-  const std::string library = faketime_library(folder);
+  const std::string library = test::faketime_library(folder);
   if (library.empty() && !std::getenv("CI")) GTEST_SKIP() << "faketime is not installed";
   ASSERT_NE(library, "") << "faketime is not installed";
   DUNLIN_FLEET(fleet);
   Member& gateway = fleet.add_gateway();
-  // Only what tells the time of day is faked.
-  Member& dazed = fleet.add_agent(
-      "dazed", {.environment = {"LD_PRELOAD=" + library, "TZ=UTC", "FAKETIME=@1970-01-02 00:00:00",
-                                "FAKETIME_DONT_FAKE_MONOTONIC=1"}});
+  Member& dazed = fleet.add_agent("dazed", {.environment = test::clock_of_1970(library)});
   Member& sane = fleet.add_agent("sane");
   DUNLIN_ASSERT_OK(dazed.start());
   DUNLIN_ASSERT_OK(sane.start());

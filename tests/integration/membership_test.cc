@@ -1,118 +1,12 @@
 // A fleet made by `dunlin`: members get in with their bundles, over TLS, and nobody else; and a
 // member may do at the broker what its part is, and nothing else.
-#include <gtest/gtest.h>
-
-#include <filesystem>
-#include <fstream>
-#include <sstream>
-
-#include "tests/support/eventually.h"
-#include "tests/support/fleet.h"
+#include "tests/integration/membership.h"
 
 namespace dunlin {
 namespace {
 
 using test::ChildProcess;
 using test::Member;
-
-std::string read(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
-
-class Membership : public testing::Test {
- protected:
-  void SetUp() override {
-    if (!test::find_program("mosquitto")) {
-      ASSERT_EQ(std::getenv("CI"), nullptr) << "mosquitto is not installed";
-      GTEST_SKIP() << "mosquitto is not installed";
-    }
-    ASSERT_EQ(dunlin({"fleet", "init", "mountain", "--port", std::to_string(port_), "--broker",
-                      "127.0.0.1", "localhost"}),
-              0);
-    for (const char* name : {"gate", "watch", "rogue"})
-      ASSERT_EQ(
-          dunlin({"device", "add", name, "--gateway", "--cell", "north", "--out", bundle(name)}),
-          0);
-    for (const char* name : {"a", "b"})
-      ASSERT_EQ(dunlin({"device", "add", name, "--cell", "north", "--out", bundle(name)}), 0);
-    ASSERT_EQ(dunlin({"device", "add", "c", "--cell", "south", "--out", bundle("c")}), 0);
-    start_broker();
-  }
-  void start_broker() {
-    auto broker = ChildProcess::start({.program = "mosquitto",
-                                       .args = {"-c", fleet_ + "/broker/mosquitto.conf"},
-                                       .env = {},
-                                       .output_file = folder_.file("broker.log")});
-    ASSERT_TRUE(broker.ok());
-    broker_ = *std::move(broker);
-    ASSERT_TRUE(test::eventually([&] { return test::accepts_connections(port_); }))
-        << read(folder_.file("broker.log"));
-  }
-  int dunlin(std::vector<std::string> args) {
-    args.insert(args.end(), {"--dir", fleet_});
-    return test::run_program({.program = std::string(DUNLIN_BIN_DIR) + "/dunlin",
-                              .args = std::move(args),
-                              .env = {},
-                              .output_file = folder_.file("dunlin.log")})
-        .value_or(-1);
-  }
-  std::string bundle(const std::string& name) const { return folder_.file(name + ".bundle"); }
-  std::string url() const { return "mqtts://127.0.0.1:" + std::to_string(port_); }
-  Member make(const std::string& name, bool gateway = false) {
-    const std::string cell = gateway ? "cells = [\"north\"]\n" : "";
-    return Member(folder_, {.name = name,
-                            .gateway = gateway,
-                            .broker_url = url(),
-                            .node_keys = "bundle = \"" + bundle(name) + "\"\n" + cell});
-  }
-  // A member that does not run, its certificate in hostile hands: two clients of one certificate
-  // would take each other's session.
-  Member stolen(const std::string& name, bool gateway = false) {
-    Member member = make(name, gateway);
-    EXPECT_TRUE(member.start().ok());
-    EXPECT_EQ(member.stop(), 0);
-    return member;
-  }
-  // mosquitto_pub and mosquitto_sub with the certificate of such a member.
-  std::vector<std::string> as(const Member& member, const std::string& client) const {
-    const std::string& data = member.data_dir();
-    return {"-h",       "127.0.0.1",
-            "-p",       std::to_string(port_),
-            "-i",       client,
-            "-V",       "5",
-            "--cafile", data + "/fleet.crt",
-            "--cert",   data + "/node.crt",
-            "--key",    data + "/node.key"};
-  }
-  void publish(const Member& member, const std::string& topic, const std::string& text,
-               const std::string& client = "publisher") {
-    std::vector<std::string> args = as(member, client);
-    args.insert(args.end(), {"-q", "1", "-t", topic, "-m", text});
-    (void)test::run_program({.program = "mosquitto_pub",
-                             .args = args,
-                             .env = {},
-                             .output_file = folder_.file("publish.log")});
-  }
-  ChildProcess subscribe(const Member& member, const std::string& to) {
-    std::vector<std::string> args = as(member, "subscriber-" + to);
-    args.insert(args.end(), {"-v", "-t", root_ + "#"});
-    return ChildProcess::start(
-               {.program = "mosquitto_sub", .args = args, .env = {}, .output_file = heard(to)})
-        .value();
-  }
-  std::string heard(const std::string& to) const { return folder_.file(to + ".heard"); }
-  bool hears(const std::string& to, const std::string& text) const {
-    return test::eventually([&] { return read(heard(to)).find(text) != std::string::npos; });
-  }
-
-  test::TempDir folder_;
-  std::string fleet_ = folder_.file("fleet");
-  std::uint16_t port_ = test::free_port();
-  std::string root_ = "dunlin/v1/mountain/";
-  ChildProcess broker_;
-};
 
 TEST_F(Membership, ABundleIsAllThatAMemberNeeds) {
   Member gateway = make("gate", true), a = make("a");
@@ -171,7 +65,7 @@ TEST_F(Membership, ANodeWithoutACertificateStaysOutside) {
   Member x = make("x");
   ASSERT_TRUE(x.start().ok());
   EXPECT_TRUE(test::eventually([&] {
-    return read(folder_.file("broker.log")).find("certificate") != std::string::npos ||
+    return read_file(folder_.file("broker.log")).find("certificate") != std::string::npos ||
            x.log().find("broker_") != std::string::npos;
   }));
   EXPECT_TRUE(x.events("broker_connected").empty());
@@ -187,7 +81,7 @@ TEST_F(Membership, AMemberDoesAtTheBrokerWhatIsItsPart) {
   // Until both subscribers are there.
   ASSERT_TRUE(test::eventually([&] {
     publish(b, north + "gossip", "ready");
-    return read(heard("gateway")).find("ready") != std::string::npos;
+    return read_file(heard("gateway")).find("ready") != std::string::npos;
   }));
   const std::vector<std::pair<const Member*, std::string>> forbidden{
       {&b, north + "hello/" + a.node()},
@@ -210,17 +104,18 @@ TEST_F(Membership, AMemberDoesAtTheBrokerWhatIsItsPart) {
   EXPECT_TRUE(a.events("broker_lost").empty());
   publish(b, north + "live/" + b.node(), "last");
   EXPECT_TRUE(hears("gateway", "live/" + b.node() + " last"));
-  EXPECT_EQ(read(heard("gateway")).find("forbidden"), std::string::npos) << read(heard("gateway"));
+  EXPECT_EQ(read_file(heard("gateway")).find("forbidden"), std::string::npos)
+      << read_file(heard("gateway"));
   ChildProcess at_b = subscribe(b, "b");
   ASSERT_TRUE(test::eventually([&] {
     publish(rogue, north + "gossip", "not for b");
     publish(c, north + "inbox/" + b.node(), "not from c");
     publish(rogue, north + "inbox/" + b.node(), "last");
-    return read(heard("b")).find("inbox/" + b.node() + " last") != std::string::npos;
+    return read_file(heard("b")).find("inbox/" + b.node() + " last") != std::string::npos;
   }));
-  EXPECT_EQ(read(heard("b")).find(" not "), std::string::npos) << read(heard("b"));
+  EXPECT_EQ(read_file(heard("b")).find(" not "), std::string::npos) << read_file(heard("b"));
   // An agent hears its inbox, its Hello and the gateways, whatever it subscribes to.
-  std::istringstream lines(read(heard("b")));
+  std::istringstream lines(read_file(heard("b")));
   for (std::string line; std::getline(lines, line);) {
     if (!line.starts_with(root_)) continue;  // of a payload
     EXPECT_TRUE(line.starts_with(north + "inbox/" + b.node()) ||
@@ -238,10 +133,10 @@ TEST_F(Membership, ARevokedNodeIsCutOffAndWhatItWroteBeforeStays) {
       [&] { return gateway.readings(a.node()) == 1 && gateway.readings(b.node()) == 1; }));
   const Member watch = stolen("watch", true);
   ChildProcess listens = subscribe(watch, "watch");
-  ASSERT_TRUE(test::eventually([&] { return !read(heard("watch")).empty(); }));
+  ASSERT_TRUE(test::eventually([&] { return !read_file(heard("watch")).empty(); }));
   const std::string url = "http://127.0.0.1:" + std::to_string(gateway.http_port());
   ASSERT_EQ(dunlin({"device", "revoke", "b", "--gateway", url}), 0)
-      << read(folder_.file("dunlin.log"));
+      << read_file(folder_.file("dunlin.log"));
   const auto revoked = [&](const std::string& node) {
     const auto report = gateway.get_json("/v1/nodes");
     for (const auto& each : report["nodes"]) {
@@ -263,7 +158,7 @@ TEST_F(Membership, ARevokedNodeIsCutOffAndWhatItWroteBeforeStays) {
   publish(b, root_ + "north/live/" + b.node(), "of b");
   ASSERT_TRUE(a.say("pond level=3i\n"));
   EXPECT_TRUE(test::eventually([&] { return gateway.readings(a.node()) == 3; }));
-  EXPECT_EQ(read(heard("watch")).find("of b"), std::string::npos);
+  EXPECT_EQ(read_file(heard("watch")).find("of b"), std::string::npos);
   // A gateway that was not there hears of it from the broker, and when that has lost it, the
   // broker from a gateway.
   ASSERT_EQ(gateway.stop(), 0);
@@ -307,7 +202,7 @@ TEST_F(Membership, GatewaysAnswerReadersOverHttps) {
     std::filesystem::remove(code);
     EXPECT_EQ(test::run_program({.program = "curl", .args = args, .env = {}, .output_file = code}),
               0);
-    return read(code);
+    return read_file(code);
   };
   EXPECT_EQ(ask("", "/healthz"), "200");
   for (const char* path : {"/v1/nodes", "/metrics", "/readyz", "/v1/gaps"}) {

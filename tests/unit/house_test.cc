@@ -76,7 +76,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"agent", {"common/base", "common/runtime", "common/api", "common/config", "common/telemetry"}},
     {"cli",
      {"common/base", "common/log", "common/codec", "common/replication", "common/runtime",
-      "common/security", "common/storage", "common/transport"}},
+      "common/security", "common/storage", "common/transport", "common/http", "common/telemetry"}},
     {"gateway",
      {"common/base", "common/runtime", "common/api", "common/config", "common/telemetry"}},
 };

@@ -26,7 +26,9 @@ std::string read(const std::string& path) {
 class FleetTest : public testing::Test {
  protected:
   Fleet create() {
-    return Fleet::create(path_, "mountain", {{"broker.example.org", "10.0.0.1"}, 8883}, kNow)
+    return Fleet::create(
+               path_, {"mountain", {"broker.example.org", "10.0.0.1"}, 8883, "https://gate:7443"},
+               kNow)
         .value();
   }
 
@@ -35,22 +37,22 @@ class FleetTest : public testing::Test {
 };
 
 TEST_F(FleetTest, IsOpenedAsItWasMade) {
-  const Fleet made = create();
-  EXPECT_EQ(made.broker_url(), "mqtts://broker.example.org:8883");
+  const Bytes made = create().authority().der();
   const Fleet opened = Fleet::open(path_).value();
   EXPECT_EQ(opened.name(), "mountain");
-  EXPECT_EQ(opened.broker_url(), made.broker_url());
-  EXPECT_EQ(opened.authority().der(), made.authority().der());
+  EXPECT_EQ(opened.addresses(),
+            (security::Addresses{"mqtts://broker.example.org:8883", "https://gate:7443"}));
+  EXPECT_EQ(opened.authority().der(), made);
   EXPECT_EQ(std::filesystem::status(path_ + "/authority.key").permissions(),
             std::filesystem::perms(0600));
-  const auto again = Fleet::create(path_, "valley", {{"b"}, 8883}, kNow);
+  const auto again = Fleet::create(path_, {"valley", {"b"}}, kNow);
   EXPECT_EQ(again.error().code, Errc::exists);
   EXPECT_EQ(Fleet::open(folder_.file("none")).error().code, Errc::not_found);
 }
 
 TEST_F(FleetTest, RefusesNamesThatAreNoTopics) {
-  EXPECT_EQ(Fleet::create(path_, "a/b", {{"b"}, 1}, kNow).error().code, Errc::invalid_argument);
-  EXPECT_EQ(Fleet::create(path_, "a", {{}, 1}, kNow).error().code, Errc::invalid_argument);
+  EXPECT_EQ(Fleet::create(path_, {"a/b", {"b"}}, kNow).error().code, Errc::invalid_argument);
+  EXPECT_EQ(Fleet::create(path_, {"a", {}}, kNow).error().code, Errc::invalid_argument);
   Fleet fleet = create();
   for (const char* cell : {"", "north,", "a/b", "+"})
     EXPECT_EQ(fleet.add({"mountain", cell, "agent", "a"}, kNow, 10).error().code,
@@ -64,7 +66,7 @@ TEST_F(FleetTest, KnowsItsMembers) {
   const auto gate = fleet.add({"mountain", "north,south", "gateway", "gate"}, kNow, 10).value();
   EXPECT_EQ(fleet.add({"mountain", "north", "agent", "pond"}, kNow, 10).error().code, Errc::exists);
   EXPECT_TRUE(fleet.add({"mountain", "south", "agent", "pond"}, kNow, 10).ok());
-  const auto members = Fleet::open(path_)->members().value();
+  const auto members = fleet.members().value();
   ASSERT_EQ(members.size(), 3u);
   EXPECT_EQ(members[0].der(), pond.membership.certificate.der());
   EXPECT_EQ(members[1].der(), gate.membership.certificate.der());
@@ -95,7 +97,9 @@ TEST_F(FleetTest, RightsAreThoseOfTheTopics) {
   const std::string g = gate.membership.certificate.node().to_string();
   const std::string root = "dunlin/v1/mountain/";
   const std::string a = fleet.authority().node().to_string();
-  std::string expected = "# By dunlin, anew with every member.\n\n# the authority\nuser " + a;
+  const auto me = security::Certificate::from_pem(read(path_ + "/operator.crt")).value();
+  std::string expected = "# By dunlin, anew with every member.\n\n# the operator\nuser ";
+  expected += me.node().to_string();
   expected += "\ntopic readwrite " + root + "+/authority/" + a + "\ntopic read $SYS/broker/#\n";
   expected += "\n# agent pond\nuser " + p + "\n";
   for (const std::string& line :
@@ -124,7 +128,7 @@ TEST_F(FleetTest, RevokedMembersHaveNoRightsAndLeaveTheirName) {
   const Revoke::End end{Epoch{7}, kSamplesTrack, 30, sha256(as_bytes("thirty"))};
   ASSERT_TRUE(fleet.revoke(node, {end}, kNow).ok());
   EXPECT_EQ(read(path_ + "/broker/acl").find(node.to_string()), std::string::npos);
-  EXPECT_EQ(Fleet::open(path_)->revocations()->at(node), (Revoke{node, {end}}));
+  EXPECT_EQ(fleet.revocations()->at(node), (Revoke{node, {end}}));
   EXPECT_TRUE(fleet.add({"mountain", "north", "agent", "pond"}, kNow, 10).ok());
   // With a clock that went back, the later word counts.
   ASSERT_TRUE(fleet.revoke(node, {}, kNow - 1'000'000'000).ok());

@@ -34,7 +34,7 @@ TEST_F(BundleTest, IsReadAsWritten) {
   EXPECT_EQ(read.key_pem, written.key_pem);
   EXPECT_EQ(read.membership.certificate.der(), written.membership.certificate.der());
   EXPECT_EQ(read.membership.authority.der(), authority_.certificate().der());
-  EXPECT_EQ(read.membership.broker_url, "mqtts://broker:8883");
+  EXPECT_EQ(read.membership.addresses.broker, "mqtts://broker:8883");
 }
 
 TEST_F(BundleTest, WhatDoesNotBelongTogetherIsRefused) {
@@ -59,7 +59,7 @@ TEST_F(BundleTest, MakesADirectoryThatOfItsMember) {
   const auto loaded = load_membership(data_dir_).value();
   ASSERT_TRUE(loaded);
   EXPECT_EQ(loaded->certificate.der(), good.membership.certificate.der());
-  EXPECT_EQ(loaded->broker_url, good.membership.broker_url);
+  EXPECT_EQ(loaded->addresses.broker, good.membership.addresses.broker);
   EXPECT_EQ(NodeKey::load_or_create(key_file(data_dir_)).value()->node(),
             good.membership.certificate.node());
   EXPECT_EQ(std::filesystem::status(key_file(data_dir_)).permissions(),

@@ -1,0 +1,117 @@
+#include <cstdio>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/fleet.h"
+#include "cli/gateway.h"
+#include "common/security/private_file.h"
+
+namespace dunlin::cli {
+
+namespace {
+
+struct Asked {
+  std::string folder = "fleet";
+  std::string name;
+  std::string cell;  // "" = default, or any
+  bool gateway = false;
+  bool reader = false;
+  std::vector<std::string> hosts;
+  int days = 825;
+  std::string out;
+  std::string gateway_url = "http://127.0.0.1:7380";
+  bool nothing_counts = false;
+};
+
+// The one member of that node id, or else of that name.
+Result<NodeId> find_member(Fleet& fleet, const Asked& asked) {
+  DUNLIN_ASSIGN(const auto members, fleet.members());
+  DUNLIN_ASSIGN(const auto revoked, fleet.revocations());
+  std::vector<NodeId> found;
+  for (const security::Certificate& each : members) {
+    const NodeId node = each.node();
+    if (revoked.contains(node)) continue;
+    if (node.to_string() == asked.name) return node;
+    const security::Member& member = *each.member();
+    if (member.name == asked.name && (asked.cell.empty() || member.cell == asked.cell))
+      found.push_back(node);
+  }
+  if (found.size() == 1) return found[0];
+  return {Errc::invalid_argument,
+          found.empty() ? "no member is named " + asked.name
+                        : "several cells have a " + asked.name + ": --cell says which"};
+}
+
+int revoke(const Asked& asked) {
+  auto fleet = Fleet::open(asked.folder);
+  if (!fleet.ok()) return fail(fleet.error());
+  const Result<NodeId> node = find_member(*fleet, asked);
+  if (!node.ok()) return fail(node.error());
+  Result<std::vector<Revoke::End>> ends = std::vector<Revoke::End>();
+  if (!asked.nothing_counts) ends = ends_of(asked.gateway_url, *node);
+  if (ends.ok() && ends->empty() && !asked.nothing_counts)
+    ends = Error{Errc::not_found, asked.gateway_url + " has nothing of " + node->to_string()};
+  if (!ends.ok()) {
+    std::fprintf(stderr, "dunlin: another --gateway, or --nothing-counts\n");
+    return fail(ends.error());
+  }
+  const std::size_t logs = ends->size();
+  const Result<void> done = fleet->revoke(*node, *std::move(ends), utc_now());
+  if (!done.ok()) return fail(done.error());
+  std::printf("revoked %s; what counts of it: %zu logs, as %s has them\n",
+              node->to_string().c_str(), logs,
+              asked.nothing_counts ? "nobody" : asked.gateway_url.c_str());
+  const Result<void> published = fleet->publish();
+  if (published.ok()) return kOk;
+  std::fprintf(stderr, "dunlin: revoked here, not published: run `dunlin fleet publish` again\n");
+  return fail(published.error());
+}
+
+int add(const Asked& asked) {
+  auto fleet = Fleet::open(asked.folder);
+  if (!fleet.ok()) return fail(fleet.error());
+  const std::string role = asked.gateway ? "gateway" : asked.reader ? "reader" : "agent";
+  const security::Member member{fleet->name(), asked.cell.empty() ? "default" : asked.cell, role,
+                                asked.name};
+  const auto bundle = fleet->add(member, utc_now(), asked.days, asked.hosts);
+  if (!bundle.ok()) return fail(bundle.error());
+  const std::string path = asked.out.empty() ? asked.name + ".bundle" : asked.out;
+  const Result<void> written = security::write_private_file(path, write_bundle(*bundle));
+  if (!written.ok()) return fail(written.error());
+  std::printf("%s %s\nbundle: %s\nthe broker knows it after: kill -HUP (mosquitto)\n", role.c_str(),
+              bundle->membership.certificate.node().to_string().c_str(), path.c_str());
+  return kOk;
+}
+
+}  // namespace
+
+void add_device_commands(CLI::App& app, Command& chosen) {
+  const auto asked = std::make_shared<Asked>();
+  CLI::App* device = app.add_subcommand("device", "members")->require_subcommand(1);
+  CLI::App* command =
+      device->add_subcommand("add", "make a member; writes the bundle that the device is given");
+  add_folder(command, asked->folder);
+  command->add_option("name", asked->name, "of the device")->required();
+  command->add_option("--cell", asked->cell, "of a gateway: its cells, with commas (default)");
+  CLI::Option* gateway = command->add_flag("--gateway", asked->gateway, "a gateway, not an agent");
+  command->add_flag("--reader", asked->reader, "no node: may read gateways over HTTPS")
+      ->excludes(gateway);
+  command->add_option("--host", asked->hosts, "names and addresses under which it serves HTTPS");
+  command->add_option("--days", asked->days, "that its certificate is valid (825)")
+      ->check(CLI::Range(1, 7300));
+  command->add_option("--out", asked->out, "the bundle (NAME.bundle)");
+  command->callback([&chosen, asked] { chosen = [asked] { return cli::add(*asked); }; });
+
+  command = device->add_subcommand(
+      "revoke", "cut a member off: what a gateway has of it counts, and nothing after that");
+  add_folder(command, asked->folder);
+  command->add_option("name", asked->name, "of the device, or its node id")->required();
+  command->add_flag("--nothing-counts", asked->nothing_counts,
+                    "not even what gateways have of it: queries leave all of it out");
+  command->add_option("--cell", asked->cell, "when several cells have one of that name");
+  command->add_option("--gateway", asked->gateway_url,
+                      "that says what counts (http://127.0.0.1:7380)");
+  command->callback([&chosen, asked] { chosen = [asked] { return revoke(*asked); }; });
+}
+
+}  // namespace dunlin::cli

@@ -1,0 +1,143 @@
+#include "cli/enrol.h"
+
+#include <httplib.h>
+#include <openssl/pem.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "common/security/keys.h"
+#include "common/security/private_file.h"
+
+namespace dunlin::cli {
+
+namespace {
+
+using nlohmann::json;
+using security::Certificate;
+using security::Membership;
+using security::NodeKey;
+
+struct BioFree {
+  void operator()(BIO* bio) const { BIO_free(bio); }
+};
+struct CertificateFree {
+  void operator()(X509* certificate) const { X509_free(certificate); }
+};
+
+httplib::Client client_of(const std::string& gateway) {
+  httplib::Client client(gateway);
+  client.set_connection_timeout(10);
+  client.set_read_timeout(20);
+  return client;
+}
+
+Error unreached(const std::string& gateway, const httplib::Result& answer) {
+  if (answer.error() == httplib::Error::SSLServerVerification)
+    return {Errc::untrusted, gateway + " shows no certificate of the fleet for that name"};
+  return {Errc::io, gateway + ": " + httplib::to_string(answer.error())};
+}
+
+// The certificate of the authority, as long as it is of that key.
+Result<Certificate> fetch_authority(const std::string& gateway, const NodeId& authority) {
+  httplib::Client client = client_of(gateway);
+  client.enable_server_certificate_verification(false);
+  const httplib::Result answer = client.Get("/v1/authority");
+  if (!answer) return unreached(gateway, answer);
+  if (answer->status != 200)
+    return {Errc::io, gateway + "/v1/authority: HTTP " + std::to_string(answer->status)};
+  DUNLIN_ASSIGN(Certificate certificate, Certificate::from_pem(answer->body));
+  if (!certificate.is_authority() || certificate.node() != authority)
+    return {Errc::untrusted, gateway + " is of another fleet than the token"};
+  return certificate;
+}
+
+Result<void> trust(httplib::Client& client, const Certificate& authority) {
+  const std::string pem = authority.to_pem();
+  const std::unique_ptr<BIO, BioFree> bio(
+      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  const std::unique_ptr<X509, CertificateFree> certificate(
+      PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+  X509_STORE* store = X509_STORE_new();  // the client's from here on
+  if (certificate == nullptr || store == nullptr ||
+      X509_STORE_add_cert(store, certificate.get()) != 1) {
+    X509_STORE_free(store);
+    return {Errc::malformed, "the authority's certificate"};
+  }
+  client.set_ca_cert_store(store);
+  client.enable_server_certificate_verification(true);
+  return {};
+}
+
+Error refused(const httplib::Response& response) {
+  const json problem = json::parse(response.body, nullptr, false);
+  const std::string code = problem.is_object() ? problem.value("code", "") : "";
+  const std::string detail = problem.is_object() ? problem.value("detail", "") : "";
+  return {response.status == 403 || response.status == 409 ? Errc::untrusted : Errc::io,
+          "HTTP " + std::to_string(response.status) + " " + code + ": " + detail};
+}
+
+// Asks, and puts in place what is answered.
+Result<Membership> ask(const std::string& gateway, const Certificate& authority, const NodeKey& key,
+                       json body, const std::string& data_dir) {
+  httplib::Client client = client_of(gateway);
+  DUNLIN_TRY(trust(client, authority));
+  const httplib::Result answer = client.Post("/v1/enrol", body.dump(), "application/json");
+  if (!answer) return unreached(gateway, answer);
+  if (answer->status != 200) return refused(*answer);
+  const json issued = json::parse(answer->body, nullptr, false);
+  const auto text = [&](const char* name) -> std::string {
+    const auto found = issued.find(name);
+    return found != issued.end() && found->is_string() ? found->get<std::string>() : "";
+  };
+  if (!issued.is_object()) return {Errc::malformed, gateway + ": no JSON object"};
+  DUNLIN_ASSIGN(Certificate certificate, Certificate::from_pem(text("certificate")));
+  DUNLIN_TRY(verify(certificate, authority, std::nullopt));
+  if (certificate.public_key() != key.public_key())
+    return {Errc::untrusted, gateway + " sent the certificate of another key"};
+  DUNLIN_ASSIGN(std::string key_pem, key.to_pem());
+  const std::string next = text("gateway");
+  const security::Bundle bundle{
+      {std::move(certificate), authority, {text("broker"), next.empty() ? gateway : next}},
+      std::move(key_pem)};
+  DUNLIN_TRY(security::install(bundle, data_dir));
+  return bundle.membership;
+}
+
+}  // namespace
+
+Result<Membership> enrol(const security::Token& token, const std::string& data_dir) {
+  const Result<std::optional<Membership>> there = security::load_membership(data_dir);
+  // Without its certificate it was on the way to one, or lost it.
+  if (!there.ok() && there.error().code != Errc::not_found) return there.error();
+  if (there.ok() && *there && (*there)->authority.node() == token.authority) return **there;
+  if (there.ok() && *there)
+    return {Errc::exists,
+            data_dir + " belongs to a member of the fleet " + (*there)->authority.common_name()};
+  std::error_code failed;
+  std::filesystem::create_directories(data_dir, failed);
+  if (failed) return {Errc::io, "cannot create " + data_dir + ": " + failed.message()};
+  DUNLIN_ASSIGN(const std::unique_ptr<NodeKey> key,
+                NodeKey::load_or_create(security::key_file(data_dir)));
+  DUNLIN_ASSIGN(const std::string request, make_request(*key, key->node().to_string()));
+  DUNLIN_ASSIGN(const Certificate authority, fetch_authority(token.gateway, token.authority));
+  return ask(token.gateway, authority, *key,
+             {{"request", request},
+              {"token", token.id},
+              {"proof", to_hex(security::prove(token.secret, request))}},
+             data_dir);
+}
+
+Result<Membership> renew(const std::string& data_dir, const std::string& gateway) {
+  DUNLIN_ASSIGN(const std::optional<Membership> there, security::load_membership(data_dir));
+  if (!there) return {Errc::not_found, data_dir + " belongs to no member of a fleet"};
+  const std::string& asked = gateway.empty() ? there->addresses.gateway : gateway;
+  if (asked.empty())
+    return {Errc::invalid_argument, "neither bundle nor token named a gateway: --gateway does"};
+  DUNLIN_ASSIGN(const std::string pem, security::read_private_file(security::key_file(data_dir)));
+  DUNLIN_ASSIGN(const std::unique_ptr<NodeKey> key, NodeKey::from_pem(pem));
+  DUNLIN_ASSIGN(const std::string request, make_request(*key, key->node().to_string()));
+  return ask(asked, there->authority, *key, {{"request", request}}, data_dir);
+}
+
+}  // namespace dunlin::cli

@@ -1,0 +1,162 @@
+#include "cli/issuer.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "cli/fleet.h"
+#include "cli/tokens.h"
+#include "common/http/server.h"
+#include "common/telemetry/log.h"
+
+namespace dunlin::cli {
+
+namespace {
+
+using nlohmann::json;
+using security::Certificate;
+
+constexpr UtcMicros kDay = 86'400'000'000;
+
+struct Asked {
+  std::string request;  // PEM
+  std::string token;    // its id; "" = a renewal
+  Hash proof{};
+};
+
+Result<Asked> read(const std::string& body) {
+  const json read = json::parse(body, nullptr, false);
+  const auto text = [&](const char* key) -> std::string {
+    const auto found = read.find(key);
+    return found != read.end() && found->is_string() ? found->get<std::string>() : std::string();
+  };
+  if (!read.is_object() || text("request").empty())
+    return {Errc::malformed, "the body is {\"request\": PEM, \"token\": ID, \"proof\": HEX}"};
+  Asked asked{text("request"), text("token")};
+  if (asked.token.empty()) return asked;
+  DUNLIN_ASSIGN(const Bytes proof, from_hex(text("proof")));
+  if (proof.size() != asked.proof.size()) return {Errc::malformed, "a proof has 32 bytes"};
+  std::copy(proof.begin(), proof.end(), asked.proof.begin());
+  return asked;
+}
+
+Result<Certificate> enrol(Fleet& fleet, const Asked& asked, const security::Request& request,
+                          UtcMicros now, int days) {
+  const NodeId node = node_id_of(request.public_key);
+  Result<Invitation> invitation = read_invitation(fleet.folder(), asked.token);
+  if (!invitation.ok() && invitation.error().code == Errc::not_found)
+    return {Errc::untrusted, "there is no such token"};
+  if (!invitation.ok()) return invitation.error();
+  if (!security::proves(asked.proof, invitation->secret, asked.request))
+    return {Errc::untrusted, "the proof is not by the token's secret"};
+  DUNLIN_ASSIGN(const auto gone, fleet.revocations());
+  if (gone.contains(node)) return {Errc::revoked, node.to_string() + " was revoked"};
+  if (invitation->used_by && *invitation->used_by != node)
+    return {Errc::exists, "another device used the token"};
+  if (invitation->used_by) {
+    Result<Certificate> certificate = fleet.member(node);
+    if (certificate.ok() || certificate.error().code != Errc::not_found) return certificate;
+  }
+  if (now > invitation->until) return {Errc::expired, "the token is over"};
+  DUNLIN_TRY(fleet.check_free(invitation->member));
+  // First of all it is used: what follows can be done once more, for the same key.
+  invitation->used_by = node;
+  DUNLIN_TRY(write_invitation(fleet.folder(), asked.token, *invitation));
+  return fleet.admit(request.public_key, invitation->member, now, days);
+}
+
+Result<Certificate> renew(Fleet& fleet, const security::Request& request, UtcMicros now, int days) {
+  const NodeId node = node_id_of(request.public_key);
+  DUNLIN_ASSIGN(const auto gone, fleet.revocations());
+  if (gone.contains(node)) return {Errc::revoked, node.to_string() + " was revoked"};
+  Result<Certificate> former = fleet.member(node);
+  if (!former.ok() && former.error().code == Errc::not_found)
+    return {Errc::untrusted, node.to_string() + " is no member: it needs a token"};
+  if (!former.ok() || former->validity().until - now > days * kDay / 3) return former;
+  return fleet.renew(node, now, days);
+}
+
+struct Issued {
+  Certificate certificate, authority;
+  security::Addresses addresses;
+};
+
+Result<Issued> issue(const std::string& folder, const Asked& asked, UtcMicros now, int days) {
+  DUNLIN_ASSIGN(const security::Request request, security::read_request(asked.request));
+  DUNLIN_ASSIGN(Fleet fleet, Fleet::open(folder));
+  DUNLIN_ASSIGN(Certificate certificate, asked.token.empty()
+                                             ? renew(fleet, request, now, days)
+                                             : enrol(fleet, asked, request, now, days));
+  return Issued{std::move(certificate), fleet.authority(), fleet.addresses()};
+}
+
+}  // namespace
+
+http::Response answer_enrolment(const std::string& folder, const std::string& body, UtcMicros now,
+                                int days) {
+  const Result<Asked> asked = read(body);
+  if (!asked.ok()) return http::problem(asked.error());
+  const char* what = asked->token.empty() ? "renewal" : "enrolment";
+  const Result<Issued> issued = issue(folder, *asked, now, days);
+  if (!issued.ok()) {
+    const Error& error = issued.error();
+    log::warn("security", {{"what", what},
+                           {"reason", to_string(error.code)},
+                           {"token", asked->token},
+                           {"error", error.context}});
+    if (error.code == Errc::bad_signature)
+      return http::problem(403, to_string(error.code), "Forbidden", error.context);
+    return http::problem(error);
+  }
+  const security::Member& member = *issued->certificate.member();
+  log::info("issued", {{"what", what},
+                       {"node", issued->certificate.node().to_string()},
+                       {"name", member.name},
+                       {"cell", member.cell},
+                       {"until", issued->certificate.validity().until},
+                       {"token", asked->token}});
+  return {.body = json{{"certificate", issued->certificate.to_pem()},
+                       {"authority", issued->authority.to_pem()},
+                       {"broker", issued->addresses.broker},
+                       {"gateway", issued->addresses.gateway}}
+                      .dump() +
+                  "\n"};
+}
+
+int serve_enrolments(const std::string& folder, const std::string& listen, int days) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  const auto fail = [](const Error& error) {
+    log::error("cannot_start", {{"error", error.message()}});
+    return 1;
+  };
+  std::string name;
+  {
+    const Result<Fleet> fleet = Fleet::open(folder);  // each request opens it again
+    if (!fleet.ok()) return fail(fleet.error());
+    name = fleet->name();
+  }
+  http::Server server;
+  server.route("POST", "/v1/enrol", [&](const http::Request& request) {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return answer_enrolment(folder, request.body,
+                            std::chrono::duration_cast<std::chrono::microseconds>(now).count(),
+                            days);
+  });
+  const Result<int> port = server.start(listen);
+  if (!port.ok()) return fail(port.error());
+  log::info("started", {{"fleet", name}, {"http_port", *port}});
+  int received = 0;
+  while (sigwait(&signals, &received) != 0) {
+  }
+  server.stop();
+  return 0;
+}
+
+}  // namespace dunlin::cli

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+
+#include "common/base/time.h"
+#include "common/http/message.h"
+
+namespace dunlin::cli {
+
+// Answers devices that ask to become a member, or to stay one (common/doc/http.md, POST /v1/enrol),
+// with the authority's key from the fleet's folder. `body` is theirs, whatever came between.
+//
+// A token makes a member of one key, once; the same key may ask again, as answers get lost. Without
+// a token a member's certificate is renewed when less than a third of `days` is left of it. The
+// request is signed by the device's key, and who asks in another's name gets nothing but a public
+// certificate.
+http::Response answer_enrolment(const std::string& folder, const std::string& body, UtcMicros now,
+                                int days);
+
+// Does that on HOST:PORT of this machine until SIGINT or SIGTERM; returns an exit code.
+int serve_enrolments(const std::string& folder, const std::string& listen, int days);
+
+}  // namespace dunlin::cli

@@ -1,0 +1,118 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "tests/support/eventually.h"
+#include "tests/support/fleet.h"
+
+namespace dunlin {
+
+inline std::string read_file(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+// A fleet made by `dunlin`, its broker, and bundles of two gateways, a rogue one, and three agents:
+// a and b in the cell north, c in south.
+class Membership : public testing::Test {
+ protected:
+  using ChildProcess = test::ChildProcess;
+  using Member = test::Member;
+
+  void SetUp() override {
+    if (!test::find_program("mosquitto")) {
+      ASSERT_EQ(std::getenv("CI"), nullptr) << "mosquitto is not installed";
+      GTEST_SKIP() << "mosquitto is not installed";
+    }
+    ASSERT_EQ(dunlin({"fleet", "init", "mountain", "--port", std::to_string(port_), "--broker",
+                      "127.0.0.1", "localhost"}),
+              0);
+    for (const char* name : {"gate", "watch", "rogue"})
+      ASSERT_EQ(
+          dunlin({"device", "add", name, "--gateway", "--cell", "north", "--out", bundle(name)}),
+          0);
+    for (const char* name : {"a", "b"})
+      ASSERT_EQ(dunlin({"device", "add", name, "--cell", "north", "--out", bundle(name)}), 0);
+    ASSERT_EQ(dunlin({"device", "add", "c", "--cell", "south", "--out", bundle("c")}), 0);
+    start_broker();
+  }
+  void start_broker() {
+    auto broker = ChildProcess::start({.program = "mosquitto",
+                                       .args = {"-c", fleet_ + "/broker/mosquitto.conf"},
+                                       .env = {},
+                                       .output_file = folder_.file("broker.log")});
+    ASSERT_TRUE(broker.ok());
+    broker_ = *std::move(broker);
+    ASSERT_TRUE(test::eventually([&] { return test::accepts_connections(port_); }))
+        << read_file(folder_.file("broker.log"));
+  }
+  int dunlin(std::vector<std::string> args) {
+    args.insert(args.end(), {"--dir", fleet_});
+    return test::run_program({.program = std::string(DUNLIN_BIN_DIR) + "/dunlin",
+                              .args = std::move(args),
+                              .env = {},
+                              .output_file = folder_.file("dunlin.log")})
+        .value_or(-1);
+  }
+  std::string bundle(const std::string& name) const { return folder_.file(name + ".bundle"); }
+  std::string url() const { return "mqtts://127.0.0.1:" + std::to_string(port_); }
+  Member make(const std::string& name, bool gateway = false) {
+    const std::string cell = gateway ? "cells = [\"north\"]\n" : "";
+    return Member(folder_, {.name = name,
+                            .gateway = gateway,
+                            .broker_url = url(),
+                            .node_keys = "bundle = \"" + bundle(name) + "\"\n" + cell});
+  }
+  // A member that does not run, its certificate in hostile hands: two clients of one certificate
+  // would take each other's session.
+  Member stolen(const std::string& name, bool gateway = false) {
+    Member member = make(name, gateway);
+    EXPECT_TRUE(member.start().ok());
+    EXPECT_EQ(member.stop(), 0);
+    return member;
+  }
+  // mosquitto_pub and mosquitto_sub with the certificate of such a member.
+  std::vector<std::string> as(const Member& member, const std::string& client) const {
+    const std::string& data = member.data_dir();
+    return {"-h",       "127.0.0.1",
+            "-p",       std::to_string(port_),
+            "-i",       client,
+            "-V",       "5",
+            "--cafile", data + "/fleet.crt",
+            "--cert",   data + "/node.crt",
+            "--key",    data + "/node.key"};
+  }
+  void publish(const Member& member, const std::string& topic, const std::string& text,
+               const std::string& client = "publisher") {
+    std::vector<std::string> args = as(member, client);
+    args.insert(args.end(), {"-q", "1", "-t", topic, "-m", text});
+    (void)test::run_program({.program = "mosquitto_pub",
+                             .args = args,
+                             .env = {},
+                             .output_file = folder_.file("publish.log")});
+  }
+  ChildProcess subscribe(const Member& member, const std::string& to) {
+    std::vector<std::string> args = as(member, "subscriber-" + to);
+    args.insert(args.end(), {"-v", "-t", root_ + "#"});
+    return ChildProcess::start(
+               {.program = "mosquitto_sub", .args = args, .env = {}, .output_file = heard(to)})
+        .value();
+  }
+  std::string heard(const std::string& to) const { return folder_.file(to + ".heard"); }
+  bool hears(const std::string& to, const std::string& text) const {
+    return test::eventually([&] { return read_file(heard(to)).find(text) != std::string::npos; });
+  }
+
+  test::TempDir folder_;
+  std::string fleet_ = folder_.file("fleet");
+  std::uint16_t port_ = test::free_port();
+  std::string root_ = "dunlin/v1/mountain/";
+  ChildProcess broker_;
+};
+
+}  // namespace dunlin
