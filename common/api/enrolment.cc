@@ -6,13 +6,13 @@
 #include <fstream>
 #include <mutex>
 
-#include "common/base/rate_limit.h"
+#include "common/base/token_bucket.h"
 
 namespace dunlin::api {
 
 namespace {
 
-constexpr double kPerSecond = 4, kBurst = 20;
+constexpr std::int64_t kPerSecond = 4, kBurst = 20;
 constexpr std::size_t kBytesMax = 16 * 1024;
 constexpr std::chrono::seconds kPatience{5};
 
@@ -48,7 +48,7 @@ class IssuerProxy {
 
   const std::string issuer_url_;
   std::mutex mutex_;
-  RateLimit limit_{kPerSecond, kBurst};
+  TokenBucket limit_{kPerSecond, kBurst};
 };
 
 http::Response authority(const std::string& file) {

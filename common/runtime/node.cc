@@ -20,6 +20,8 @@ constexpr Duration kUnsentLook = std::chrono::milliseconds(2);
 constexpr std::size_t kBulkReadsMax = 64;
 // While live segments come, the bulk lane rests as long as it worked.
 constexpr Duration kLiveComes = std::chrono::milliseconds(200);
+// Messages are read for so long before the disk's answers are looked at again.
+constexpr Duration kReadingTime = std::chrono::milliseconds(2);
 constexpr std::size_t kCellsKnownMax = 100'000;  // nodes whose cell is remembered
 
 std::string_view notice_name(Notice::Kind kind) {
@@ -60,7 +62,8 @@ Node::Node(NodeOptions options, std::unique_ptr<Transport> transport, Signer& si
            Verifier& verifier)
     : options_(std::move(options)),
       replica_(options_.replica, Nonce{security::random_u64()}, signer, verifier),
-      transport_(std::move(transport)) {
+      transport_(std::move(transport)),
+      mailbox_(options_.mailbox_bytes_max) {
   cells_[replica_.self()] = options_.cells.front();
 }
 
@@ -220,33 +223,34 @@ void Node::on_message(std::string_view topic, ByteView payload, bool retained) {
   if (!parsed) return;
   const std::size_t size = payload.size() + 128;
   const bool bulk = peek_lane(payload) == Lane::bulk;
+  Task task = [this, cell = std::string(parsed->cell),
+               message =
+                   Received{parsed->topic, parsed->node, Bytes(payload.begin(), payload.end()),
+                            retained}](const Moment& now) mutable {
+    const bool greets = message.topic == TopicClass::hello || message.topic == TopicClass::gate;
+    heard_in_ = std::move(cell);
+    if (greets && !cells_.contains(message.topic_node)) note_cell(message.topic_node);
+    step(now, std::move(message));
+  };
   {
     const std::lock_guard lock(mutex_);
-    if (queued_bytes_ + size > options_.mailbox_bytes_max ||
-        (bulk && bulk_bytes_ + size > options_.mailbox_bytes_max / 2)) {
+    const Instant current = now().mono;
+    const bool taken = bulk ? push_bulk(size, std::move(task))
+                            : mailbox_.push(parsed->node, size, current, std::move(task));
+    if (!taken) {
       messages_dropped_ += 1;  // the bus is lossy by contract; repair fetches what mattered
       return;
     }
-    queued_bytes_ += size;
-    if (bulk) bulk_bytes_ += size;
-    if (parsed->topic == TopicClass::live) live_at_ = now().mono;
-    Received received{parsed->topic, parsed->node, Bytes(payload.begin(), payload.end()), retained};
-    (bulk ? bulk_ : tasks_)
-        .push_back([this, size, bulk, cell = std::string(parsed->cell),
-                    message = std::move(received)](const Moment& now) mutable {
-          {
-            const std::lock_guard inner(mutex_);
-            queued_bytes_ -= size;
-            if (bulk) bulk_bytes_ -= size;
-          }
-          const bool greets =
-              message.topic == TopicClass::hello || message.topic == TopicClass::gate;
-          heard_in_ = std::move(cell);
-          if (greets && !cells_.contains(message.topic_node)) note_cell(message.topic_node);
-          step(now, std::move(message));
-        });
+    if (parsed->topic == TopicClass::live) live_at_ = current;
   }
   wake_.notify_one();
+}
+
+bool Node::push_bulk(std::size_t bytes, Task task) {
+  if (bulk_bytes_ + bytes > options_.mailbox_bytes_max / 2) return false;
+  bulk_bytes_ += bytes;
+  bulk_.push_back({bytes, std::move(task)});
+  return true;
 }
 
 // ---- the loop ----
@@ -264,15 +268,17 @@ void Node::run() {
       if (!bulk_reads_.empty() && !bulk_reading_) wait = std::min(wait, kUnsentLook);
       const bool rests = current < bulk_at_;
       if (rests && !bulk_.empty()) wait = std::min(wait, bulk_at_ - current);
-      wake_.wait_for(lock, std::min(wait, Duration(kIdleWait)),
-                     [&] { return stopping_ || !tasks_.empty() || (!rests && !bulk_.empty()); });
+      wake_.wait_for(lock, std::min(wait, Duration(kIdleWait)), [&] {
+        return stopping_ || !tasks_.empty() || !mailbox_.empty() || (!rests && !bulk_.empty());
+      });
       if (stopping_ && tasks_.empty()) {
         ended_ = true;
         break;
       }
       tasks = std::exchange(tasks_, {});
       if (!bulk_.empty() && now().mono >= bulk_at_) {
-        bulk = std::move(bulk_.front());
+        bulk = std::move(bulk_.front().task);
+        bulk_bytes_ -= bulk_.front().bytes;
         bulk_.pop_front();
       }
       live_comes = now().mono < live_at_ + kLiveComes;
@@ -281,6 +287,7 @@ void Node::run() {
       task(now());
       task = nullptr;
     }
+    read_messages();
     if (bulk) {
       const Moment begin = now();
       bulk(begin);
@@ -294,6 +301,23 @@ void Node::run() {
   }
   for (Parked& parked : parked_) parked.result->set_value({Errc::closed, "the node is stopping"});
   parked_.clear();
+}
+
+// Round after round while nothing else waits, or for a short time.
+void Node::read_messages() {
+  const Instant end = now().mono + kReadingTime;
+  do {
+    std::deque<Task> round;
+    {
+      const std::lock_guard lock(mutex_);
+      if (mailbox_.empty()) return;
+      mailbox_.take_round(round);
+    }
+    for (Task& task : round) {
+      task(now());
+      task = nullptr;
+    }
+  } while (now().mono < end);
 }
 
 void Node::step(const Moment& now, Input input) {

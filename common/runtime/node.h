@@ -14,6 +14,7 @@
 
 #include "common/replication/replica.h"
 #include "common/runtime/disk.h"
+#include "common/runtime/mailbox.h"
 #include "common/telemetry/rate_limit.h"
 #include "dunlin/transport.h"
 
@@ -25,6 +26,7 @@ struct NodeOptions {
   bool broker_exposed = false;     // neither encrypted nor on this machine
   replication::ReplicaOptions replica;
   DiskOptions disk;
+  // Of messages that wait (see Mailbox), and half as much again of what answers a Fetch.
   std::size_t mailbox_bytes_max = 16 * 1024 * 1024;
 };
 
@@ -58,7 +60,7 @@ class Node final : public NodeView, private TransportEvents {
   static Moment now();
 
  private:
-  using Task = std::function<void(const Moment&)>;
+  using Task = Mailbox::Task;
   struct Parked {
     replication::Append append;
     std::shared_ptr<std::promise<Result<void>>> result;
@@ -76,6 +78,8 @@ class Node final : public NodeView, private TransportEvents {
   void step(const Moment& now, replication::Input input);
   void retry_parked(const Moment& now);
   void carry_out(const Moment& now);
+  bool push_bulk(std::size_t bytes, Task task);
+  void read_messages();
   void read_bulk();
   void send(const replication::Send& send);
   void note_cell(const NodeId& node);  // that it was heard in
@@ -89,14 +93,18 @@ class Node final : public NodeView, private TransportEvents {
   std::mutex stop_mutex_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Task> tasks_;
-  std::deque<Task> bulk_;         // what answers a Fetch: one at a time, after all that waits
-  std::size_t queued_bytes_ = 0;  // of messages, in both
-  std::size_t bulk_bytes_ = 0;    // of those in bulk_, which may take half of the mailbox
-  Instant live_at_{};             // when the last live segments came
-  bool closing_ = false;          // no more appends
-  bool stopping_ = false;         // the loop ends when its tasks are done
-  bool ended_ = false;            // it has
+  std::deque<Task> tasks_;  // of this machine
+  Mailbox mailbox_;         // messages
+  struct Bulk {
+    std::size_t bytes = 0;
+    Task task;
+  };
+  std::deque<Bulk> bulk_;       // what answers a Fetch: one at a time, after all that waits
+  std::size_t bulk_bytes_ = 0;  // of those in bulk_, which may take half of the mailbox's room
+  Instant live_at_{};           // when the last live segments came
+  bool closing_ = false;        // no more appends
+  bool stopping_ = false;       // the loop ends when its tasks are done
+  bool ended_ = false;          // it has
 
   std::condition_variable durable_changed_;
   replication::Ticket last_ticket_ = 0;     // guarded by mutex_

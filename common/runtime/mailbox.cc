@@ -1,0 +1,59 @@
+#include "common/runtime/mailbox.h"
+
+#include <algorithm>
+
+namespace dunlin::runtime {
+
+namespace {
+
+constexpr std::int64_t kBytesPerSecond = 16 << 20, kBurst = 32 << 20;
+constexpr std::int64_t kBytesBesides = 1024;
+constexpr std::size_t kSendersMax = 1024;
+
+}  // namespace
+
+Mailbox::Mailbox(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+
+Mailbox::Sender::Sender() : rate(kBytesPerSecond, kBurst) {}
+
+// Who is silent makes room for who speaks: its rate is as good as new after so long.
+Mailbox::Sender& Mailbox::sender_of(const NodeId& node, Instant now) {
+  const auto known = senders_.find(node);
+  if (known != senders_.end()) return known->second;
+  if (senders_.size() >= kSendersMax) {
+    std::erase_if(senders_, [&](const auto& item) {
+      return item.second.messages.empty() && item.second.heard_at + std::chrono::seconds(10) < now;
+    });
+  }
+  return senders_.size() < kSendersMax ? senders_[node] : others_;
+}
+
+bool Mailbox::push(const NodeId& node, std::size_t bytes, Instant now, Task task) {
+  Sender& sender = sender_of(node, now);
+  const std::size_t room = &sender == &others_ ? bytes_max_ : bytes_max_ / 4;
+  if (bytes_ + bytes > bytes_max_ || sender.bytes + bytes > room) return false;
+  if (&sender != &others_ &&
+      !sender.rate.take(now, kBytesBesides + static_cast<std::int64_t>(bytes)))
+    return false;
+  sender.heard_at = now;
+  if (sender.messages.empty()) turns_.push_back(&sender);
+  sender.messages.push_back({bytes, std::move(task)});
+  sender.bytes += bytes;
+  bytes_ += bytes;
+  return true;
+}
+
+void Mailbox::take_round(std::deque<Task>& out) {
+  for (std::size_t left = turns_.size(); left > 0; --left) {
+    Sender* sender = turns_.front();
+    turns_.pop_front();
+    Message& message = sender->messages.front();
+    bytes_ -= message.bytes;
+    sender->bytes -= message.bytes;
+    out.push_back(std::move(message.task));
+    sender->messages.pop_front();
+    if (!sender->messages.empty()) turns_.push_back(sender);
+  }
+}
+
+}  // namespace dunlin::runtime

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+
+#include "common/base/ids.h"
+#include "common/base/token_bucket.h"
+
+namespace dunlin::runtime {
+
+// Messages that wait for the loop, bounded by bytes and fair: whoever sends as much as it can is in
+// nobody's way. By the topic it came on a message has a sender, as far as that tells one (the zero
+// id for a cell's common topics). Senders take turns; one of them holds at most a quarter of the
+// room, and brings at most 16 MiB a second, each message counted with 1 KiB besides its bytes.
+// Above 1024 senders the others share a turn and have all the room. Not thread-safe.
+class Mailbox {
+ public:
+  using Task = std::function<void(const Moment&)>;
+
+  explicit Mailbox(std::size_t bytes_max);
+
+  // False: there is no room for it, or it is too much of that sender.
+  bool push(const NodeId& sender, std::size_t bytes, Instant now, Task task);
+  // Adds a message of each sender that has one, the one that waits longest, in turn.
+  void take_round(std::deque<Task>& out);
+  bool empty() const { return turns_.empty(); }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  struct Message {
+    std::size_t bytes = 0;
+    Task task;
+  };
+  struct Sender {
+    Sender();
+    std::deque<Message> messages;
+    std::size_t bytes = 0;
+    TokenBucket rate;
+    Instant heard_at{};
+  };
+  Sender& sender_of(const NodeId& node, Instant now);
+
+  const std::size_t bytes_max_;
+  std::size_t bytes_ = 0;
+  std::map<NodeId, Sender> senders_;
+  Sender others_;
+  std::deque<Sender*> turns_;  // those with messages
+};
+
+}  // namespace dunlin::runtime
