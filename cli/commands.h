@@ -18,6 +18,7 @@ using Command = std::function<int()>;
 void add_fleet_commands(CLI::App& app, Command& chosen);
 void add_device_commands(CLI::App& app, Command& chosen);
 void add_enrol_commands(CLI::App& app, Command& chosen);
+void add_quarantine_commands(CLI::App& app, Command& chosen);
 
 // What they share.
 UtcMicros utc_now();

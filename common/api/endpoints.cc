@@ -256,6 +256,9 @@ telemetry::Snapshot make_snapshot(const NodeReport& report, const InputCounts& i
                {"operation", stats.unknown.operations}};
   for (const auto& [policy, count] : stats.lost_entries)
     s.lost_entries.push_back({std::string(policy), count});
+  for (const auto& [reason, count] : stats.quarantined)
+    s.quarantined.push_back({std::string(reason), count});
+  s.quarantine_items = report.disk.quarantined;
   s.signatures_verified = stats.signatures_verified;
   s.forks = stats.forks;
   s.clones = stats.clones;

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "common/base/time.h"
 
 #include "common/log/interval_set.h"
 #include "common/log/segment.h"
@@ -41,14 +44,25 @@ struct Rollback {
   Hash hash{};  // hash(last); chain_start(log) for 0
 };
 
-// What one commit does: the epoch first, then rollbacks, segments, releases, acks and members.
+// A segment that was refused, for a person to look at.
+struct Quarantined {
+  NodeId peer;  // on whose topic it came, or whose log it says it is of
+  Errc reason = Errc::malformed;
+  std::string detail;
+  UtcMicros at = 0;
+  std::shared_ptr<const Bytes> bytes;
+};
+
+// What one commit does: the epoch first, then rollbacks, segments, releases, acks, members and what
+// was refused.
 struct Changes {
   std::vector<SegmentRecord> segments = {};
   std::vector<Release> releases = {};
   std::vector<Acked> acks = {};
   std::vector<Rollback> rollbacks = {};
   std::vector<KnownNode> members = {};  // that were admitted
-  std::optional<Epoch> epoch = {};      // the database's from here on
+  std::vector<Quarantined> refused = {};
+  std::optional<Epoch> epoch = {};  // the database's from here on
 
   // Shares its commit with nothing that came before or comes after it.
   bool stands_alone() const { return epoch || !rollbacks.empty(); }
@@ -58,6 +72,7 @@ struct Changes {
     releases.insert(releases.end(), more.releases.begin(), more.releases.end());
     acks.insert(acks.end(), more.acks.begin(), more.acks.end());
     members.insert(members.end(), more.members.begin(), more.members.end());
+    refused.insert(refused.end(), more.refused.begin(), more.refused.end());
   }
 };
 

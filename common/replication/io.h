@@ -63,10 +63,14 @@ struct StorageUsed {
 struct Retire {
   std::vector<OldSegment> segments;
 };
+// What was refused before, and a person wants looked at again.
+struct Reconsider {
+  std::vector<Quarantined> refused;
+};
 struct DeadlinePassed {};
 
 using Input = std::variant<Append, Flush, LinkUp, LinkDown, Received, WriteFinished, ReadFinished,
-                           OldestListed, StorageUsed, Retire, DeadlinePassed>;
+                           OldestListed, StorageUsed, Retire, Reconsider, DeadlinePassed>;
 
 // ---- outputs ----
 
@@ -143,6 +147,7 @@ struct Stats {
   };
   std::map<TrafficKey, Traffic> traffic;
   std::map<std::string_view, std::uint64_t> refused;       // messages and segments, by reason
+  std::map<std::string_view, std::uint64_t> quarantined;   // segments of them that are kept
   std::map<std::string_view, std::uint64_t> lost_entries;  // by overflow policy
   std::uint64_t entries_appended = 0;
   std::uint64_t readings_appended = 0;

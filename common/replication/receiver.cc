@@ -54,7 +54,7 @@ void Receiver::on_segments(const Moment& now, const NodeId& peer, const Segments
       break;
     }
     const Result<void> taken = take(now, bytes, segments.request, batch);
-    if (!taken.ok()) c_.refuse(peer, taken.error());
+    if (!taken.ok()) refuse(now, peer, bytes, taken.error());
   }
   // What is not written was paid for all the same, or credit would leak away.
   if (ours) session->second.durable_bytes += paid - batch.bytes;
@@ -214,7 +214,7 @@ void Receiver::retry_waiting(const Moment& now, const NodeId& origin) {
     ForeignWrite one;
     one.lane = item.request == 0 ? Lane::live : Lane::bulk;
     const Result<void> taken = take(now, item.bytes, item.request, one);
-    if (!taken.ok()) c_.refuse(origin, taken.error());
+    if (!taken.ok()) refuse(now, origin, item.bytes, taken.error());
     if (!one.segments.empty()) write(std::move(one));
   }
 }
@@ -223,10 +223,12 @@ void Receiver::write(ForeignWrite batch) {
   const Token token = c_.next_token();
   writing_bytes_ += batch.bytes;
   if (batch.session) sessions_[*batch.session].unwritten += 1;
-  c_.outputs.push_back(
-      Write{{.segments = batch.segments, .releases = batch.releases, .members = batch.members},
-            token,
-            batch.lane});
+  c_.outputs.push_back(Write{{.segments = batch.segments,
+                              .releases = batch.releases,
+                              .members = batch.members,
+                              .refused = std::exchange(batch.refused, {})},
+                             token,
+                             batch.lane});
   writes_.emplace(token, std::move(batch));
 }
 
@@ -234,6 +236,23 @@ void Receiver::keep(KnownNode member) {
   ForeignWrite batch;
   batch.members.push_back(std::move(member));
   write(std::move(batch));
+}
+
+void Receiver::refuse(const Moment& now, const NodeId& peer,
+                      const std::shared_ptr<const Bytes>& bytes, const Error& error) {
+  constexpr std::int64_t kRow = 2048;  // what it takes besides its bytes
+  c_.refuse(peer, error);
+  if (!quarantine_limit_.take(now.mono, kRow + static_cast<std::int64_t>(bytes->size()))) return;
+  c_.stats.quarantined[to_string(error.code)] += 1;
+  ForeignWrite batch;
+  batch.lane = Lane::bulk;
+  batch.refused.push_back({peer, error.code, error.context, now.utc, bytes});
+  write(std::move(batch));
+}
+
+void Receiver::reconsider(const Moment& now, const std::vector<Quarantined>& refused) {
+  for (const Quarantined& item : refused)
+    on_segments(now, item.peer, Segments{Lane::bulk, 0, true, {item.bytes}});
 }
 
 bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finished) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "common/base/token_bucket.h"
 #include "common/codec/segment_codec.h"
 #include "common/replication/acknowledger.h"
 #include "common/replication/context.h"
@@ -17,13 +18,20 @@ struct ReceiverOptions {
   std::uint64_t chunk_bytes = 128 * 1024;           // of fetch credit; two are in flight
   std::size_t sessions_max = 16;                    // peers that are fetched from at a time
   std::size_t logs_max = 100'000;
+  // Of what is refused so many bytes go to storage, for a person to look at: a flood wears no
+  // flash.
+  std::int64_t quarantine_per_second = 16 * 1024;
+  std::int64_t quarantine_burst = 1024 * 1024;
 };
 
 // Logs of other nodes: verifies what arrives, has it stored, acknowledges after the commit, and
 // fetches what is missing from the node that it belongs to.
 class Receiver {
  public:
-  Receiver(Context& context, ReceiverOptions options) : c_(context), options_(options) {}
+  Receiver(Context& context, ReceiverOptions options)
+      : c_(context),
+        options_(options),
+        quarantine_limit_(options.quarantine_per_second, options.quarantine_burst) {}
 
   void on_segments(const Moment& now, const NodeId& peer, const Segments& segments);
   // The peer that a request was sent to; the zero id for none.
@@ -35,6 +43,7 @@ class Receiver {
   void keep(KnownNode member);  // in storage: it was admitted
   bool on_write_finished(const Moment& now, const WriteFinished& finished);  // false: not ours
   void on_retire(const std::vector<OldSegment>& segments);
+  void reconsider(const Moment& now, const std::vector<Quarantined>& refused);
   // Tells an origin what is here of its logs, all of them or only `changed` ones.
   void tell(const NodeId& origin, const std::set<LogId>* changed = nullptr);
   // Signs for what is durable here of an origin's logs.
@@ -53,6 +62,7 @@ class Receiver {
     std::vector<SegmentRecord> segments;
     std::vector<Release> releases;
     std::vector<KnownNode> members;
+    std::vector<Quarantined> refused;
     std::size_t bytes = 0;
     std::optional<NodeId> session;  // the peer whose Fetch brought them
     std::uint64_t request = 0;      // and which Fetch it was
@@ -76,6 +86,8 @@ class Receiver {
   // Verifies one segment and adds it to `batch`, or says why not.
   Result<void> take(const Moment& now, const std::shared_ptr<const Bytes>& bytes,
                     std::uint64_t request, ForeignWrite& batch);
+  void refuse(const Moment& now, const NodeId& peer, const std::shared_ptr<const Bytes>& bytes,
+              const Error& error);
   bool is_authority(const NodeId& node) const {
     return c_.members.authority() != nullptr && node == *c_.members.authority();
   }
@@ -105,6 +117,7 @@ class Receiver {
   std::map<NodeId, Session> sessions_;
   std::map<NodeId, Peer> peers_;
   Acknowledger acknowledger_;
+  TokenBucket quarantine_limit_;
 };
 
 }  // namespace dunlin::replication

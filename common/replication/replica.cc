@@ -95,6 +95,10 @@ struct Replica::Visitor {
                  r.receiver_.on_write_finished(now, input));
     return {};
   }
+  Result<void> operator()(const Reconsider& input) {
+    r.receiver_.reconsider(now, input.refused);
+    return {};
+  }
   Result<void> operator()(const ReadFinished& input) {
     // An answer that nobody waits for belongs to a request that was replaced.
     if (!r.uplink_.on_read_finished(now, input) && !r.rescue_.on_read_finished(now, input) &&

@@ -132,7 +132,7 @@ Result<std::vector<WriteOutcome>> Disk::commit(const std::vector<Write>& batch) 
   if (!store_) return {Errc::io, "the database cannot be opened"};
   Changes changes = batch.front();
   for (std::size_t i = 1; i < batch.size(); ++i) changes.append(batch[i]);
-  if (options_.refuse_below_free > 0 && !changes.segments.empty() &&
+  if (options_.refuse_below_free > 0 && (!changes.segments.empty() || !changes.refused.empty()) &&
       room() < options_.refuse_below_free) {
     return {Errc::storage_full, "less free space than storage.min_free_bytes"};
   }
@@ -275,10 +275,12 @@ void Disk::look_after_space(bool force) {
   looked_at_ = now;
   written_since_look_ = 0;
   const Result<std::uint64_t> bytes = store_->used_bytes();
+  const Result<std::uint64_t> refused = store_->quarantine().count();
   const std::uint64_t left = room();
   {
     const std::lock_guard lock(mutex_);
     if (bytes.ok()) state_.database_bytes = *bytes;
+    if (refused.ok()) state_.quarantined = *refused;
     state_.disk_free = free_bytes(store_->path());
     // Nobody may write for long: what the next write would find is said before.
     state_.writable = last_write_ok_ && left >= options_.refuse_below_free;
@@ -291,6 +293,9 @@ void Disk::look_after_space(bool force) {
   reply_(std::move(used));
   std::vector<OldSegment> due = due_for_retirement();
   if (!due.empty()) reply_(replication::Retire{std::move(due)});
+  Result<std::vector<Quarantined>> released = store_->quarantine().take_released();
+  if (!released.ok()) log::warn("quarantine_failed", {{"error", released.error().message()}});
+  if (released.ok() && !released->empty()) reply_(replication::Reconsider{*std::move(released)});
 }
 
 }  // namespace dunlin::runtime

@@ -11,6 +11,7 @@ namespace dunlin::runtime {
 // What storage last said of itself.
 struct DiskState {
   bool writable = true;  // the last write that stored something succeeded, and there is room
+  std::uint64_t quarantined = 0;      // segments that were refused and are kept
   std::uint64_t database_bytes = 0;   // that hold something
   std::uint64_t disk_free = 0;        // on its file system
   std::uint64_t segments_merged = 0;  // into larger ones, since the start

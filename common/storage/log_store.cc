@@ -156,6 +156,7 @@ Result<std::vector<WriteOutcome>> LogStore::write(const Changes& changes,
     insert_member_.bind(3, std::string_view(member.name)).bind(4, ByteView(member.certificate));
     DUNLIN_TRY(insert_member_.run());
   }
+  for (const Quarantined& refused : changes.refused) DUNLIN_TRY(quarantine().keep(refused));
   for (const auto& [log, row] : changed) DUNLIN_TRY(write_row(row));
   DUNLIN_TRY(transaction.commit());
   return outcomes;
@@ -209,7 +210,7 @@ Result<WriteOutcome> LogStore::store_segment(const SegmentRecord& segment,
     DUNLIN_ASSIGN(won, winner(row, segment, *parting));
   }
   if (won) {
-    DUNLIN_TRY(quarantine(row, won->info.first, info, parting->seq));
+    DUNLIN_TRY(set_aside(row, won->info.first, info, parting->seq));
     outcome = {WriteOutcome::Kind::won, parting->seq};
   } else if (const auto twice = parting ? parting->seq : row.state.misfit(info)) {
     const Evidence evidence{*twice, info.after, *segment.bytes};
@@ -319,7 +320,7 @@ Result<std::optional<Hash>> LogStore::hash_at(const LogRow& row, Seq seq) {
 
 // What was stored may have been acknowledged: whole segments of it stay, however many, except those
 // that end before the branches part and say nothing that the winner does not.
-Result<void> LogStore::quarantine(LogRow& row, Seq from, const SegmentInfo& winner, Seq parting) {
+Result<void> LogStore::set_aside(LogRow& row, Seq from, const SegmentInfo& winner, Seq parting) {
   DUNLIN_ASSIGN(Statement select, db_.prepare("SELECT first, last, body FROM segments"
                                               " WHERE log = ?1 AND first >= ?2 AND last >= ?3"));
   select.bind(1, row.id).bind(2, stored(from)).bind(3, stored(parting));

@@ -184,20 +184,6 @@ Result<Connection> open_connection(const std::string& path) {
                         " user that the daemon runs as, or root"};
 }
 
-Result<void> check_schema(Connection& db, const std::string& path) {
-  DUNLIN_ASSIGN(const std::int64_t version, db.query_integer("PRAGMA user_version"));
-  DUNLIN_ASSIGN(const std::int64_t application, db.query_integer("PRAGMA application_id"));
-  if (version == 0 && application == 0) return {Errc::not_found, "no log is in " + path + " yet"};
-  if (application != kApplicationId) {
-    return {Errc::invalid_argument, path + " is a database of another program"};
-  }
-  if (version != static_cast<std::int64_t>(schema_steps().size())) {
-    return {Errc::unsupported, path + " has schema " + std::to_string(version) +
-                                   ", this program reads " + std::to_string(schema_steps().size())};
-  }
-  return {};
-}
-
 }  // namespace
 
 struct Reader::Impl {

@@ -48,11 +48,16 @@ CREATE VIEW anchored_spans(segment, time_min, time_max) AS
   FROM boot_spans b JOIN segments s ON s.id = b.segment JOIN logs l ON l.id = s.log
   JOIN anchors a ON a.node = l.node AND a.epoch = l.epoch AND a.boot = b.boot;
 )sql",
-    // Of a fleet with an authority: what admitted a node, and the latest Revoke of one.
+    // Of a fleet with an authority: what admitted a node, and the latest Revoke of one. And what
+    // was refused, by the SHA-256 of its bytes.
     R"sql(
 ALTER TABLE nodes ADD COLUMN certificate BLOB;
 CREATE TABLE revocations(
   node BLOB PRIMARY KEY, hlc INTEGER NOT NULL, operation BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE quarantine(
+  id INTEGER PRIMARY KEY, peer BLOB NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
+  at INTEGER NOT NULL, times INTEGER NOT NULL DEFAULT 1, released INTEGER NOT NULL DEFAULT 0,
+  hash BLOB NOT NULL UNIQUE, body BLOB NOT NULL);
 )sql",
 };
 
@@ -60,6 +65,20 @@ CREATE TABLE revocations(
 
 std::span<const char* const> schema_steps() {
   return kSteps;
+}
+
+Result<void> check_schema(Connection& db, const std::string& path) {
+  DUNLIN_ASSIGN(const std::int64_t version, db.query_integer("PRAGMA user_version"));
+  DUNLIN_ASSIGN(const std::int64_t application, db.query_integer("PRAGMA application_id"));
+  if (version == 0 && application == 0) return {Errc::not_found, "no log is in " + path + " yet"};
+  if (application != kApplicationId) {
+    return {Errc::invalid_argument, path + " is a database of another program"};
+  }
+  if (version != static_cast<std::int64_t>(schema_steps().size())) {
+    return {Errc::unsupported, path + " has schema " + std::to_string(version) +
+                                   ", this program reads " + std::to_string(schema_steps().size())};
+  }
+  return {};
 }
 
 }  // namespace dunlin::storage

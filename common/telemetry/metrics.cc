@@ -192,6 +192,11 @@ void add_trouble(Page& page, const Snapshot& s) {
   page.family(kCounter, "dunlin_lost_entries_total",
               "Entries given up before anyone else had them, by overflow policy.")
       .add_all("policy", s.lost_entries);
+  page.family(kCounter, "dunlin_quarantined_total",
+              "Segments that were refused and kept, by reason.")
+      .add_all("reason", s.quarantined);
+  page.family(kGauge, "dunlin_quarantine_items", "Refused segments that are kept.")
+      .add(s.quarantine_items);
   page.family(kCounter, "dunlin_forks_total", "Logs seen with two different histories.")
       .add(s.forks);
   page.family(kCounter, "dunlin_clones_total",

@@ -51,6 +51,8 @@ struct Snapshot {
 
   std::vector<Total> lost_entries;  // by policy
   std::uint64_t signatures_verified = 0;
+  std::vector<Total> quarantined;  // segments, by reason
+  std::uint64_t quarantine_items = 0;
   std::uint64_t forks = 0;
   std::uint64_t clones = 0;
   std::uint64_t branches = 0;

@@ -306,6 +306,38 @@ TEST_F(ReceiverTest, WhatWaitsIsBoundedAndTheOldestGoes) {
   EXPECT_EQ(wanted(fetches.back(), peer_.log()), set_of(1, 7));
 }
 
+// Whoever sends garbage at full speed wears no flash by it: the rest is counted alone.
+TEST_F(ReceiverTest, AFloodIsNotQuarantined) {
+  start_linked({.quarantine_per_second = 2500, .quarantine_burst = 12'500});
+  meet();
+  SegmentRecord noise = peer_.samples();
+  noise.bytes = std::make_shared<const Bytes>(Bytes(452, 0xff));
+  for (int i = 0; i < 100; ++i) hear_live(peer_, {noise});
+  EXPECT_EQ(take<Write>().size(), 5u);
+  EXPECT_EQ(replica_->stats().refused.at("malformed"), 100u);
+  EXPECT_EQ(replica_->stats().quarantined.at("malformed"), 5u);
+  pass(2s);
+  for (int i = 0; i < 100; ++i) hear_live(peer_, {noise});
+  EXPECT_EQ(take<Write>().size(), 2u);
+}
+
+// It may have been refused for what is otherwise by now, and if not, it is refused once more.
+TEST_F(ReceiverTest, WhatIsReleasedIsLookedAtAgain) {
+  start_linked();
+  meet();
+  const SegmentRecord good = peer_.samples(3), bad = peer_.samples(2);
+  Bytes tampered = *bad.bytes;
+  tampered.back() ^= 1;
+  const auto broken = std::make_shared<const Bytes>(tampered);
+  ASSERT_TRUE(step(Reconsider{{{peer_.node(), Errc::untrusted, "", 0, good.bytes},
+                               {peer_.node(), Errc::untrusted, "", 0, broken}}})
+                  .ok());
+  const auto writes = take<Write>();
+  for (const Write& write : writes) finish(write);
+  EXPECT_EQ(stored(peer_.log()).held(), set_of(1, 3));
+  EXPECT_EQ(replica_->stats().quarantined.at("bad_signature"), 1u);
+}
+
 TEST_F(ReceiverTest, MoreThanStorageTakesIsRefused) {
   start_linked({.writing_bytes_max = 10'000});
   meet();
@@ -402,8 +434,18 @@ TEST_F(ReceiverTest, WhatDoesNotVerifyIsRefusedAndCounted) {
   hear_live(peer_, {altered(good, 80)});  // the readings
   hear_live(peer_, {noise});
   EXPECT_EQ(refusals(), 3u);
-  EXPECT_TRUE(take<Write>().empty());
+  std::vector<Quarantined> kept;
+  for (const Write& write : take<Write>()) {
+    EXPECT_TRUE(write.segments.empty());
+    kept.insert(kept.end(), write.refused.begin(), write.refused.end());
+    finish(write);
+  }
+  ASSERT_EQ(kept.size(), 3u);
+  EXPECT_EQ(kept[0].reason, Errc::bad_signature);
+  EXPECT_EQ(kept[0].peer, peer_.node());
+  EXPECT_EQ(*kept[2].bytes, *noise.bytes);
   EXPECT_EQ(replica_->stats().refused.at("bad_signature"), 1u);
+  EXPECT_EQ(replica_->stats().quarantined.at("bad_signature"), 1u);
   hear_live(peer_, {noise, good});  // one of several does not harm the others
   serve();
   EXPECT_EQ(refusals(), 4u);

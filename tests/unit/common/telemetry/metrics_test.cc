@@ -47,6 +47,8 @@ Snapshot full_snapshot() {
   s.segments_merged = 640;
   s.signatures_verified = 12;
   s.lost_entries = {{"drop_oldest", 2}};
+  s.quarantined = {{"bad_hash", 3}};
+  s.quarantine_items = 2;
   s.forks = 1;
   s.clones = 5;
   s.branches = 6;
@@ -92,6 +94,8 @@ TEST(Metrics, RendersTotalsAsTheyAre) {
                   "dunlin_segments_merged_total 640",
                   "dunlin_signatures_verified_total 12",
                   R"(dunlin_lost_entries_total{policy="drop_oldest"} 2)",
+                  R"(dunlin_quarantined_total{reason="bad_hash"} 3)",
+                  "dunlin_quarantine_items 2",
                   "dunlin_forks_total 1",
                   "dunlin_clones_total 5",
                   "dunlin_branches_total 6",
