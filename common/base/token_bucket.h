@@ -27,6 +27,9 @@ class TokenBucket {
     return true;
   }
 
+  // Takes in any case; the debt is at most a full bucket.
+  void charge(std::int64_t cost) { left_ = std::max(left_ - cost * kScale, -burst_ * kScale); }
+
  private:
   static constexpr std::int64_t kScale = 1'000'000;  // left_ counts millionths: no flow is lost
   std::int64_t per_second_, burst_, left_;

@@ -28,7 +28,7 @@ Mailbox::Sender& Mailbox::sender_of(const NodeId& node, Instant now) {
   return senders_.size() < kSendersMax ? senders_[node] : others_;
 }
 
-bool Mailbox::push(const NodeId& node, std::size_t bytes, Instant now, Task task) {
+bool Mailbox::push(const NodeId& node, std::size_t bytes, Instant now, const Make& task) {
   Sender& sender = sender_of(node, now);
   const std::size_t room = &sender == &others_ ? bytes_max_ : bytes_max_ / 4;
   if (bytes_ + bytes > bytes_max_ || sender.bytes + bytes > room) return false;
@@ -37,10 +37,15 @@ bool Mailbox::push(const NodeId& node, std::size_t bytes, Instant now, Task task
     return false;
   sender.heard_at = now;
   if (sender.messages.empty()) turns_.push_back(&sender);
-  sender.messages.push_back({bytes, std::move(task)});
+  sender.messages.push_back({bytes, task()});
   sender.bytes += bytes;
   bytes_ += bytes;
   return true;
+}
+
+void Mailbox::charge(const NodeId& node, std::size_t bytes) {
+  const auto known = senders_.find(node);
+  if (known != senders_.end()) known->second.rate.charge(static_cast<std::int64_t>(bytes));
 }
 
 void Mailbox::take_round(std::deque<Task>& out) {

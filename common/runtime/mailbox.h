@@ -20,8 +20,12 @@ class Mailbox {
 
   explicit Mailbox(std::size_t bytes_max);
 
-  // False: there is no room for it, or it is too much of that sender.
-  bool push(const NodeId& sender, std::size_t bytes, Instant now, Task task);
+  using Make = std::function<Task()>;
+
+  // False: there is no room for it, or it is too much of that sender; nothing is made then.
+  bool push(const NodeId& sender, std::size_t bytes, Instant now, const Make& task);
+  // What it brought cost as much as so many bytes more.
+  void charge(const NodeId& sender, std::size_t bytes);
   // Adds a message of each sender that has one, the one that waits longest, in turn.
   void take_round(std::deque<Task>& out);
   bool empty() const { return turns_.empty(); }

@@ -20,6 +20,8 @@ constexpr Duration kUnsentLook = std::chrono::milliseconds(2);
 constexpr std::size_t kBulkReadsMax = 64;
 // While live segments come, the bulk lane rests as long as it worked.
 constexpr Duration kLiveComes = std::chrono::milliseconds(200);
+// What was refused has cost more than its bytes: a sender may bring some 60 such messages a second.
+constexpr std::size_t kRefusedCost = 256 * 1024;
 // Messages are read for so long before the disk's answers are looked at again.
 constexpr Duration kReadingTime = std::chrono::milliseconds(2);
 constexpr std::size_t kCellsKnownMax = 100'000;  // nodes whose cell is remembered
@@ -223,20 +225,19 @@ void Node::on_message(std::string_view topic, ByteView payload, bool retained) {
   if (!parsed) return;
   const std::size_t size = payload.size() + 128;
   const bool bulk = peek_lane(payload) == Lane::bulk;
-  Task task = [this, cell = std::string(parsed->cell),
-               message =
-                   Received{parsed->topic, parsed->node, Bytes(payload.begin(), payload.end()),
-                            retained}](const Moment& now) mutable {
-    const bool greets = message.topic == TopicClass::hello || message.topic == TopicClass::gate;
-    heard_in_ = std::move(cell);
-    if (greets && !cells_.contains(message.topic_node)) note_cell(message.topic_node);
-    step(now, std::move(message));
+  const auto task = [&]() -> Task {
+    return [this, cell = std::string(parsed->cell),
+            message = Received{parsed->topic, parsed->node, Bytes(payload.begin(), payload.end()),
+                               retained}](const Moment& now) mutable {
+      heard_in_ = std::move(cell);
+      read_message(now, std::move(message));
+    };
   };
   {
     const std::lock_guard lock(mutex_);
     const Instant current = now().mono;
-    const bool taken = bulk ? push_bulk(size, std::move(task))
-                            : mailbox_.push(parsed->node, size, current, std::move(task));
+    const bool taken =
+        bulk ? push_bulk(size, task) : mailbox_.push(parsed->node, size, current, task);
     if (!taken) {
       messages_dropped_ += 1;  // the bus is lossy by contract; repair fetches what mattered
       return;
@@ -246,11 +247,22 @@ void Node::on_message(std::string_view topic, ByteView payload, bool retained) {
   wake_.notify_one();
 }
 
-bool Node::push_bulk(std::size_t bytes, Task task) {
+bool Node::push_bulk(std::size_t bytes, const Mailbox::Make& task) {
   if (bulk_bytes_ + bytes > options_.mailbox_bytes_max / 2) return false;
   bulk_bytes_ += bytes;
-  bulk_.push_back({bytes, std::move(task)});
+  bulk_.push_back({bytes, task()});
   return true;
+}
+
+void Node::read_message(const Moment& now, Received message) {
+  const NodeId sender = message.topic_node;
+  const bool greets = message.topic == TopicClass::hello || message.topic == TopicClass::gate;
+  if (greets && !cells_.contains(sender)) note_cell(sender);
+  const std::uint64_t before = refused_;
+  step(now, std::move(message));
+  if (refused_ == before) return;
+  const std::lock_guard lock(mutex_);
+  mailbox_.charge(sender, kRefusedCost);
 }
 
 // ---- the loop ----
@@ -368,6 +380,7 @@ void Node::carry_out(const Moment& now) {
     } else if (auto* notice = std::get_if<Notice>(&*output)) {
       // The Hello that counts says where a node is; one that was left behind elsewhere does not.
       if (notice->kind == Notice::Kind::peer_up) note_cell(notice->node);
+      if (notice->kind == Notice::Kind::refused) refused_ += 1;
       tell(now, *notice);
     } else if (auto* read = std::get_if<Read>(&*output); read && read->lane == Lane::bulk) {
       if (bulk_reads_.size() == kBulkReadsMax) bulk_reads_.pop_front();

@@ -78,7 +78,8 @@ class Node final : public NodeView, private TransportEvents {
   void step(const Moment& now, replication::Input input);
   void retry_parked(const Moment& now);
   void carry_out(const Moment& now);
-  bool push_bulk(std::size_t bytes, Task task);
+  bool push_bulk(std::size_t bytes, const Mailbox::Make& task);
+  void read_message(const Moment& now, replication::Received message);
   void read_messages();
   void read_bulk();
   void send(const replication::Send& send);
@@ -122,7 +123,8 @@ class Node final : public NodeView, private TransportEvents {
   std::deque<replication::Read> bulk_reads_;
   std::optional<replication::Token> bulk_reading_;  // is under way
   std::map<NodeId, std::string> cells_;
-  std::string heard_in_;  // the cell of the message that is looked at
+  std::string heard_in_;       // the cell of the message that is looked at
+  std::uint64_t refused_ = 0;  // messages and segments
   OnReplicated on_replicated_;
   RateLimit notices_;
   std::thread thread_;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 
+#include "tests/bench/flood.h"
 #include "tests/bench/flush.h"
 #include "tests/bench/pipe/sink.h"
 #include "tests/bench/pipe/source.h"
@@ -64,8 +65,10 @@ int print_all(const Result<Figures>& figures) {
 int main(int argc, char** argv) {
   CLI::App app("dunlin-bench: measures Dunlin, with rivals in the same run; prints JSON lines");
   app.require_subcommand(1);
-  const std::map<std::string, Mode> modes{
-      {"online", Mode::online}, {"backlog", Mode::backlog}, {"trickle", Mode::trickle}};
+  const std::map<std::string, Mode> modes{{"online", Mode::online},
+                                          {"backlog", Mode::backlog},
+                                          {"trickle", Mode::trickle},
+                                          {"hostile", Mode::hostile}};
 
   ReplicateOptions options;
   options.self = std::filesystem::read_symlink("/proc/self/exe").string();
@@ -77,7 +80,7 @@ int main(int argc, char** argv) {
   run->add_option("--mode", options.mode)->transform(CLI::CheckedTransformer(modes));
   run->add_option("--batch", options.batch, "readings per entry")->check(CLI::Range(1, 1000));
   run->add_option("--live", options.live_seconds,
-                  "backlog: so many seconds of live readings, 200 each, beginning with it");
+                  "backlog, hostile: so many seconds of live readings, 200 each");
   run->add_option("--data", options.data, "a CSV file with a header instead of the seeded series");
   run->add_option("--time", options.time, "its time column, or two joined: \"date time\"");
   run->add_option("--columns", options.columns, "its columns to take, by commas; all by default")
@@ -98,6 +101,13 @@ int main(int argc, char** argv) {
       ->check(CLI::PositiveNumber);
   run_flushes->add_option("--quiet", quiet_seconds, "no readings at all for so many seconds");
   run_flushes->add_flag("--tls", flush.tls);
+
+  FloodOptions flood;
+  int flood_seconds = 10;
+  CLI::App* run_flood = app.add_subcommand("flood", "a hostile member, for replicate");
+  run_flood->add_option("--port", flood.broker_port)->required();
+  run_flood->add_option("--gateway", flood.gateway);
+  run_flood->add_option("--seconds", flood_seconds);
 
   PipeSourceOptions source;
   std::string source_mode = "online";
@@ -120,6 +130,10 @@ int main(int argc, char** argv) {
                   : source_mode == "backlog" ? PipeSourceOptions::Mode::backlog
                                              : PipeSourceOptions::Mode::trickle;
     return pipe_source_main(source);
+  }
+  if (run_flood->parsed()) {
+    flood.duration = std::chrono::seconds(flood_seconds);
+    return flood_main(flood);
   }
   if (pipe_sink->parsed()) return pipe_sink_main(sink);
   if (run_flushes->parsed()) {

@@ -11,6 +11,8 @@ std::string to_string(Mode mode) {
       return "online";
     case Mode::backlog:
       return "backlog";
+    case Mode::hostile:
+      return "hostile";
     case Mode::trickle:
       break;
   }

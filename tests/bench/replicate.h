@@ -9,15 +9,16 @@
 
 namespace dunlin::bench {
 
-enum class Mode { online, backlog, trickle };
+// hostile: live readings, and a member that floods the broker for the second half of the time.
+enum class Mode { online, backlog, trickle, hostile };
 std::string to_string(Mode mode);
 
 struct ReplicateOptions {
   std::uint64_t readings = 2'000'000;
   Mode mode = Mode::online;
   std::uint64_t batch = 100;  // readings per entry; trickle flushes each
-  // Backlog: from its connection on the agent also takes 200 readings a second for so long, each
-  // flushed on a track of its own.
+  // Backlog, hostile: from its connection on the agent also takes 200 readings a second for so
+  // long, each flushed on a track of its own.
   std::uint64_t live_seconds = 0;
   std::string data;  // a CSV file with a header instead of the seeded series
   std::string time;  // its time column or columns ("date time"); "" = stamped when read

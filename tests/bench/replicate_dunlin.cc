@@ -6,6 +6,7 @@
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "common/base/ids.h"
 #include "common/replication/origin.h"
@@ -81,6 +82,9 @@ class DunlinRun {
         break;
       case Mode::trickle:
         DUNLIN_TRY(trickle());
+        break;
+      case Mode::hostile:
+        DUNLIN_TRY(hostile());
         break;
     }
     DUNLIN_TRY(finish());
@@ -287,6 +291,56 @@ class DunlinRun {
     return {};
   }
 
+  // The latency of an honest agent while a hostile member sends as much as it can, against before.
+  Result<void> hostile() {
+    DUNLIN_TRY(start_gateway());
+    DUNLIN_ASSIGN(agent_,
+                  start("dunlin-agent", config("agent", wire_->port(), live()), "agent.log"));
+    DUNLIN_ASSIGN(const double connected, wait_event("agent.log", "broker_connected"));
+    const double half = static_cast<double>(options_.live_seconds) / 2;
+    std::this_thread::sleep_for(std::chrono::duration<double>(half));
+    const double begun = now_seconds();
+    DUNLIN_ASSIGN(ChildProcess flood,
+                  ChildProcess::start({.program = options_.self,
+                                       .args = {"flood", "--port", std::to_string(broker_->port()),
+                                                "--gateway", gateway_node(), "--seconds",
+                                                std::to_string(static_cast<int>(half))},
+                                       .output_file = folder_.file("flood.log")}));
+    if (!flood.wait(std::chrono::seconds(120))) return {Errc::timeout, "the flood does not end"};
+    const double ended = now_seconds();
+    DUNLIN_TRY(wait_event("agent.log", "input_ended"));
+    const auto expected = static_cast<std::int64_t>(kLiveStreams.size() * options_.live_seconds *
+                                                    1000 / kLivePeriodMs);
+    if (!test::eventually([&] { return readings_in("gateway") >= expected; }, kTimeLimit))
+      return {Errc::timeout, "the gateway does not get the live readings"};
+    DUNLIN_ASSIGN(const std::vector<Latency> all, latencies("live", kLiveStreams));
+    std::vector<double> calm = between(all, connected + kSettled, begun);
+    std::vector<double> meanwhile = between(all, begun + kSettled, ended);
+    if (meanwhile.empty() || calm.empty()) return {Errc::not_found, "too few live readings"};
+    std::ifstream file(folder_.file("flood.log"));
+    const json sent = json::parse(file, nullptr, false);
+    if (!sent.is_object()) return {Errc::io, "the flood told nothing"};
+    add("flood_messages_per_second", sent["messages"].get<double>() / (ended - begun), "1/s");
+    add("flood_bytes_per_second", sent["bytes"].get<double>() / (ended - begun), "B/s");
+    for (const double p : {50.0, 99.0}) {
+      const std::string name = "latency_p" + std::to_string(static_cast<int>(p));
+      const double before = percentile(calm, p), under = percentile(meanwhile, p);
+      add(name + "_calm", before, "ms");
+      add(name + "_flooded", under, "ms");
+      add(name + "_flooded_ratio", under / before, "1", 2.0);
+    }
+    return {};
+  }
+
+  std::string gateway_node() const {
+    const auto reply = test::http_get(http_port_, "/v1/nodes");
+    const json nodes = reply.ok() ? json::parse(reply->body, nullptr, false) : json();
+    for (const json& node : nodes.value("nodes", json::array())) {
+      if (node["role"] == "gateway") return node["node"];
+    }
+    return {};
+  }
+
   struct Latency {
     double at = 0;  // seconds since 1970
     double milliseconds = 0;
@@ -361,7 +415,9 @@ class DunlinRun {
   Result<void> finish() {
     readings_ = readings_in("agent");
     const std::int64_t at_gateway = readings_in("gateway");
-    add("lost_readings", static_cast<double>(readings_ - at_gateway), "1", 0.0);
+    // Segments that were fetched again may overlap, and their readings count twice here.
+    add("lost_readings", static_cast<double>(std::max<std::int64_t>(0, readings_ - at_gateway)),
+        "1", 0.0);
     add("peak_rss_bytes", static_cast<double>(peak_rss(agent_.pid())), "B", 12e6, false, "agent");
     add("peak_rss_bytes", static_cast<double>(peak_rss(gateway_.pid())), "B", {}, false, "gateway");
     const double per_reading = 1.0 / static_cast<double>(std::max<std::int64_t>(1, readings_));

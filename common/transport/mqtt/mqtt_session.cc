@@ -8,6 +8,7 @@
 namespace dunlin {
 namespace {
 
+constexpr std::size_t kReceiveBufferBytes = 256 * 1024;
 constexpr std::chrono::seconds kAnswerTimeout{15};
 constexpr std::chrono::seconds kPahoConnectTimeout{10};
 constexpr std::chrono::milliseconds kDrainTimeout{500};
@@ -150,7 +151,7 @@ Result<void> MqttSession::open(const Will& will) {
   for (const TcpSocket& socket : tcp_sockets_to(url_.port)) {
     if (std::ranges::find(others, socket) == others.end()) socket_ = socket;
   }
-  if (socket_) tune(*socket_, options_.in_flight_bytes_max);
+  if (socket_) tune(*socket_, options_.in_flight_bytes_max, kReceiveBufferBytes);
   return {};
 }
 

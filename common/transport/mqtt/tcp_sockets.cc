@@ -51,11 +51,16 @@ std::vector<TcpSocket> tcp_sockets_to(std::uint16_t peer_port) {
   return sockets;
 }
 
-void tune(const TcpSocket& socket, std::size_t send_buffer_bytes) {
+void tune(const TcpSocket& socket, std::size_t send_buffer_bytes,
+          std::size_t receive_buffer_bytes) {
   const int on = 1;
   setsockopt(socket.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  const int bytes = static_cast<int>(std::min<std::size_t>(send_buffer_bytes, INT_MAX));
-  setsockopt(socket.fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+  const auto resize = [&](int buffer, std::size_t size) {
+    const int bytes = static_cast<int>(std::min<std::size_t>(size, INT_MAX));
+    if (bytes > 0) setsockopt(socket.fd, SOL_SOCKET, buffer, &bytes, sizeof(bytes));
+  };
+  resize(SO_SNDBUF, send_buffer_bytes);
+  resize(SO_RCVBUF, receive_buffer_bytes);
 }
 
 std::optional<SendBuffer> send_buffer(const TcpSocket& socket) {

@@ -23,9 +23,10 @@ struct TcpSocket {
 // Every connected TCP socket of this process to that port; empty where /proc is not mounted.
 std::vector<TcpSocket> tcp_sockets_to(std::uint16_t peer_port);
 
-// Switches Nagle's algorithm off and asks for a send buffer of that size; the system's limit
-// (net.core.wmem_max) applies.
-void tune(const TcpSocket& socket, std::size_t send_buffer_bytes);
+// Switches Nagle's algorithm off and asks for buffers of that size; the system's limits
+// (net.core.wmem_max, rmem_max) apply; 0 leaves a buffer as it is. What waits in a receive buffer is read in its order: when
+// somebody floods the broker, what is live stands behind as much as it holds.
+void tune(const TcpSocket& socket, std::size_t send_buffer_bytes, std::size_t receive_buffer_bytes);
 
 // The bytes in the send buffer and its size, both with the kernel's overhead; nothing when unknown.
 struct SendBuffer {

@@ -38,7 +38,7 @@ Result<void> Link::connect() {
     connect.set_max_inflight(options_.window);
     if (!client_->connect(connect)->wait_for(kAnswerTimeout)) return {Errc::timeout, url};
     connected_us_ = clock_us();
-    for (const TcpSocket& socket : tcp_sockets_to(options_.port)) tune(socket, kSendBufferBytes);
+    for (const TcpSocket& socket : tcp_sockets_to(options_.port)) tune(socket, kSendBufferBytes, 0);
     if (!client_->subscribe(options_.subscription, 1)->wait_for(kAnswerTimeout)) {
       return {Errc::timeout, "subscribing to " + options_.subscription};
     }

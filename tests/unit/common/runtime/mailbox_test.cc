@@ -18,7 +18,8 @@ NodeId sender(std::uint32_t n) {
 class MailboxTest : public testing::Test {
  protected:
   bool push(std::uint32_t from, char name, std::size_t bytes = 100) {
-    return mailbox_.push(sender(from), bytes, now_, [this, name](const Moment&) { read_ += name; });
+    const auto task = [&] { return [this, name](const Moment&) { read_ += name; }; };
+    return mailbox_.push(sender(from), bytes, now_, task);
   }
   // The names of a round's messages.
   std::string round() {
@@ -73,6 +74,17 @@ TEST_F(MailboxTest, WhoSendsTooFastIsCutOff) {
   EXPECT_TRUE(push(2, 'b'));
   now_ += 500ms;
   EXPECT_EQ(send_all(), (8 << 20) / 2048);
+}
+
+TEST_F(MailboxTest, WhatWasRefusedCostsMore) {
+  EXPECT_TRUE(push(1, 'a'));
+  mailbox_.charge(sender(1), 100 << 20);
+  EXPECT_FALSE(push(1, 'b'));
+  EXPECT_TRUE(push(2, 'c'));
+  now_ += 1900ms;
+  EXPECT_FALSE(push(1, 'b'));
+  now_ += 200ms;  // the debt is no more than a full bucket
+  EXPECT_TRUE(push(1, 'b'));
 }
 
 // However many names somebody gives himself.
