@@ -90,7 +90,7 @@ std::string lag(const Member& gateway, const std::string& cell) {
 }
 
 TEST(Cells, OneGatewayServesSeveral) {
-  DUNLIN_FLEET(fleet);
+  DUNLIN_OPEN_FLEET(fleet);
   Member& gateway = fleet.add_gateway({.node_keys = kBothCells});
   Member& a = fleet.add_agent("a", {.node_keys = kNorth});
   Member& b = fleet.add_agent("b", {.node_keys = kSouth});
@@ -142,7 +142,7 @@ TEST(Cells, OneGatewayServesSeveral) {
 
 // An agent that has told how far its log goes, and then holds still, is behind in its own cell.
 TEST(Cells, LagIsThatOfTheCell) {
-  DUNLIN_FLEET(fleet);
+  DUNLIN_OPEN_FLEET(fleet);
   Member& gateway = fleet.add_gateway({.node_keys = kBothCells});
   Member& a = fleet.add_agent("a", {.node_keys = kNorth});
   Member& b = fleet.add_agent("b", {.node_keys = kSouth});
@@ -177,7 +177,7 @@ TEST(Cells, LagIsThatOfTheCell) {
 
 // Its Hello of old stays retained in the cell that it left, and is no place to answer to.
 TEST(Cells, AnAgentMovesFromOneToAnother) {
-  DUNLIN_FLEET(fleet);
+  DUNLIN_OPEN_FLEET(fleet);
   Member& gateway = fleet.add_gateway({.node_keys = kBothCells});
   Member& before = fleet.add_agent("before", {.node_keys = kSouth});
   DUNLIN_ASSERT_OK(fleet.start());

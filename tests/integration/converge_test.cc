@@ -71,7 +71,7 @@ class ConvergeTest : public testing::Test {
 };
 
 TEST_F(ConvergeTest, EveryReadingArrivesOnceAsItWas) {
-  DUNLIN_FLEET(fleet, Mosquitto::Options{.username = "fleet", .password = "s3cret"});
+  DUNLIN_OPEN_FLEET(fleet, Mosquitto::Options{.username = "fleet", .password = "s3cret"});
   Member& gateway = fleet.add_gateway(with_password(fleet));
   Member& a = fleet.add_agent("a", with_password(fleet));
   Member& b = fleet.add_agent("b", with_password(fleet, "protocol = 4\n"));
@@ -150,9 +150,9 @@ TEST_F(ConvergeTest, TalksTlsInBothVersionsOfMqtt) {
   test::Authority authority("ours");
   const test::Authority::Signed server = authority.sign("server", "DNS:localhost,IP:127.0.0.1");
   ASSERT_TRUE(authority.ok);
-  DUNLIN_FLEET(fleet, Mosquitto::Options{.ca_file = authority.ca_file,
-                                         .cert_file = server.cert_file,
-                                         .key_file = server.key_file});
+  DUNLIN_OPEN_FLEET(fleet, Mosquitto::Options{.ca_file = authority.ca_file,
+                                              .cert_file = server.cert_file,
+                                              .key_file = server.key_file});
   const std::string ca = "ca_file = \"" + authority.ca_file + "\"\n";
   fleet.add_gateway({.broker_keys = ca});
   Member& a = fleet.add_agent("a", {.broker_keys = ca});

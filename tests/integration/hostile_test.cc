@@ -93,7 +93,7 @@ double refused(const Member& member) {
 }
 
 TEST(Hostile, NonsenseOnEveryTopicDisturbsNobody) {
-  DUNLIN_FLEET(fleet);
+  DUNLIN_OPEN_FLEET(fleet);
   Member& gateway = fleet.add_gateway();
   Member& a = fleet.add_agent("a");
   DUNLIN_ASSERT_OK(fleet.start());
@@ -174,7 +174,7 @@ TEST(Hostile, NonsenseOnEveryTopicDisturbsNobody) {
 }
 
 TEST(Hostile, EveryReasonHasItsCount) {
-  DUNLIN_FLEET(fleet);
+  DUNLIN_OPEN_FLEET(fleet);
   Member& gateway = fleet.add_gateway();
   DUNLIN_ASSERT_OK(gateway.start());
   ASSERT_TRUE(test::eventually([&] { return gateway.get("/readyz").status == 200; }));

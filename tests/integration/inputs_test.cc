@@ -140,7 +140,7 @@ TEST(Inputs, DatagramsOfLineProtocolPassOverBadLines) {
 }
 
 TEST(Inputs, MqttSensorsAreReadingsAtOnce) {
-  DUNLIN_FLEET(fleet);
+  DUNLIN_OPEN_FLEET(fleet);
   fleet.add_gateway();
   const std::string input =
       "[[input]]\ntype = \"mqtt\"\nurl = \"" + fleet.broker().url() +

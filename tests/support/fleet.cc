@@ -30,6 +30,17 @@ std::string where_node(const std::string& node) {
   return node.empty() ? std::string() : " WHERE node = '" + node + "'";
 }
 
+Result<void> dunlin(const TempDir& folder, std::vector<std::string> args) {
+  args.insert(args.end(), {"--dir", folder.file("fleet")});
+  const std::string output = folder.file("dunlin.log");
+  const auto code = run_program({.program = std::string(DUNLIN_BIN_DIR) + "/dunlin",
+                                 .args = std::move(args),
+                                 .env = {},
+                                 .output_file = output});
+  if (code == 0) return {};
+  return {Errc::io, "dunlin: " + read_file(output)};
+}
+
 }  // namespace
 
 // ---- one member ----
@@ -209,9 +220,41 @@ Member::Printed Member::command(std::vector<std::string> args) const {
 
 // ---- the fleet ----
 
+Result<Fleet::Secured> Fleet::secure() {
+  if (!find_program("mosquitto")) return {Errc::not_found, "mosquitto"};
+  Secured made;
+  made.folder = std::make_unique<TempDir>();
+  const std::uint16_t port = free_port();
+  const std::string fleet = made.folder->file("fleet");
+  DUNLIN_TRY(dunlin(*made.folder, {"fleet", "init", "default", "--port", std::to_string(port)}));
+  DUNLIN_ASSIGN(made.broker,
+                Mosquitto::start({.file = fleet + "/broker/mosquitto.conf", .port = port}));
+  return made;
+}
+
+void Fleet::admit(Member::Options& options) {
+  if (authority_ == nullptr) return;
+  const auto reloads = [this] {
+    const std::string log = broker_->log();
+    std::size_t count = 0;
+    for (std::size_t at = 0; (at = log.find("Reloading config", at)) != std::string::npos; ++at)
+      ++count;
+    return count;
+  };
+  const std::size_t before = reloads();
+  const std::string bundle = folder_.file(options.name + ".bundle");
+  std::vector<std::string> args{"device", "add", options.name, "--out", bundle};
+  if (options.gateway) args.push_back("--gateway");
+  const Result<void> added = dunlin(*authority_, std::move(args));
+  if (!added.ok()) detail::fail_check(__FILE__, __LINE__, added.error().message().c_str());
+  options.node_keys += "bundle = \"" + bundle + "\"\n";
+  eventually([&] { return !accepts_connections(broker_->port()) || reloads() > before; });
+}
+
 Member& Fleet::add_gateway(Member::Options options) {
   options.name = "gateway";
   options.gateway = true;
+  admit(options);
   if (options.broker_url.empty()) options.broker_url = broker_->url();
   gateway_ = std::make_unique<Member>(folder_, std::move(options));
   return *gateway_;
@@ -219,6 +262,7 @@ Member& Fleet::add_gateway(Member::Options options) {
 
 Member& Fleet::add_agent(const std::string& name, Member::Options options) {
   options.name = name;
+  admit(options);
   if (options.broker_url.empty()) options.broker_url = broker_->url();
   return *agents_.emplace_back(std::make_unique<Member>(folder_, std::move(options)));
 }

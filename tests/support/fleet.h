@@ -97,10 +97,20 @@ class Member {
   ChildProcess process_;
 };
 
-// A broker, one gateway and its agents, in a folder that is removed with them.
+// A broker, one gateway and its agents, in a folder that is removed with them. The fleet has an
+// authority: everybody speaks TLS with certificates, and has the rights that it needs. In an open
+// one whoever reaches the broker is a member.
 class Fleet {
  public:
-  explicit Fleet(std::unique_ptr<Mosquitto> broker) : broker_(std::move(broker)) {}
+  struct Secured {
+    std::unique_ptr<TempDir> folder;  // by `dunlin fleet init`
+    std::unique_ptr<Mosquitto> broker;
+  };
+  static Result<Secured> secure();
+
+  explicit Fleet(Secured secured)
+      : authority_(std::move(secured.folder)), broker_(std::move(secured.broker)) {}
+  explicit Fleet(std::unique_ptr<Mosquitto> open) : broker_(std::move(open)) {}
 
   Mosquitto& broker() { return *broker_; }
   const TempDir& folder() const { return folder_; }
@@ -120,7 +130,11 @@ class Fleet {
   static std::string difference(const Member& agent, const Member& gateway);
 
  private:
+  // Has `dunlin device add` make it, and the broker know it.
+  void admit(Member::Options& options);
+
   TempDir folder_;
+  std::unique_ptr<TempDir> authority_;  // null in an open fleet
   std::unique_ptr<Mosquitto> broker_;
   std::unique_ptr<Member> gateway_;
   std::vector<std::unique_ptr<Member>> agents_;
@@ -129,8 +143,11 @@ class Fleet {
 }  // namespace dunlin::test
 
 // Starts a broker and a fleet on it into a new variable; see DUNLIN_START_MOSQUITTO.
-#define DUNLIN_FLEET(fleet, ...)                                                        \
-  auto fleet##_broker = ::dunlin::test::Mosquitto::start(__VA_ARGS__);                  \
+#define DUNLIN_FLEET(fleet) DUNLIN_FLEET_ON(fleet, ::dunlin::test::Fleet::secure())
+#define DUNLIN_OPEN_FLEET(fleet, ...) \
+  DUNLIN_FLEET_ON(fleet, ::dunlin::test::Mosquitto::start(__VA_ARGS__))
+#define DUNLIN_FLEET_ON(fleet, ...)                                                     \
+  auto fleet##_broker = (__VA_ARGS__);                                                  \
   if (!fleet##_broker && fleet##_broker.error().code == ::dunlin::Errc::not_found &&    \
       !std::getenv("CI")) {                                                             \
     GTEST_SKIP() << "mosquitto is not installed: " << fleet##_broker.error().message(); \

@@ -53,8 +53,11 @@ bool accepts_connections(std::uint16_t port) {
 }
 
 Result<std::unique_ptr<Mosquitto>> Mosquitto::start(const Options& options) {
-  std::unique_ptr<Mosquitto> broker(new Mosquitto(!options.cert_file.empty()));
-  DUNLIN_TRY(broker->configure(options));
+  const bool given = !options.file.empty();
+  std::unique_ptr<Mosquitto> broker(
+      new Mosquitto(given ? options.port : free_port(), given || !options.cert_file.empty()));
+  if (given) broker->file_ = options.file;
+  if (!given) DUNLIN_TRY(broker->configure(options));
   DUNLIN_TRY(broker->restart());
   return broker;
 }
@@ -109,7 +112,7 @@ void Mosquitto::stop() {
 
 Result<void> Mosquitto::restart() {
   DUNLIN_ASSIGN(process_, ChildProcess::start({.program = "mosquitto",
-                                               .args = {"-c", folder_.file("mosquitto.conf")},
+                                               .args = {"-c", file_},
                                                .env = {},
                                                .output_file = folder_.file("log")}));
   const bool settled = eventually(

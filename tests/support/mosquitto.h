@@ -28,6 +28,8 @@ class Mosquitto {
     bool require_client_certificate = false;  // signed by ca_file
     std::size_t packet_bytes_max = 0;         // 0 = no limit
     std::string more_configuration = {};      // lines added to the file
+    std::string file = {};                    // a configuration with TLS in place of all that,
+    std::uint16_t port = 0;                   // and where it listens
   };
 
   // Returns once it accepts connections. `not_found`: mosquitto is not installed.
@@ -43,10 +45,11 @@ class Mosquitto {
   Result<void> restart();  // after either, on the same port
 
  private:
-  explicit Mosquitto(bool tls) : port_(free_port()), tls_(tls) {}
+  Mosquitto(std::uint16_t port, bool tls) : port_(port), tls_(tls) {}
   Result<void> configure(const Options& options);
 
   TempDir folder_;
+  std::string file_ = folder_.file("mosquitto.conf");
   std::uint16_t port_;
   bool tls_;
   ChildProcess process_;
