@@ -11,12 +11,16 @@ namespace {
 
 constexpr std::string_view kBroker = "broker: ", kGateway = "gateway: ";
 
-// The blocks of one kind, each with its armour.
+// The blocks of one kind, each with its armour, which begins a line.
 std::vector<std::string> blocks(std::string_view text, const std::string& kind) {
   const std::string begin = "-----BEGIN " + kind + "-----";
   const std::string end = "-----END " + kind + "-----";
   std::vector<std::string> found;
   for (std::size_t at = 0; (at = text.find(begin, at)) != std::string_view::npos;) {
+    if (at != 0 && text[at - 1] != '\n') {
+      at += begin.size();
+      continue;
+    }
     const std::size_t last = text.find(end, at);
     if (last == std::string_view::npos) break;
     found.emplace_back(text.substr(at, last + end.size() - at));

@@ -48,6 +48,9 @@ TEST_F(BundleTest, WhatDoesNotBelongTogetherIsRefused) {
   EXPECT_EQ(read_bundle(write_bundle(other_authority)).error().code, Errc::untrusted);
   const std::string text = write_bundle(good);
   EXPECT_EQ(read_bundle(text + good.key_pem).error().code, Errc::malformed);
+  std::string joined = text;  // the end of a line is gone: of the address, there
+  joined[joined.find("\n-----BEGIN")] = ';';
+  EXPECT_EQ(read_bundle(joined).error().code, Errc::malformed);
   for (std::size_t size = 0; size + 1 < text.size(); size += 7)
     EXPECT_FALSE(read_bundle(std::string_view(text).substr(0, size)).ok()) << size;
 }
