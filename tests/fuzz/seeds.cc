@@ -2,11 +2,15 @@
 // golden vectors; texts stand in seeds/, parted by lines of "----".
 #include <cstdio>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "common/base/check.h"
 #include "common/base/random.h"
 #include "common/codec/segment_codec.h"
+#include "common/security/bundle.h"
+#include "tests/fuzz/open_token.h"
 #include "tests/vectors/golden.h"
+#include "tests/vectors/samples.h"
 
 namespace dunlin::fuzz {
 namespace {
@@ -69,6 +73,43 @@ void write_operations() {
   }
 }
 
+void write_certificate(const std::string& name, const security::Certificate& certificate) {
+  write("certificate", name, certificate.der());
+  write("certificate", name + "_pem", as_bytes(certificate.to_pem()));
+}
+
+// A fleet of the test key's: other keys are made as they are needed, and none is kept.
+void write_fleet() {
+  constexpr security::Validity kAlways{0, 4'000'000'000'000'000};
+  security::Authority authority =
+      security::Authority::create(test::test_key(), "mountain", kAlways).value();
+  write_certificate("authority", authority.certificate());
+  for (const std::string role : {"agent", "gateway"}) {
+    const auto key = security::NodeKey::generate().value();
+    const std::vector<std::string> hosts{"gate.example.org", "10.0.0.7"};
+    const auto certificate =
+        authority
+            .issue(key->public_key(), {"mountain", "north face", role, "Gewächs/haus 7%"}, kAlways,
+                   role == "gateway" ? hosts : std::vector<std::string>())
+            .value();
+    write_certificate(role, certificate);
+    const security::Bundle bundle{
+        {certificate, authority.certificate(), {"mqtts://broker", "https://gate:7443"}},
+        key->to_pem().value()};
+    write("bundle", role, as_bytes(write_bundle(bundle)));
+    const std::string request = make_request(*key, "greenhouse 7").value();
+    write("request", role, as_bytes(request));
+    const security::Token token = open_token();
+    const nlohmann::json renewal{{"request", request}};
+    nlohmann::json enrolment = renewal;
+    enrolment["token"] = token.id;
+    enrolment["proof"] = to_hex(security::prove(token.secret, request));
+    write("enrolment", role, as_bytes(enrolment.dump()));
+    write("enrolment", role + "_renewal", as_bytes(renewal.dump()));
+    write("token", role, as_bytes(write_token(token)));
+  }
+}
+
 void write_seeds() {
   const std::filesystem::path source = DUNLIN_SOURCE_DIR;
   write_all("entry", "entries.txt");
@@ -77,6 +118,7 @@ void write_seeds() {
   write_all("segment", "segments.txt");
   write_columns();
   write_operations();
+  write_fleet();
   for (const char* target : {"csv", "json", "line_protocol", "time", "topic"}) {
     write_text(target, source / "tests/fuzz/seeds" / (std::string(target) + ".txt"));
   }

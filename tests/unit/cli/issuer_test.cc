@@ -127,6 +127,9 @@ TEST_F(IssuerTest, AnythingElseIsMalformed) {
   for (const std::string text : {"", "[]", "{", "{\"request\": 7}", "null", "\xff"}) {
     EXPECT_EQ(answer_enrolment(folder_, text, kNow, kDays).status, 400) << text;
   }
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  for (const std::string& text : {deep, "{\"request\":" + deep + "}"})
+    EXPECT_EQ(answer_enrolment(folder_, text, kNow, kDays).status, 400);
   json short_proof = body(*key_, token);
   short_proof["proof"] = "00";
   EXPECT_EQ(outcome(short_proof), "400 malformed");
