@@ -15,8 +15,15 @@ namespace dunlin::storage {
 
 namespace {
 
-constexpr int kValueBytesMax = 8 * 1024 * 1024;  // of any text or blob a query makes
-constexpr int kOpsBetweenChecks = 500;           // of SQLite's machine, some 10 microseconds
+// SQLite looks at the clock between its operations, and only where it loops. So what it can make of
+// one statement is bounded: every value of a row is in memory at once, and to search in a text may
+// cost the square of its size.
+constexpr int kValueBytesMax = 256 * 1024;  // of any text or blob a query makes
+constexpr std::size_t kStatementBytesMax = 16 * 1024;
+// Of all that SQLite does in this process, as it counts no other way; a store takes a few MiB. WITH
+// makes terabytes of a short statement before it runs, and nothing else ends that.
+constexpr std::int64_t kMemoryMax = 256 * 1024 * 1024;
+constexpr int kOpsBetweenChecks = 50;  // of SQLite's machine, some microseconds
 
 bool contains(std::span<const char* const> names, const char* name) {
   return name != nullptr && std::any_of(names.begin(), names.end(), [name](const char* known) {
@@ -61,7 +68,8 @@ int authorize(void* trusted, int action, const char* first, const char* second, 
 Error statement_error(sqlite3* db) {
   Error error = sqlite_error(db, "SQL");
   const int code = sqlite3_errcode(db);
-  if (code == SQLITE_READONLY || code == SQLITE_TOOBIG || code == SQLITE_CONSTRAINT) {
+  if (code == SQLITE_READONLY || code == SQLITE_TOOBIG || code == SQLITE_CONSTRAINT ||
+      code == SQLITE_NOMEM) {
     error.code = Errc::invalid_argument;
   }
   error.context = sqlite3_errmsg(db);
@@ -74,6 +82,7 @@ struct Finalize {
 using UserStatement = std::unique_ptr<sqlite3_stmt, Finalize>;
 
 Result<UserStatement> prepare_one(sqlite3* db, const std::string& sql) {
+  if (sql.size() > kStatementBytesMax) return {Errc::invalid_argument, "SQL above 16 KiB"};
   if (sql.find('\0') != std::string::npos) return {Errc::invalid_argument, "SQL with a zero byte"};
   UserStatement statement;
   const char* rest = sql.c_str();
@@ -375,6 +384,7 @@ Reader& Reader::operator=(Reader&&) noexcept = default;
 Reader::~Reader() = default;
 
 Result<Reader> Reader::open(const std::string& path) {
+  sqlite3_hard_heap_limit64(kMemoryMax);
   auto impl = std::make_unique<Impl>();
   DUNLIN_ASSIGN(impl->db, open_connection(path));
   DUNLIN_TRY(check_schema(impl->db, path));

@@ -44,15 +44,17 @@ struct QueryLimits {
 class Reader {
  public:
   // `not_found` when there is no such file or nothing in it yet, `unsupported` when another version
-  // of the schema is in it, `invalid_argument` for a database of another program.
+  // of the schema is in it, `invalid_argument` for a database of another program. From then on all
+  // of SQLite in this process has 256 MiB of memory.
   static Result<Reader> open(const std::string& path);
   Reader(Reader&&) noexcept;
   Reader& operator=(Reader&&) noexcept;
   ~Reader();
 
   // Runs exactly one statement; parameters are bound by position and all must be given.
-  // `invalid_argument`: SQL that is wrong or not allowed, in SQLite's words. `timeout`: time_max
-  // passed. `corrupt`: the database, or a segment that the query needs, does not read back.
+  // `invalid_argument`: SQL that is wrong, not allowed or too large, in SQLite's words. `timeout`:
+  // time_max passed. `corrupt`: the database, or a segment that the query needs, does not read
+  // back.
   Result<Table> query(const std::string& sql, std::span<const Value> parameters = {},
                       const QueryLimits& limits = {});
 

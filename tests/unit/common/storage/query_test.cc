@@ -161,6 +161,29 @@ TEST_F(QueryTest, RowsAndBytesAreLimited) {
   EXPECT_TRUE(table->truncated);
 }
 
+TEST_F(QueryTest, MemoryIsLimited) {
+  Reader reader = open();
+  EXPECT_TRUE(reader.query("SELECT hex(zeroblob(65536))").ok());  // a segment
+  EXPECT_EQ(code_of(reader.query("SELECT hex(zeroblob(200000))")), Errc::invalid_argument);
+  EXPECT_EQ(code_of(reader.query("SELECT 1 --" + std::string(17'000, ' '))),
+            Errc::invalid_argument);
+  (void)sqlite3_memory_highwater(1);
+  // Many values in one row.
+  std::string wide = "SELECT 1";
+  for (int i = 0; i < 1900; ++i) wide += ",hex(a)";
+  EXPECT_EQ(code_of(reader.query(wide + " FROM (SELECT zeroblob(130000) AS a)")),
+            Errc::invalid_argument);
+  // Each name stands for twice the one before: 2^60 of them before the first row.
+  std::string doubling = "WITH a0 AS (SELECT 1 AS x)";
+  for (int i = 1; i <= 60; ++i) {
+    const std::string below = " SELECT x FROM a" + std::to_string(i - 1);
+    doubling += ", a" + std::to_string(i) + " AS (" + below + " UNION ALL" + below + ")";
+  }
+  EXPECT_EQ(code_of(reader.query(doubling + " SELECT 1 FROM a60")), Errc::invalid_argument);
+  EXPECT_LE(sqlite3_memory_highwater(1), 256 << 20);
+  EXPECT_TRUE(reader.query("SELECT 1").ok()) << "and goes on";
+}
+
 TEST_F(QueryTest, DamagedSegmentsAreAnError) {
   Origin origin(*store_, 2);
   origin.define(1, 1, kSchema);
