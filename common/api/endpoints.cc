@@ -184,11 +184,17 @@ class SqlEndpoint {
       return http::problem(400, "invalid_argument", "Bad Request",
                            "the body is {\"sql\": text, \"params\": [...]}");
     }
+    // Looked at where they stand: a copy of JSON recurses, and so may be nested too deep for a
+    // stack.
     std::vector<storage::Value> parameters;
-    for (const json& value : body.value("params", json::array())) {
-      Result<storage::Value> parameter = parameter_of(value);
-      if (!parameter.ok()) return http::problem(parameter.error());
-      parameters.push_back(*std::move(parameter));
+    if (const auto given = body.find("params"); given != body.end()) {
+      if (!given->is_array())
+        return http::problem(400, "invalid_argument", "Bad Request", "params is an array");
+      for (const json& value : *given) {
+        Result<storage::Value> parameter = parameter_of(value);
+        if (!parameter.ok()) return http::problem(parameter.error());
+        parameters.push_back(*std::move(parameter));
+      }
     }
     // One query at a time, and one that waits: the other threads are for the probes.
     const std::unique_lock lock(mutex_, kWaitForQuery);
