@@ -1,6 +1,7 @@
 #include "common/replication/receiver.h"
 
 #include "tests/unit/common/replication/replica_fixture.h"
+#include "tests/vectors/golden.h"
 #include "tests/vectors/samples.h"
 
 namespace dunlin::replication {
@@ -449,6 +450,39 @@ TEST_F(ReceiverTest, WhatDoesNotVerifyIsRefusedAndCounted) {
   hear_live(peer_, {noise, good});  // one of several does not harm the others
   serve();
   EXPECT_EQ(refusals(), 4u);
+  EXPECT_EQ(stored(peer_.log()).held(), set_of(1, 3));
+}
+
+// Of a segment with any bit flipped nothing is taken but what was signed, encoded otherwise.
+TEST_F(ReceiverTest, NothingTamperedIsTaken) {
+  start_linked();
+  meet();
+  const SegmentRecord good = peer_.samples(3);
+  const auto entries_of = [](const Bytes& bytes) {
+    return decode_entries(parse_segment(bytes).value()).value();
+  };
+  std::size_t flips = 0, taken = 0;
+  dunlin::test::for_each_flip(*good.bytes, [&](const Bytes& flipped, std::size_t bit) {
+    SegmentRecord tampered = good;
+    tampered.bytes = std::make_shared<const Bytes>(flipped);
+    hear_live(peer_, {tampered});
+    ++flips;
+    for (const Write& write : take<Write>()) {
+      for (const SegmentRecord& segment : write.segments) {
+        EXPECT_EQ(segment.info.log, peer_.log()) << "bit " << bit;
+        EXPECT_EQ(segment.info.after, good.info.after) << "bit " << bit;
+        EXPECT_EQ(entries_of(*segment.bytes), entries_of(*good.bytes)) << "bit " << bit;
+        ++taken;
+      }
+      fail(write);
+    }
+    outputs_.clear();
+  });
+  EXPECT_GT(flips, 1'500u);
+  EXPECT_LT(taken, 16u);
+  EXPECT_EQ(stored(peer_.log()).held(), IntervalSet{});
+  hear_live(peer_, {good});
+  serve();
   EXPECT_EQ(stored(peer_.log()).held(), set_of(1, 3));
 }
 
