@@ -70,6 +70,7 @@ class Client {
     return text;
   }
   bool is_closed() const { return rest().find("(timeout)") == std::string::npos; }
+  int fd() const { return fd_; }
 
  private:
   static bool is_complete(const std::string& text) {
@@ -89,6 +90,30 @@ class Client {
 
   int fd_ = -1;
   bool connected_ = false;
+};
+
+// Sends a byte now and then from every client that the server did not leave yet.
+class Trickle {
+ public:
+  explicit Trickle(const std::vector<std::unique_ptr<Client>>& clients) {
+    for (const auto& client : clients) open_.push_back({client->fd(), POLLIN, 0});
+    feeder_ = std::thread([this] {
+      while (!open_.empty() && !done_) {
+        for (const pollfd& each : open_) (void)::send(each.fd, "y", 1, MSG_NOSIGNAL);
+        ::poll(open_.data(), open_.size(), 5);  // their pace, not a wait for anything
+        std::erase_if(open_, [](const pollfd& each) { return each.revents != 0; });
+      }
+    });
+  }
+  ~Trickle() {
+    done_ = true;
+    feeder_.join();
+  }
+
+ private:
+  std::vector<pollfd> open_;
+  std::atomic<bool> done_{false};
+  std::thread feeder_;
 };
 
 int status_of(const std::string& answer) {
@@ -113,6 +138,9 @@ class HttpServer : public testing::Test {
     server_->route("POST", "/echo", [](const Request& request) {
       return Response{.content_type = "text/plain", .body = request.body};
     });
+    server_->route("GET", "/large", [](const Request&) {
+      return Response{.body = std::string(32 << 20, 'x')};  // more than sockets hold
+    });
     server_->route("DELETE", "/echo", [](const Request&) { return Response{.status = 204}; });
     server_->route("GET", "/throws",
                    [](const Request&) -> Response { throw std::runtime_error("secret"); });
@@ -130,6 +158,16 @@ class HttpServer : public testing::Test {
   }
   static std::string post(const std::string& headers, const std::string& body) {
     return "POST /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + headers + "\r\n" + body;
+  }
+
+  // Clients that sent so much, and then nothing.
+  std::vector<std::unique_ptr<Client>> clients(std::size_t count, const std::string& start) const {
+    std::vector<std::unique_ptr<Client>> made;
+    for (std::size_t i = 0; i < count; ++i) {
+      made.push_back(std::make_unique<Client>(port_));
+      EXPECT_TRUE(made.back()->send(start));
+    }
+    return made;
   }
 
   std::unique_ptr<Server> server_;
@@ -219,6 +257,8 @@ TEST_F(HttpServer, AnEndlessHeadIsCutOff) {
   for (int i = 0; i < 100 && client.send(header); ++i) {
   }
   EXPECT_EQ(status_of(client.rest()), 400);
+  EXPECT_EQ(status_of(get("/hello/x", "X-Long: " + std::string(60'000, 'x') + "\r\n")), 400);
+  EXPECT_EQ(status_of(get("/hello/x", std::string(60'000, 'x') + "\r\n")), 400);
 }
 
 TEST_F(HttpServer, KeepsConnectionsAliveAndTakesPipelinedRequests) {
@@ -233,6 +273,34 @@ TEST_F(HttpServer, KeepsConnectionsAliveAndTakesPipelinedRequests) {
   const std::string both = client.rest();
   EXPECT_NE(both.find("x,none,HTTP/1.1 200"), std::string::npos) << both;
   EXPECT_TRUE(both.ends_with("ok"));
+}
+
+TEST_F(HttpServer, GarbageBehindARequestEndsTheConnection) {
+  start();
+  const std::string request = "GET /hello/x HTTP/1.1\r\nHost: h\r\n\r\n";
+  for (const std::string& garbage :
+       {std::string("\0\xff\x16\x03\x01\r\n\r\n", 9), std::string("\r\n\r\nyyyy\r\n\r\n"),
+        std::string("GET\r\n\r\n"), std::string(10'000, 'z') + "\r\n\r\n"}) {
+    const Client client(port_);
+    client.send(request + garbage + request);
+    const std::string answers = client.rest();
+    EXPECT_EQ(status_of(answers), 200);
+    const std::size_t second = answers.find("HTTP/1.1 ", 9);
+    ASSERT_NE(second, std::string::npos) << answers;
+    EXPECT_EQ(status_of(answers.substr(second)) / 100, 4) << answers;
+    EXPECT_EQ(answers.find("HTTP/1.1 ", second + 9), std::string::npos) << answers;
+  }
+  // Nor has one connection the thread for ever.
+  std::string many;
+  for (int i = 0; i < 150; ++i) many += request;
+  const Client greedy(port_);
+  greedy.send(many);
+  const std::string answers = greedy.rest();
+  int count = 0;
+  for (std::size_t at = 0; (at = answers.find("HTTP/1.1 200", at)) != std::string::npos; ++at)
+    ++count;
+  EXPECT_LE(count, 100);  // what it sent beyond may cost it the last ones
+  EXPECT_EQ(answers.find("(timeout)"), std::string::npos);
 }
 
 TEST_F(HttpServer, ABodyWhereNoneIsTakenIsNotTheNextRequest) {
@@ -258,20 +326,29 @@ TEST_F(HttpServer, SlowClientsDoNotHoldUpOthers) {
 
 TEST_F(HttpServer, AByteNowAndThenDoesNotExtendTheDeadline) {
   start({.threads = 1, .head_timeout = milliseconds(200)});
-  const Client trickle(port_);
-  std::atomic<bool> done{false};
-  std::thread feeder([&] {
-    const std::string head = "GET /hello/x HTTP/1.1\r\nX: ";
-    bool open = trickle.send(head);
-    while (open && !done) {
-      open = trickle.send("y");
-      std::this_thread::sleep_for(
-          milliseconds(5));  // the pace of the client, not a wait for anything
-    }
-  });
+  const auto slow = clients(1, "GET /hello/x HTTP/1.1\r\nX: ");
+  const Trickle trickle(slow);
   EXPECT_EQ(status_of(get("/hello/x")), 200) << "the only thread came free";
-  done = true;
-  feeder.join();
+}
+
+TEST_F(HttpServer, ManyThatSendAByteNowAndThenHoldNobodyUp) {
+  start({.threads = 2, .head_timeout = milliseconds(100), .idle_timeout = milliseconds(100)});
+  const auto slow = clients(12, "GET /hello/x HTTP/1.1\r\nX: ");
+  const Trickle trickle(slow);
+  EXPECT_EQ(status_of(get("/hello/x")), 200);
+}
+
+TEST_F(HttpServer, ASlowBodyHoldsNobodyUp) {
+  start({.threads = 1, .body_timeout = milliseconds(200)});
+  const auto slow = clients(3, post("Content-Length: 100000\r\n", "x"));
+  const Trickle trickle(slow);
+  EXPECT_EQ(status_of(get("/hello/x")), 200);
+}
+
+TEST_F(HttpServer, WhoDoesNotReadItsAnswerHoldsNobodyUp) {
+  start({.threads = 1, .write_timeout = milliseconds(200)});
+  const auto deaf = clients(3, "GET /large HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_EQ(status_of(get("/hello/x")), 200);
 }
 
 TEST_F(HttpServer, IdleConnectionsMakeRoom) {

@@ -4,9 +4,13 @@
 #include <gtest/gtest.h>
 #include <httplib.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <thread>
 
 #include "common/http/server.h"
 #include "common/security/certificate.h"
@@ -64,6 +68,17 @@ class TlsTest : public testing::Test {
     client->set_ca_cert_path(fleet_.c_str());
     client->enable_server_certificate_verification(true);
     return client;
+  }
+
+  // Somebody who connected.
+  int connected() const {
+    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_port = htons(static_cast<std::uint16_t>(port_));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
+    return fd;
   }
 
   test::TempDir folder_;
@@ -129,15 +144,7 @@ TEST_F(TlsTest, WhoDoesNotShakeHandsHoldsNobodyUp) {
   EXPECT_FALSE(plain.Get("/who"));
   // They connect and send nothing.
   std::vector<int> sockets;
-  for (int i = 0; i < 3; ++i) {
-    const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<std::uint16_t>(port_));
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ASSERT_EQ(::connect(fd, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
-    sockets.push_back(fd);
-  }
+  for (int i = 0; i < 3; ++i) sockets.push_back(connected());
   auto patient = client();
   patient->set_connection_timeout(10);
   EXPECT_TRUE(patient->Get("/who"));
@@ -146,6 +153,58 @@ TEST_F(TlsTest, WhoDoesNotShakeHandsHoldsNobodyUp) {
     EXPECT_EQ(::recv(fd, &byte, 1, 0), 0);
     ::close(fd);
   }
+}
+
+TEST_F(TlsTest, AByteOfAHandshakeNowAndThenHoldsNobodyUp) {
+  server_->stop();
+  start({.threads = 2, .head_timeout = milliseconds(100)});
+  std::vector<int> sockets;
+  for (int i = 0; i < 12; ++i) sockets.push_back(connected());
+  std::atomic<bool> done{false};
+  std::thread feeder([&] {
+    const std::string hello("\x16\x03\x01\x3f\xff\x01\x00\x3f\xfb\x03\x03", 11);  // of 16 KiB
+    std::vector<pollfd> open;
+    for (const int fd : sockets) open.push_back({fd, POLLIN, 0});
+    for (std::size_t at = 0; !open.empty() && !done; ++at) {
+      const char byte = at < hello.size() ? hello[at] : 'y';
+      for (const pollfd& each : open) (void)::send(each.fd, &byte, 1, MSG_NOSIGNAL);
+      ::poll(open.data(), open.size(), 5);  // their pace, not a wait for anything
+      std::erase_if(open, [](const pollfd& each) { return each.revents != 0; });
+    }
+  });
+  auto patient = client();
+  patient->set_connection_timeout(20);
+  patient->set_read_timeout(20);
+  EXPECT_TRUE(patient->Get("/who"));
+  done = true;
+  feeder.join();
+  for (const int fd : sockets) ::close(fd);
+}
+
+TEST_F(TlsTest, ASlowBodyHoldsNobodyUp) {
+  server_->stop();
+  start({.threads = 1, .body_timeout = milliseconds(200)});
+  std::promise<void> begun, answered;
+  const auto over = answered.get_future().share();
+  auto slow = std::async(std::launch::async, [&] {
+    return client()->Post(
+        "/echo", 1'000'000,
+        [&](std::size_t offset, std::size_t, httplib::DataSink& sink) {
+          if (offset == 0) begun.set_value();
+          // Its pace, not a wait for anything.
+          const bool go_on = over.wait_for(milliseconds(5)) != std::future_status::ready;
+          return go_on && sink.write("y", 1);
+        },
+        "text/plain");
+  });
+  begun.get_future().wait();
+  auto patient = client();
+  patient->set_connection_timeout(20);
+  patient->set_read_timeout(20);
+  EXPECT_TRUE(patient->Get("/who"));
+  answered.set_value();
+  const httplib::Result refused = slow.get();
+  EXPECT_TRUE(!refused || refused->status == 400);
 }
 
 TEST_F(TlsTest, SpeaksNothingOld) {
