@@ -70,12 +70,53 @@ TEST_F(CertificateTest, OnlyTheFleetsAuthorityVouches) {
       Errc::invalid_argument);
 }
 
+// One key may make several fleets: a member of one is none of the other.
+TEST_F(CertificateTest, IsOfOneFleet) {
+  const auto device = key();
+  const auto same = [&] { return NodeKey::from_pem(authority_.key().to_pem().value()).value(); };
+  Authority valley = Authority::create(same(), "valley", kYears).value();
+  const Member there{"valley", "north face", "agent", member_.name};
+  EXPECT_EQ(fault(valley.issue(device->public_key(), there, kYears).value()), Errc::untrusted);
+  // Its certificate made anew is the same authority.
+  Authority again = Authority::create(same(), "mountain", kYears).value();
+  EXPECT_EQ(fault(again.issue(device->public_key(), member_, kYears).value()), Errc::closed);
+}
+
+TEST_F(CertificateTest, AdmitsAgentsAndGateways) {
+  const auto device = key();
+  const auto admission = make_admission(authority_.certificate());
+  const auto examine = [&](Authority& by, const std::string& role) {
+    member_.role = role;
+    return admission->examine(by.issue(device->public_key(), member_, {0, kSecond})->der());
+  };
+  for (const bool gateway : {false, true}) {
+    const Admitted says = examine(authority_, gateway ? "gateway" : "agent").value();
+    EXPECT_EQ(says, (Admitted{device->node(), gateway, member_.name})) << "long over, too";
+  }
+  for (const std::string role : {"reader", "operator", "broker", "authority", "Gateway", ""})
+    EXPECT_EQ(examine(authority_, role).error().code, Errc::untrusted) << role;
+  Authority foreign = Authority::create(key(), "mountain", kYears).value();
+  EXPECT_EQ(examine(foreign, "agent").error().code, Errc::untrusted);
+  EXPECT_EQ(admission->examine(authority_.certificate().der()).error().code, Errc::untrusted);
+  EXPECT_EQ(admission->examine({}).error().code, Errc::malformed);
+}
+
 TEST_F(CertificateTest, HasItsTime) {
   const auto device = key();
   EXPECT_EQ(fault(issue(*device, {kNow - 2 * kDay, kNow - kDay})), Errc::expired);
   EXPECT_EQ(fault(issue(*device, {kNow + kDay, kNow + 2 * kDay})), Errc::expired);
   EXPECT_EQ(fault(issue(*device, {kNow - 2 * kDay, kNow - kDay}), std::nullopt), Errc::closed);
   EXPECT_EQ(fault(issue(*device, kYears), 5 * kSecond), Errc::closed);  // in 1970
+  const Certificate today = issue(*device, {kNow, kNow + kDay});
+  EXPECT_EQ(fault(today, kNow), Errc::closed);
+  EXPECT_EQ(fault(today, kNow - 1), Errc::expired);
+  EXPECT_EQ(fault(today, kNow + kDay), Errc::closed);
+  EXPECT_EQ(fault(today, kNow + kDay + 1), Errc::expired);
+  Authority over = Authority::create(key(), "mountain", {0, kNow - kDay}).value();
+  const Certificate young =
+      over.issue(device->public_key(), member_, {kNow - kDay, kNow + kDay}).value();
+  EXPECT_EQ(verify(young, over.certificate(), kNow).error().code, Errc::expired);
+  EXPECT_TRUE(verify(young, over.certificate(), kNow - kDay).ok());
   const Validity backwards{kNow, kNow - kDay};
   EXPECT_EQ(authority_.issue(device->public_key(), member_, backwards).error().code,
             Errc::invalid_argument);

@@ -1,0 +1,77 @@
+#include "common/api/guard.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "common/security/certificate.h"
+
+namespace dunlin::api {
+namespace {
+
+using security::Certificate;
+using security::NodeKey;
+
+constexpr security::Validity kAlways{0, 4'000'000'000'000'000};
+
+// Knows who was revoked.
+class KnowingNode final : public runtime::NodeView {
+ public:
+  runtime::NodeReport report() override { return known; }
+  bool connected() const override { return true; }
+  runtime::DiskState disk_state() const override { return {}; }
+  void on_replicated(OnReplicated) override {}
+
+  runtime::NodeReport known;
+};
+
+class GuardTest : public testing::Test {
+ protected:
+  Certificate certificate(const std::string& role) {
+    const auto key = NodeKey::generate().value();
+    return authority_.issue(key->public_key(), {"mountain", "north", role, "name"}, kAlways)
+        .value();
+  }
+  // "200", or the status and the code of the problem.
+  std::string ask(const std::string& path, Bytes der) {
+    const auto refused = refusal(node_, {.path = path, .client_certificate = std::move(der)});
+    if (!refused) return "200";
+    const auto problem = nlohmann::json::parse(refused->body);
+    return std::to_string(refused->status) + " " + problem.at("code").get<std::string>();
+  }
+
+  KnowingNode node_;
+  security::Authority authority_ =
+      security::Authority::create(NodeKey::generate().value(), "mountain", kAlways).value();
+};
+
+TEST_F(GuardTest, LetsReadersRead) {
+  for (const std::string role : {"gateway", "reader", "operator"})
+    EXPECT_EQ(ask("/v1/sql", certificate(role).der()), "200") << role;
+  for (const std::string role : {"agent", "broker", "authority", "Reader", ""})
+    EXPECT_EQ(ask("/v1/sql", certificate(role).der()), "403 not_allowed") << role;
+  EXPECT_EQ(ask("/v1/sql", authority_.certificate().der()), "403 not_allowed");
+  EXPECT_EQ(ask("/v1/sql", {1, 2, 3}), "400 malformed");
+  EXPECT_EQ(ask("/v1/sql", {}), "401 no_certificate");
+}
+
+TEST_F(GuardTest, WhoWasRevokedReadsNothing) {
+  const Certificate reader = certificate("reader"), other = certificate("reader");
+  node_.known.nodes.push_back({.node = reader.node()});
+  EXPECT_EQ(ask("/v1/nodes", reader.der()), "200");
+  node_.known.nodes.back().revoked = true;
+  EXPECT_EQ(ask("/v1/nodes", reader.der()), "403 revoked");
+  EXPECT_EQ(ask("/v1/nodes", other.der()), "200");
+}
+
+TEST_F(GuardTest, AnybodyMayAskThreePaths) {
+  for (const std::string path : {"/healthz", "/v1/authority", "/v1/enrol"})
+    EXPECT_EQ(ask(path, {}), "200") << path;
+  for (const std::string path :
+       {"/", "", "/readyz", "/metrics", "/v1/sql", "/v1/nodes", "/healthz/", "//healthz",
+        "/HEALTHZ", "/healthz/../v1/sql", "/v1/enrol/../nodes", "/v1/enrolment"})
+    EXPECT_EQ(ask(path, {}), "401 no_certificate") << path;
+}
+
+}  // namespace
+}  // namespace dunlin::api
