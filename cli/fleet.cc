@@ -14,6 +14,7 @@
 #include "common/log/limits.h"
 #include "common/runtime/topics.h"
 #include "common/security/private_file.h"
+#include "common/security/token.h"
 
 namespace dunlin::cli {
 
@@ -64,14 +65,6 @@ Result<void> check_cells(const std::string& cell) {
   return {};
 }
 
-Result<void> check_gateway(const std::string& url) {
-  constexpr std::string_view kScheme = "https://";
-  if (url.starts_with(kScheme) && url.size() > kScheme.size() &&
-      url.find_first_of("#/ \n", kScheme.size()) == std::string::npos)
-    return {};
-  return {Errc::invalid_argument, "the gateway is https://HOST[:PORT]"};
-}
-
 std::set<std::string> each_cell(const Certificate& member) {
   const std::vector<std::string> cells = security::cells_of(member.member()->cell);
   return {cells.begin(), cells.end()};
@@ -85,7 +78,8 @@ Result<Fleet> Fleet::create(const std::string& folder, const Plan& plan, UtcMicr
     return {Errc::invalid_argument,
             "the name of a fleet: 1 to 64 letters, digits, '_', '.' or '-'"};
   if (plan.broker_hosts.empty()) return {Errc::invalid_argument, "a broker needs a host name"};
-  if (!plan.gateway.empty()) DUNLIN_TRY(check_gateway(plan.gateway));
+  if (!plan.gateway.empty() && !security::is_gateway_url(plan.gateway))
+    return {Errc::invalid_argument, "the gateway is https://HOST[:PORT]"};
   if (fs::exists(key_path(folder))) return {Errc::exists, folder + " holds a fleet"};
   std::error_code failed;
   const std::string root = fs::absolute(folder).lexically_normal().string();

@@ -96,6 +96,8 @@ int token(const Asked& asked) {
   if (gateway.empty())
     return fail({Errc::invalid_argument,
                  "no gateway is known: --gateway https://HOST:PORT here or with `fleet init`"});
+  if (!security::is_gateway_url(gateway))
+    return fail({Errc::invalid_argument, "the gateway is https://HOST[:PORT]"});
   security::Member member = asked.member;
   member.fleet = fleet->name();
   const Result<void> free = fleet->check_free(member);

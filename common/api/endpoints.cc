@@ -234,8 +234,10 @@ Duration lag_of(const LogStatus& log, const Moment& now) {
   return log.behind_since ? std::max(Duration{}, now.mono - *log.behind_since) : Duration{};
 }
 
-telemetry::Snapshot make_snapshot(const NodeReport& report, const InputCounts& inputs) {
+telemetry::Snapshot make_snapshot(const NodeReport& report, const Guard& guard,
+                                  const InputCounts& inputs) {
   telemetry::Snapshot s;
+  for (const auto& [reason, count] : guard.refused()) s.http_refused.push_back({reason, count});
   for (const NodeStatus& node : report.nodes) {
     if (node.node == report.self || node.authority) continue;
     const Lag lag = lag_of(node, report.now);
@@ -288,19 +290,20 @@ telemetry::Snapshot make_snapshot(const NodeReport& report, const InputCounts& i
 }
 
 void add_endpoints(http::Server& server, NodeView& node, telemetry::Metrics& metrics,
-                   const HttpApiOptions& options) {
+                   const Guard& guard, const HttpApiOptions& options) {
   const auto with_report = [&node](http::Response (*make)(const NodeReport&)) {
     return [&node, make](const http::Request&) { return make(node.report()); };
   };
   server.route("GET", "/v1/nodes", with_report(nodes));
   server.route("GET", "/v1/lag", with_report(lag));
   server.route("GET", "/v1/gaps", with_report(gaps));
-  server.route(
-      "GET", "/metrics", [&node, &metrics, counts = options.input_counts](const http::Request&) {
-        return http::Response{.content_type = telemetry::Metrics::kContentType,
-                              .body = metrics.render(
-                                  make_snapshot(node.report(), counts ? counts() : InputCounts{}))};
-      });
+  server.route("GET", "/metrics",
+               [&node, &metrics, &guard, counts = options.input_counts](const http::Request&) {
+                 const InputCounts inputs = counts ? counts() : InputCounts{};
+                 return http::Response{
+                     .content_type = telemetry::Metrics::kContentType,
+                     .body = metrics.render(make_snapshot(node.report(), guard, inputs))};
+               });
   server.route("POST", "/v1/sql",
                [sql = std::make_shared<SqlEndpoint>(options.database)](
                    const http::Request& request) { return sql->answer(request); });

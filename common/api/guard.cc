@@ -1,36 +1,44 @@
 #include "common/api/guard.h"
 
-#include <algorithm>
+#include <chrono>
 
 #include "common/security/certificate.h"
+#include "common/telemetry/log.h"
 
 namespace dunlin::api {
 
-namespace {
-
-bool was_revoked(runtime::NodeView& node, const NodeId& who) {
-  const runtime::NodeReport report = node.report();
-  return std::any_of(report.nodes.begin(), report.nodes.end(),
-                     [&](const auto& each) { return each.node == who && each.revoked; });
-}
-
-}  // namespace
-
-std::optional<http::Response> refusal(runtime::NodeView& node, const http::Request& request) {
+std::optional<http::Response> Guard::refusal(const http::Request& request) {
   for (const char* open : {"/healthz", "/v1/authority", "/v1/enrol"}) {
     if (request.path == open) return std::nullopt;
   }
   if (request.client_certificate.empty())
-    return http::problem(401, "no_certificate", "Unauthorized", "show a certificate of the fleet");
+    return refuse(401, "no_certificate", "show a certificate of the fleet");
   const Result<security::Certificate> shown =
       security::Certificate::from_der(request.client_certificate);
-  if (!shown.ok()) return http::problem(shown.error());
-  const std::string role = shown->member() ? shown->member()->role : "";
+  const bool known = shown.ok() && shown->member();
+  const std::string role = known ? shown->member()->role : "stranger";
   if (role != "gateway" && role != "reader" && role != "operator")
-    return http::problem(403, "not_allowed", "Forbidden", "the certificate of a " + role);
-  if (was_revoked(node, shown->node()))
-    return http::problem(403, "revoked", "Forbidden", "the fleet's authority revoked it");
+    return refuse(403, "not_allowed", "the certificate of a " + role);
+  if (node_.report().revoked.contains(shown->node()))
+    return refuse(403, "revoked", "the fleet's authority revoked it");
   return std::nullopt;
+}
+
+http::Response Guard::refuse(int status, const std::string& code, const std::string& detail) {
+  {
+    const std::lock_guard lock(mutex_);
+    refused_[code] += 1;
+  }
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  const auto silent = logged_.pass(code, Instant(std::chrono::duration_cast<Duration>(now)));
+  if (silent)
+    log::warn("http_refused", {{"reason", code}, {"detail", detail}, {"repeated", *silent}});
+  return http::problem(status, code, http::reason_phrase(status), detail);
+}
+
+std::map<std::string, std::uint64_t> Guard::refused() const {
+  const std::lock_guard lock(mutex_);
+  return refused_;
 }
 
 }  // namespace dunlin::api

@@ -11,7 +11,10 @@ namespace {
 class Serving final : public HttpApi {
  public:
   Serving(runtime::NodeView& node, HttpApiOptions options)
-      : node_(node), options_(std::move(options)), metrics_({options_.version, options_.revision}) {
+      : node_(node),
+        options_(std::move(options)),
+        guard_(node),
+        metrics_({options_.version, options_.revision}) {
     log::set_level(options_.log_level);
     log::set_format(options_.log_format);
     node.on_replicated([this](const replication::Replicated&, Duration latency) {
@@ -27,15 +30,15 @@ class Serving final : public HttpApi {
   Result<void> start() {
     if (!options_.listen.empty()) {
       http_ = std::make_unique<http::Server>();
-      add_endpoints(*http_, node_, metrics_, options_);
+      add_endpoints(*http_, node_, metrics_, guard_, options_);
       DUNLIN_ASSIGN(port_, http_->start(options_.listen));
     }
     if (options_.https_listen.empty()) return {};
     http::ServerOptions members_only;
     DUNLIN_ASSIGN(members_only.tls, http::TlsContext::load(options_.tls));
-    members_only.guard = [this](const http::Request& request) { return refusal(node_, request); };
+    members_only.guard = [this](const http::Request& request) { return guard_.refusal(request); };
     https_ = std::make_unique<http::Server>(std::move(members_only));
-    add_endpoints(*https_, node_, metrics_, options_);
+    add_endpoints(*https_, node_, metrics_, guard_, options_);
     if (!options_.issuer.empty()) add_enrolment(*https_, options_.issuer, options_.tls.authority);
     DUNLIN_ASSIGN(https_port_, https_->start(options_.https_listen));
     return {};
@@ -46,6 +49,7 @@ class Serving final : public HttpApi {
  private:
   runtime::NodeView& node_;
   HttpApiOptions options_;
+  Guard guard_;
   telemetry::Metrics metrics_;
   std::unique_ptr<http::Server> http_, https_;
   int port_ = 0, https_port_ = 0;

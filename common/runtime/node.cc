@@ -194,9 +194,9 @@ NodeReport Node::report() {
     const std::lock_guard lock(mutex_);
     if (ended_) return {};
     tasks_.push_back([this, promise](const Moment& now) {
-      promise->set_value({now, replica_.self(), replica_.epoch(), replica_.status(now), cells_,
-                          replica_.stats(), connected_, options_.broker_exposed, messages_dropped_,
-                          disk_->state()});
+      promise->set_value({now, replica_.self(), replica_.epoch(), replica_.status(now),
+                          replica_.revoked(), cells_, replica_.stats(), connected_,
+                          options_.broker_exposed, messages_dropped_, disk_->state()});
     });
   }
   wake_.notify_one();

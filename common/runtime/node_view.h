@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 
 #include "common/replication/replica.h"
@@ -22,6 +23,7 @@ struct NodeReport {
   NodeId self;
   Epoch epoch;
   std::vector<replication::NodeStatus> nodes;
+  std::set<NodeId> revoked;  // by the fleet's authority: nodes, and readers, which are none
   std::map<NodeId, std::string> cells;
   replication::Stats stats;
   bool connected = false;

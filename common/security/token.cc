@@ -29,6 +29,13 @@ Result<Bytes> take(std::string_view& text, std::size_t size) {
 
 }  // namespace
 
+bool is_gateway_url(std::string_view text) {
+  return text.starts_with(kScheme) && text.size() > kScheme.size() &&
+         std::all_of(text.begin() + kScheme.size(), text.end(), [](char c) {
+           return c > ' ' && c < 0x7f && c != '/' && c != '#' && c != '?';
+         });
+}
+
 Token make_token(std::string gateway, const NodeId& authority) {
   Bytes id(kIdBytes), secret(kSecretBytes);
   random_bytes(id);
@@ -53,8 +60,7 @@ Result<Token> read_token(std::string_view text) {
   DUNLIN_ASSIGN(const Bytes id, take(rest, kIdBytes));
   token.id = to_hex(id);
   DUNLIN_ASSIGN(token.secret, take(rest, kSecretBytes));
-  if (!rest.empty() || !token.gateway.starts_with(kScheme) ||
-      token.gateway.size() == kScheme.size())
+  if (!rest.empty() || !is_gateway_url(token.gateway))
     return {Errc::malformed, "a token is https://HOST[:PORT]#AUTHORITY.ID.SECRET"};
   return token;
 }

@@ -21,6 +21,7 @@ struct Token {
 Token make_token(std::string gateway, const NodeId& authority);
 std::string write_token(const Token& token);
 Result<Token> read_token(std::string_view text);
+bool is_gateway_url(std::string_view text);  // https://HOST[:PORT] and nothing behind it
 
 // That who makes this request has the token, without showing it: HMAC-SHA-256 of the request's text
 // under the secret. Whoever passes it on can put no other key in its place.

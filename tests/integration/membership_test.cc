@@ -211,6 +211,10 @@ TEST_F(Membership, GatewaysAnswerReadersOverHttps) {
     EXPECT_EQ(ask("gate", path), "200") << path;
     EXPECT_EQ(ask("grafana", path), "200") << path;
   }
+  // Who is no node is revoked like any other.
+  ASSERT_EQ(dunlin({"device", "revoke", "grafana", "--nothing-counts"}), 0);
+  EXPECT_TRUE(test::eventually([&] { return ask("grafana", "/v1/nodes") == "403"; }));
+  EXPECT_EQ(ask("gate", "/v1/nodes"), "200");
 }
 
 // To a broker elsewhere everything goes in plain text only when that was asked for; who asked is

@@ -24,8 +24,9 @@ struct TcpSocket {
 std::vector<TcpSocket> tcp_sockets_to(std::uint16_t peer_port);
 
 // Switches Nagle's algorithm off and asks for buffers of that size; the system's limits
-// (net.core.wmem_max, rmem_max) apply; 0 leaves a buffer as it is. What waits in a receive buffer is read in its order: when
-// somebody floods the broker, what is live stands behind as much as it holds.
+// (net.core.wmem_max, rmem_max) apply; 0 leaves a buffer as it is. What waits in a receive buffer
+// is read in its order: when somebody floods the broker, what is live stands behind as much as it
+// holds.
 void tune(const TcpSocket& socket, std::size_t send_buffer_bytes, std::size_t receive_buffer_bytes);
 
 // The bytes in the send buffer and its size, both with the kernel's overhead; nothing when unknown.

@@ -34,13 +34,14 @@ class GuardTest : public testing::Test {
   }
   // "200", or the status and the code of the problem.
   std::string ask(const std::string& path, Bytes der) {
-    const auto refused = refusal(node_, {.path = path, .client_certificate = std::move(der)});
+    const auto refused = guard_.refusal({.path = path, .client_certificate = std::move(der)});
     if (!refused) return "200";
     const auto problem = nlohmann::json::parse(refused->body);
     return std::to_string(refused->status) + " " + problem.at("code").get<std::string>();
   }
 
   KnowingNode node_;
+  Guard guard_{node_};
   security::Authority authority_ =
       security::Authority::create(NodeKey::generate().value(), "mountain", kAlways).value();
 };
@@ -51,17 +52,17 @@ TEST_F(GuardTest, LetsReadersRead) {
   for (const std::string role : {"agent", "broker", "authority", "Reader", ""})
     EXPECT_EQ(ask("/v1/sql", certificate(role).der()), "403 not_allowed") << role;
   EXPECT_EQ(ask("/v1/sql", authority_.certificate().der()), "403 not_allowed");
-  EXPECT_EQ(ask("/v1/sql", {1, 2, 3}), "400 malformed");
+  EXPECT_EQ(ask("/v1/sql", {1, 2, 3}), "403 not_allowed");
   EXPECT_EQ(ask("/v1/sql", {}), "401 no_certificate");
 }
 
 TEST_F(GuardTest, WhoWasRevokedReadsNothing) {
   const Certificate reader = certificate("reader"), other = certificate("reader");
-  node_.known.nodes.push_back({.node = reader.node()});
   EXPECT_EQ(ask("/v1/nodes", reader.der()), "200");
-  node_.known.nodes.back().revoked = true;
+  node_.known.revoked.insert(reader.node());
   EXPECT_EQ(ask("/v1/nodes", reader.der()), "403 revoked");
   EXPECT_EQ(ask("/v1/nodes", other.der()), "200");
+  EXPECT_EQ(guard_.refused(), (std::map<std::string, std::uint64_t>{{"revoked", 1}}));
 }
 
 TEST_F(GuardTest, AnybodyMayAskThreePaths) {

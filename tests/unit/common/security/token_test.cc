@@ -29,7 +29,8 @@ TEST(Token, OfAnotherFormIsRefused) {
     EXPECT_EQ(read_token(good.substr(0, size)).error().code, Errc::malformed) << size;
   for (const std::string& bad :
        {good + "00", good + ".00", good + "x", "http" + good.substr(5), "#" + good.substr(13),
-        "https://" + good.substr(12), good.substr(0, 20) + "\n" + good.substr(20)})
+        "https://" + good.substr(12), good.substr(0, 20) + "\n" + good.substr(20),
+        "https://gate/path" + good.substr(12), "https://ga te" + good.substr(12)})
     EXPECT_FALSE(read_token(bad).ok()) << bad;
 }
 

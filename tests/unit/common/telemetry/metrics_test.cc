@@ -49,6 +49,7 @@ Snapshot full_snapshot() {
   s.lost_entries = {{"drop_oldest", 2}};
   s.quarantined = {{"bad_hash", 3}};
   s.quarantine_items = 2;
+  s.http_refused = {{"revoked", 4}};
   s.forks = 1;
   s.clones = 5;
   s.branches = 6;
@@ -96,6 +97,7 @@ TEST(Metrics, RendersTotalsAsTheyAre) {
                   R"(dunlin_lost_entries_total{policy="drop_oldest"} 2)",
                   R"(dunlin_quarantined_total{reason="bad_hash"} 3)",
                   "dunlin_quarantine_items 2",
+                  R"(dunlin_http_refused_total{reason="revoked"} 4)",
                   "dunlin_forks_total 1",
                   "dunlin_clones_total 5",
                   "dunlin_branches_total 6",
