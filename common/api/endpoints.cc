@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <fstream>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -197,9 +198,13 @@ class SqlEndpoint {
       }
     }
     // One query at a time, and one that waits: the other threads are for the probes.
-    const std::unique_lock lock(mutex_, kWaitForQuery);
-    if (!lock.owns_lock())
-      return http::problem(503, "busy", "Busy", "another query is running; try again");
+    {
+      std::unique_lock lock(mutex_);
+      if (!free_.wait_for(lock, kWaitForQuery, [this] { return !busy_; }))
+        return http::problem(503, "busy", "Busy", "another query is running; try again");
+      busy_ = true;
+    }
+    const Turn turn(*this);
     if (!reader_) {
       Result<storage::Reader> opened = storage::Reader::open(path_);
       if (!opened.ok()) return http::problem(opened.error());
@@ -212,8 +217,27 @@ class SqlEndpoint {
 
  private:
   static constexpr auto kWaitForQuery = std::chrono::seconds(1);
+
+  // Ends with the query; ThreadSanitizer does not know std::timed_mutex.
+  class Turn {
+   public:
+    explicit Turn(SqlEndpoint& endpoint) : endpoint_(endpoint) {}
+    ~Turn() {
+      const std::lock_guard lock(endpoint_.mutex_);
+      endpoint_.busy_ = false;
+      endpoint_.free_.notify_one();
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+   private:
+    SqlEndpoint& endpoint_;
+  };
+
   std::string path_;
-  std::timed_mutex mutex_;
+  std::mutex mutex_;
+  std::condition_variable free_;
+  bool busy_ = false;
   std::optional<storage::Reader> reader_;
 };
 

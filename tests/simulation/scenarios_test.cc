@@ -6,19 +6,25 @@
 #include "tests/simulation/seeds.h"
 
 namespace dunlin::simulation {
-namespace {
 
-TEST(Scenarios, Written) {
-  ASSERT_GE(scenarios().size(), 7u);
-  for_seeds(1, [](std::uint64_t seed) {
-    for (const Scenario& scenario : scenarios()) {
-      EXPECT_THAT(scenario.run({.seed = seed}).problems, testing::IsEmpty())
-          << "dunlin-sim scenario " << scenario.name << " --seed " << seed;
-    }
-  });
+void PrintTo(const Scenario& scenario, std::ostream* out) {
+  *out << scenario.name;
 }
 
-TEST(Scenarios, Random) {
+namespace {
+
+class Scenarios : public testing::TestWithParam<Scenario> {};
+
+TEST_P(Scenarios, Written) {
+  for_seeds(1, [](std::uint64_t seed) {
+    EXPECT_THAT(GetParam().run({.seed = seed}).problems, testing::IsEmpty())
+        << "dunlin-sim scenario " << GetParam().name << " --seed " << seed;
+  });
+}
+INSTANTIATE_TEST_SUITE_P(Of, Scenarios, testing::ValuesIn(scenarios().begin(), scenarios().end()),
+                         [](const auto& of) { return std::string(of.param.name); });
+
+TEST(RandomScenarios, HoldToo) {
   for_seeds(10, [](std::uint64_t seed) {
     EXPECT_THAT(run_random({.seed = seed}).problems, testing::IsEmpty())
         << "dunlin-sim run --seed " << seed;
