@@ -19,7 +19,7 @@ std::optional<http::Response> Guard::refusal(const http::Request& request) {
   const std::string role = known ? shown->member()->role : "stranger";
   if (role != "gateway" && role != "reader" && role != "operator")
     return refuse(403, "not_allowed", "the certificate of a " + role);
-  if (node_.report().revoked.contains(shown->node()))
+  if (node_.revoked(shown->node()))
     return refuse(403, "revoked", "the fleet's authority revoked it");
   return std::nullopt;
 }

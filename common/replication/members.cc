@@ -41,12 +41,6 @@ void Members::revoke(Hlc at, const Revoke& revoke) {
   if (known->second.at < at) known->second = {at, revoke};
 }
 
-std::set<NodeId> Members::all_revoked() const {
-  std::set<NodeId> nodes;
-  for (const auto& item : revoked_) nodes.insert(item.first);
-  return nodes;
-}
-
 Result<void> Members::check(const NodeId& node) {
   if (admission_ == nullptr) return {};
   if (revoked(node)) return refusal(Errc::revoked, node, " was revoked");

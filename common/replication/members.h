@@ -3,7 +3,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -34,7 +33,6 @@ class Members {
   // The nodes that were revoked since this was asked.
   std::vector<NodeId> take_revoked() { return std::exchange(news_, {}); }
   bool revoked(const NodeId& node) const { return revoked_.contains(node); }
-  std::set<NodeId> all_revoked() const;
 
   // Whether what that node says now counts: `untrusted` when it has shown no certificate,
   // `revoked`.

@@ -102,7 +102,7 @@ class Replica {
   const Stats& stats() const { return context_.stats; }
   const NodeId& self() const { return context_.self(); }
   Epoch epoch() const { return context_.epoch; }
-  std::set<NodeId> revoked() const { return context_.members.all_revoked(); }
+  bool revoked(const NodeId& node) const { return context_.members.revoked(node); }
   std::vector<NodeStatus> status(const Moment& now) const;
 
  private:

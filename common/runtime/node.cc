@@ -187,6 +187,19 @@ void Node::on_replicated(OnReplicated callback) {
   taken.wait();  // the former callback is not running any more, and never will
 }
 
+bool Node::revoked(const NodeId& who) {
+  auto promise = std::make_shared<std::promise<bool>>();
+  std::future<bool> future = promise->get_future();
+  {
+    const std::lock_guard lock(mutex_);
+    if (ended_) return true;  // nothing is answered any more
+    tasks_.push_back(
+        [this, promise, who](const Moment&) { promise->set_value(replica_.revoked(who)); });
+  }
+  wake_.notify_one();
+  return future.get();
+}
+
 NodeReport Node::report() {
   auto promise = std::make_shared<std::promise<NodeReport>>();
   std::future<NodeReport> future = promise->get_future();
@@ -194,9 +207,9 @@ NodeReport Node::report() {
     const std::lock_guard lock(mutex_);
     if (ended_) return {};
     tasks_.push_back([this, promise](const Moment& now) {
-      promise->set_value({now, replica_.self(), replica_.epoch(), replica_.status(now),
-                          replica_.revoked(), cells_, replica_.stats(), connected_,
-                          options_.broker_exposed, messages_dropped_, disk_->state()});
+      promise->set_value({now, replica_.self(), replica_.epoch(), replica_.status(now), cells_,
+                          replica_.stats(), connected_, options_.broker_exposed, messages_dropped_,
+                          disk_->state()});
     });
   }
   wake_.notify_one();

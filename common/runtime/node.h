@@ -50,6 +50,7 @@ class Node final : public NodeView, private TransportEvents {
   Result<void> flush(std::chrono::milliseconds timeout);
 
   NodeReport report() override;
+  bool revoked(const NodeId& who) override;
   bool connected() const override { return connected_; }
   DiskState disk_state() const override { return disk_->state(); }
   void on_replicated(OnReplicated callback) override;

@@ -2,7 +2,6 @@
 
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 
 #include "common/replication/replica.h"
@@ -23,7 +22,6 @@ struct NodeReport {
   NodeId self;
   Epoch epoch;
   std::vector<replication::NodeStatus> nodes;
-  std::set<NodeId> revoked;  // by the fleet's authority: nodes, and readers, which are none
   std::map<NodeId, std::string> cells;
   replication::Stats stats;
   bool connected = false;
@@ -37,6 +35,8 @@ class NodeView {
  public:
   virtual ~NodeView() = default;
   virtual NodeReport report() = 0;  // waits for the node's loop
+  // By the fleet's authority: nodes, and readers, which are none. Waits for the node's loop.
+  virtual bool revoked(const NodeId& who) = 0;
   virtual bool connected() const = 0;
   virtual DiskState disk_state() const = 0;
 

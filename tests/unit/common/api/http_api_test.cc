@@ -22,6 +22,7 @@ using nlohmann::json;
 class QuietNode final : public runtime::NodeView {
  public:
   runtime::NodeReport report() override { return {}; }
+  bool revoked(const NodeId&) override { return false; }
   bool connected() const override { return true; }
   runtime::DiskState disk_state() const override { return {}; }
   void on_replicated(OnReplicated) override {}
