@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "cli/json_text.h"
 #include "common/security/keys.h"
 #include "common/security/private_file.h"
 
@@ -71,10 +72,9 @@ Result<void> trust(httplib::Client& client, const Certificate& authority) {
 
 Error refused(const httplib::Response& response) {
   const json problem = json::parse(response.body, nullptr, false);
-  const std::string code = problem.is_object() ? problem.value("code", "") : "";
-  const std::string detail = problem.is_object() ? problem.value("detail", "") : "";
   return {response.status == 403 || response.status == 409 ? Errc::untrusted : Errc::io,
-          "HTTP " + std::to_string(response.status) + " " + code + ": " + detail};
+          "HTTP " + std::to_string(response.status) + " " + text_of(problem, "code") + ": " +
+              text_of(problem, "detail")};
 }
 
 // Asks, and puts in place what is answered.
@@ -86,20 +86,17 @@ Result<Membership> ask(const std::string& gateway, const Certificate& authority,
   if (!answer) return unreached(gateway, answer);
   if (answer->status != 200) return refused(*answer);
   const json issued = json::parse(answer->body, nullptr, false);
-  const auto text = [&](const char* name) -> std::string {
-    const auto found = issued.find(name);
-    return found != issued.end() && found->is_string() ? found->get<std::string>() : "";
-  };
   if (!issued.is_object()) return {Errc::malformed, gateway + ": no JSON object"};
-  DUNLIN_ASSIGN(Certificate certificate, Certificate::from_pem(text("certificate")));
+  DUNLIN_ASSIGN(Certificate certificate, Certificate::from_pem(text_of(issued, "certificate")));
   DUNLIN_TRY(verify(certificate, authority, std::nullopt));
   if (certificate.public_key() != key.public_key())
     return {Errc::untrusted, gateway + " sent the certificate of another key"};
   DUNLIN_ASSIGN(std::string key_pem, key.to_pem());
-  const std::string next = text("gateway");
-  const security::Bundle bundle{
-      {std::move(certificate), authority, {text("broker"), next.empty() ? gateway : next}},
-      std::move(key_pem)};
+  const std::string next = text_of(issued, "gateway");
+  const security::Bundle bundle{{std::move(certificate),
+                                 authority,
+                                 {text_of(issued, "broker"), next.empty() ? gateway : next}},
+                                std::move(key_pem)};
   DUNLIN_TRY(security::install(bundle, data_dir));
   return bundle.membership;
 }

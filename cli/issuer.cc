@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/fleet.h"
+#include "cli/json_text.h"
 #include "cli/tokens.h"
 #include "common/http/server.h"
 #include "common/telemetry/log.h"
@@ -29,15 +30,11 @@ struct Asked {
 
 Result<Asked> read(const std::string& body) {
   const json read = json::parse(body, nullptr, false);
-  const auto text = [&](const char* key) -> std::string {
-    const auto found = read.find(key);
-    return found != read.end() && found->is_string() ? found->get<std::string>() : std::string();
-  };
-  if (!read.is_object() || text("request").empty())
+  if (text_of(read, "request").empty())
     return {Errc::malformed, "the body is {\"request\": PEM, \"token\": ID, \"proof\": HEX}"};
-  Asked asked{text("request"), text("token")};
+  Asked asked{text_of(read, "request"), text_of(read, "token")};
   if (asked.token.empty()) return asked;
-  DUNLIN_ASSIGN(const Bytes proof, from_hex(text("proof")));
+  DUNLIN_ASSIGN(const Bytes proof, from_hex(text_of(read, "proof")));
   if (proof.size() != asked.proof.size()) return {Errc::malformed, "a proof has 32 bytes"};
   std::copy(proof.begin(), proof.end(), asked.proof.begin());
   return asked;
