@@ -375,12 +375,14 @@ Result<Certificate> Certificate::from_der(ByteView der) {
   out.is_authority_ = parsed->ca_istrue != 0;
   for (const mbedtls_x509_sequence* name = &parsed->subject_alt_names; name != nullptr;
        name = name->next) {
-    const auto kind = static_cast<unsigned char>(name->buf.tag & ~MBEDTLS_ASN1_CONTEXT_SPECIFIC);
+    const auto is = [&](int kind) {
+      return name->buf.tag == (MBEDTLS_ASN1_CONTEXT_SPECIFIC | kind);
+    };
     const ByteView bytes(name->buf.p, name->buf.len);
     const std::string text(bytes.begin(), bytes.end());
-    if (kind == kUri && !out.member_) out.member_ = member_of(text);
-    if (kind == kDns) out.hosts_.push_back(text);
-    if (kind == kAddress && bytes.size() == 4) out.hosts_.push_back(text_of_address(bytes));
+    if (is(kUri) && !out.member_) out.member_ = member_of(text);
+    if (is(kDns)) out.hosts_.push_back(text);
+    if (is(kAddress) && bytes.size() == 4) out.hosts_.push_back(text_of_address(bytes));
   }
   return out;
 }
