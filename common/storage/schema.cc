@@ -58,6 +58,7 @@ CREATE TABLE quarantine(
   id INTEGER PRIMARY KEY, peer BLOB NOT NULL, reason TEXT NOT NULL, detail TEXT NOT NULL,
   at INTEGER NOT NULL, times INTEGER NOT NULL DEFAULT 1, released INTEGER NOT NULL DEFAULT 0,
   hash BLOB NOT NULL UNIQUE, body BLOB NOT NULL);
+CREATE INDEX quarantine_released ON quarantine(id) WHERE released = 1;
 )sql",
 };
 

@@ -153,7 +153,7 @@ TEST_F(SalvageTest, TheNewestPagesHideNoOthers) {
 TEST_F(SalvageTest, AFileThatEndsInTheMiddleGivesItsFirstHalf) {
   close();
   fs::resize_file(path_, pages() / 2 * kPage);
-  EXPECT_GE(salvaged(), 900u);
+  EXPECT_GE(salvaged(), 860u);  // the definitions and indexes lie there, too
 }
 
 TEST_F(SalvageTest, ALostHeaderIsReplacedInACopy) {
