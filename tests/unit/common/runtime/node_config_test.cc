@@ -73,6 +73,29 @@ TEST(NodeConfig, PlainTcpStaysOnThisMachineUnlessItSaysSo) {
   EXPECT_THAT(Read("[broker]\nurl = \"http://x\"\n").mistakes, ElementsAre(HasSubstr("scheme")));
 }
 
+TEST(NodeConfig, HttpStaysOnThisMachineUnlessItSaysSo) {
+  const auto mistakes = [](const std::string& text) { return Read(text, Role::gateway).mistakes; };
+  for (const char* here : {"127.0.0.1:7380", "localhost:0", "[::1]:7380"})
+    EXPECT_THAT(mistakes("[http]\nlisten = \"" + std::string(here) + "\"\n"), IsEmpty()) << here;
+  for (const char* away : {"0.0.0.0:7380", "0.0.0.0:0", "10.0.0.1:80", "[::]:7380", ":7380"}) {
+    const std::string listen = "[http]\nlisten = \"" + std::string(away) + "\"\n";
+    EXPECT_THAT(mistakes(listen), ElementsAre(HasSubstr("plain TCP to other machines"))) << away;
+    EXPECT_THAT(mistakes(listen + "plain = true\n"), IsEmpty()) << away;
+  }
+}
+
+TEST(NodeConfig, HttpsIsForMembersAndTheIssuerForThisMachine) {
+  const auto mistakes = [](const std::string& text) { return Read(text, Role::gateway).mistakes; };
+  EXPECT_THAT(mistakes("[https]\nlisten = \"0.0.0.0:7443\"\n"),
+              ElementsAre(HasSubstr("without the certificate of a fleet")));
+  EXPECT_THAT(mistakes("[enrol]\nissuer = \"http://127.0.0.1:7390\"\n"),
+              ElementsAre(HasSubstr("devices enrol over HTTPS")));
+  for (const char* wrong : {"https://127.0.0.1:7390", "http://10.0.0.1:7390", "127.0.0.1:7390"})
+    EXPECT_THAT(mistakes("[enrol]\nissuer = \"" + std::string(wrong) + "\"\n"),
+                Contains(HasSubstr("on this machine")))
+        << wrong;
+}
+
 TEST(NodeConfig, ATrackOverflowsAsTheStorageDoesUnlessItSaysHow) {
   EXPECT_EQ(Read("").options.tracks.at(0).overflow, Overflow::drop_oldest);
   const Read mixed(

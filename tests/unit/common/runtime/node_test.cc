@@ -246,6 +246,31 @@ TEST_F(NodeTest, AMailboxThatIsFullDropsMessagesAndCountsThem) {
   EXPECT_EQ(node_->report().messages_dropped, 3u);
 }
 
+// What is refused costs its sender more than its bytes, and nobody else.
+TEST_F(NodeTest, WhoSendsGarbageIsNotReadAnyMore) {
+  start_gateway();
+  wire_->events().on_connected();
+  test::Peer hostile, honest;
+  const std::string live = "cell/live/" + hostile.node().to_string();
+  const Bytes noise(300, 0xff);
+  const auto refused = [&] {
+    std::uint64_t sum = 0;
+    const NodeReport report = node_->report();
+    for (const auto& [reason, count] : report.stats.refused) sum += count;
+    return sum;
+  };
+  std::uint64_t sent = 0;
+  while (sent < 1000 && node_->report().messages_dropped == 0) {
+    wire_->deliver(live, noise);
+    sent += 1;
+    ASSERT_TRUE(eventually([&] { return refused() + node_->report().messages_dropped == sent; }));
+  }
+  EXPECT_LT(sent, 1000u);
+  EXPECT_GT(sent, 100u);
+  wire_->deliver("cell/live/" + honest.node().to_string(), honest.segments({honest.open()}));
+  EXPECT_TRUE(eventually([&] { return integer("SELECT count(*) FROM nodes") > 1; }));
+}
+
 TEST_F(NodeTest, TheBulkLaneLeavesRoomForLiveMessages) {
   options_.mailbox_bytes_max = 8000;
   start();
