@@ -11,45 +11,44 @@
 
 namespace dunlin::cli {
 
-Result<AuthorityLog> AuthorityLog::open(const std::string& path, security::NodeKey& key,
-                                        Epoch epoch) {
+Result<AuthorityLog> AuthorityLog::open_store(const std::string& path, const NodeId& authority) {
   storage::LogStore::Options options;
   options.path = path;
-  options.fresh_epoch = epoch;
-  options.authority = key.node();
+  options.fresh_epoch = Epoch{security::random_u64()};
+  options.authority = authority;
   const std::unique_ptr<Verifier> verifier = security::make_mbedtls_verifier();
   DUNLIN_ASSIGN(storage::LogStore store,
-                storage::LogStore::open(options, key.node(), *verifier, nullptr));
-  return AuthorityLog(std::move(store), key);
+                storage::LogStore::open(options, authority, *verifier, nullptr));
+  return AuthorityLog(std::move(store));
 }
 
 Result<AuthorityLog> AuthorityLog::create(const std::string& path, security::NodeKey& key,
                                           UtcMicros now, const std::string& fleet) {
   if (std::filesystem::exists(path)) return {Errc::exists, path + ": the log of a fleet"};
-  DUNLIN_ASSIGN(AuthorityLog log, open(path, key, Epoch{security::random_u64()}));
-  DUNLIN_TRY(log.append(now, Open{key.public_key(), fleet}));
+  DUNLIN_ASSIGN(AuthorityLog log, open_store(path, key.node()));
+  DUNLIN_TRY(log.append(now, Open{key.public_key(), fleet}, key));
   return log;
 }
 
-Result<AuthorityLog> AuthorityLog::open(const std::string& path, security::NodeKey& key) {
+Result<AuthorityLog> AuthorityLog::open(const std::string& path, const NodeId& authority) {
   if (!std::filesystem::exists(path)) return {Errc::not_found, path + ": the authority's log"};
-  DUNLIN_ASSIGN(AuthorityLog log, open(path, key, Epoch{security::random_u64()}));
+  DUNLIN_ASSIGN(AuthorityLog log, open_store(path, authority));
   DUNLIN_ASSIGN(const storage::LogStore::Contents contents, log.store_.load());
-  if (log.store_.state({key.node(), contents.epoch, kControlTrack}) == nullptr)
+  if (log.store_.state({authority, contents.epoch, kControlTrack}) == nullptr)
     return {Errc::corrupt, path + ": not the log of this authority"};
   return log;
 }
 
-Result<void> AuthorityLog::append(UtcMicros now, Op op) {
+Result<void> AuthorityLog::append(UtcMicros now, Op op, security::NodeKey& key) {
   DUNLIN_ASSIGN(const storage::LogStore::Contents contents, store_.load());
-  const LogId id{key_->node(), contents.epoch, kControlTrack};
+  const LogId id{key.node(), contents.epoch, kControlTrack};
   const LogState* state = store_.state(id);
   const Hash before = state == nullptr ? chain_start(id) : state->head_hash();
   const Hlc hlc =
       std::max(Hlc::of(static_cast<std::uint64_t>(now / 1000), 0), Hlc{contents.own_hlc.value + 1});
   Chain chain;
   DUNLIN_TRY(chain.add({state == nullptr ? 1 : state->head() + 1, hlc, {std::move(op)}}, before));
-  DUNLIN_ASSIGN(std::vector<SegmentRecord> segments, build_segments(id, before, 0, chain, *key_));
+  DUNLIN_ASSIGN(std::vector<SegmentRecord> segments, build_segments(id, before, 0, chain, key));
   DUNLIN_TRY(message_with(segments));
   DUNLIN_TRY(store_.commit({.segments = std::move(segments)}));
   return {};

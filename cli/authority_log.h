@@ -17,24 +17,23 @@ class AuthorityLog {
   static Result<AuthorityLog> create(const std::string& path, security::NodeKey& key, UtcMicros now,
                                      const std::string& fleet);
   // `not_found`; `corrupt` where it is damaged, and then it stays as it is: a log that began anew
-  // would say nothing of who was revoked before. `key` must outlive it.
-  static Result<AuthorityLog> open(const std::string& path, security::NodeKey& key);
+  // would say nothing of who was revoked before.
+  static Result<AuthorityLog> open(const std::string& path, const NodeId& authority);
 
-  // One entry, durable when this returns. `too_large` when the log has no room for it in a message.
-  Result<void> append(UtcMicros now, Op op);
+  // One entry, durable when this returns, signed by the authority's key. `too_large` when the log
+  // has no room for it in a message.
+  Result<void> append(UtcMicros now, Op op, security::NodeKey& key);
   // What counts of the revocations, by node.
   Result<std::map<NodeId, Revoke>> revocations();
   // All of it as the message that brokers retain.
   Result<Bytes> message() { return message_with({}); }
 
  private:
-  static Result<AuthorityLog> open(const std::string& path, security::NodeKey& key, Epoch epoch);
+  static Result<AuthorityLog> open_store(const std::string& path, const NodeId& authority);
   Result<Bytes> message_with(const std::vector<SegmentRecord>& more);
-  AuthorityLog(storage::LogStore store, security::NodeKey& key)
-      : store_(std::move(store)), key_(&key) {}
+  explicit AuthorityLog(storage::LogStore store) : store_(std::move(store)) {}
 
   storage::LogStore store_;
-  security::NodeKey* key_;
 };
 
 }  // namespace dunlin::cli

@@ -29,4 +29,10 @@ CLI::Option* add_folder(CLI::App* command, std::string& folder) {
   return command->add_option("--dir", folder, "the fleet's folder (fleet)");
 }
 
+CLI::Option* add_passphrase(CLI::App* command, std::string& file) {
+  return command
+      ->add_option("--passphrase-file", file, "holds the passphrase of the authority's key")
+      ->envname("DUNLIN_PASSPHRASE_FILE");
+}
+
 }  // namespace dunlin::cli

@@ -25,5 +25,7 @@ UtcMicros utc_now();
 std::string day_of(UtcMicros time);  // 2026-11-22
 int fail(const Error& error);        // to standard error
 CLI::Option* add_folder(CLI::App* command, std::string& folder);
+// Of commands that sign with the authority's key; see cli/passphrase.h.
+CLI::Option* add_passphrase(CLI::App* command, std::string& file);
 
 }  // namespace dunlin::cli

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/fleet.h"
 #include "cli/gateway.h"
+#include "cli/passphrase.h"
 #include "common/security/private_file.h"
 
 namespace dunlin::cli {
@@ -12,6 +13,7 @@ namespace {
 
 struct Asked {
   std::string folder = "fleet";
+  std::string passphrase_file;
   std::string name;
   std::string cell;  // "" = default, or any
   bool gateway = false;
@@ -43,7 +45,7 @@ Result<NodeId> find_member(Fleet& fleet, const Asked& asked) {
 }
 
 int revoke(const Asked& asked) {
-  auto fleet = Fleet::open(asked.folder);
+  auto fleet = Fleet::open(asked.folder, passphrase_from(asked.passphrase_file));
   if (!fleet.ok()) return fail(fleet.error());
   const Result<NodeId> node = find_member(*fleet, asked);
   if (!node.ok()) return fail(node.error());
@@ -68,7 +70,7 @@ int revoke(const Asked& asked) {
 }
 
 int add(const Asked& asked) {
-  auto fleet = Fleet::open(asked.folder);
+  auto fleet = Fleet::open(asked.folder, passphrase_from(asked.passphrase_file));
   if (!fleet.ok()) return fail(fleet.error());
   const std::string role = asked.gateway ? "gateway" : asked.reader ? "reader" : "agent";
   const security::Member member{fleet->name(), asked.cell.empty() ? "default" : asked.cell, role,
@@ -91,6 +93,7 @@ void add_device_commands(CLI::App& app, Command& chosen) {
   CLI::App* command =
       device->add_subcommand("add", "make a member; writes the bundle that the device is given");
   add_folder(command, asked->folder);
+  add_passphrase(command, asked->passphrase_file);
   command->add_option("name", asked->name, "of the device")->required();
   command->add_option("--cell", asked->cell, "of a gateway: its cells, with commas (default)");
   CLI::Option* gateway = command->add_flag("--gateway", asked->gateway, "a gateway, not an agent");
@@ -105,6 +108,7 @@ void add_device_commands(CLI::App& app, Command& chosen) {
   command = device->add_subcommand(
       "revoke", "cut a member off: what a gateway has of it counts, and nothing after that");
   add_folder(command, asked->folder);
+  add_passphrase(command, asked->passphrase_file);
   command->add_option("name", asked->name, "of the device, or its node id")->required();
   command->add_flag("--nothing-counts", asked->nothing_counts,
                     "not even what gateways have of it: queries leave all of it out");

@@ -91,10 +91,13 @@ Result<Membership> ask(const std::string& gateway, const Certificate& authority,
   DUNLIN_TRY(verify(certificate, authority, std::nullopt));
   if (certificate.public_key() != key.public_key())
     return {Errc::untrusted, gateway + " sent the certificate of another key"};
+  // The authority's certificate may have got more time since.
+  const Result<Certificate> newer = Certificate::from_pem(text_of(issued, "authority"));
+  const bool takes = newer.ok() && succeeds(*newer, authority);
   DUNLIN_ASSIGN(std::string key_pem, key.to_pem());
   const std::string next = text_of(issued, "gateway");
   const security::Bundle bundle{{std::move(certificate),
-                                 authority,
+                                 takes ? *newer : authority,
                                  {text_of(issued, "broker"), next.empty() ? gateway : next}},
                                 std::move(key_pem)};
   DUNLIN_TRY(security::install(bundle, data_dir));

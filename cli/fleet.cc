@@ -13,6 +13,7 @@
 #include "common/base/utf8.h"
 #include "common/log/limits.h"
 #include "common/runtime/topics.h"
+#include "common/security/locked_key.h"
 #include "common/security/private_file.h"
 #include "common/security/token.h"
 
@@ -47,8 +48,15 @@ std::string log_path(const std::string& folder) {
 std::string operator_path(const std::string& folder, const std::string& kind) {
   return folder + "/operator." + kind;
 }
+std::string broker_path(const std::string& folder) {
+  return folder + "/broker/broker.crt";
+}
 std::string member_path(const std::string& folder, const NodeId& node) {
   return folder + "/members/" + node.to_string() + ".crt";
+}
+
+security::Validity long_validity(UtcMicros now) {
+  return {0, now + Fleet::kYears * 365 * kDay};
 }
 
 std::string user_name() {
@@ -72,7 +80,7 @@ std::set<std::string> each_cell(const Certificate& member) {
 
 }  // namespace
 
-Result<Fleet> Fleet::create(const std::string& folder, const Plan& plan, UtcMicros now, int years) {
+Result<Fleet> Fleet::create(const std::string& folder, const Plan& plan, UtcMicros now) {
   const std::string& name = plan.name;
   if (!runtime::is_topic_level(name))
     return {Errc::invalid_argument,
@@ -88,54 +96,97 @@ Result<Fleet> Fleet::create(const std::string& folder, const Plan& plan, UtcMicr
     if (failed) return {Errc::io, "cannot create " + root + each + ": " + failed.message()};
   }
   DUNLIN_ASSIGN(FolderLock lock, FolderLock::take(root));
-  const UtcMicros until = now + years * 365 * kDay;
   DUNLIN_ASSIGN(std::unique_ptr<NodeKey> key, NodeKey::generate());
-  DUNLIN_ASSIGN(const std::string key_pem, key->to_pem());
-  DUNLIN_ASSIGN(Authority authority, Authority::create(std::move(key), name, {0, until}));
-  const std::string authority_pem = authority.certificate().to_pem();
+  DUNLIN_ASSIGN(std::string key_pem, key->to_pem());
+  if (!plan.passphrase.empty()) {
+    DUNLIN_ASSIGN(key_pem, security::lock_key(key_pem, plan.passphrase));
+  }
+  const security::Validity validity = long_validity(now);
+  DUNLIN_ASSIGN(Authority authority, Authority::create(std::move(key), name, validity));
   const security::Addresses addresses{
       "mqtts://" + plan.broker_hosts.front() + ":" + std::to_string(plan.broker_port),
       plan.gateway};
-
-  // From 1970, too: a device has to trust its broker before it knows the time.
-  DUNLIN_ASSIGN(const std::unique_ptr<NodeKey> broker_key, NodeKey::generate());
-  DUNLIN_ASSIGN(const std::string broker_pem, broker_key->to_pem());
-  DUNLIN_ASSIGN(const Certificate certificate,
-                authority.issue(broker_key->public_key(), {name, "", "broker", "broker"},
-                                {0, until}, plan.broker_hosts));
-  const std::string at = root + "/broker";
-  DUNLIN_TRY(security::write_private_file(at + "/broker.key", broker_pem));
-  DUNLIN_TRY(security::write_private_file(at + "/broker.crt", certificate.to_pem()));
-  DUNLIN_TRY(security::write_private_file(at + "/fleet.crt", authority_pem));
+  Fleet fleet(std::move(lock), root, authority.certificate(), addresses, {});
+  fleet.unlocked_ = std::move(authority);
+  DUNLIN_TRY(fleet.make_broker(validity, plan.broker_hosts));
   DUNLIN_TRY(security::write_private_file(
-      at + "/mosquitto.conf",
-      broker_configuration(at, plan.broker_hosts, plan.broker_port, user_name())));
-  DUNLIN_TRY(security::write_private_file(certificate_path(root),
-                                          write_addresses(addresses) + authority_pem));
-  DUNLIN_ASSIGN(const std::unique_ptr<NodeKey> operator_key, NodeKey::generate());
-  DUNLIN_ASSIGN(const std::string operator_pem, operator_key->to_pem());
-  DUNLIN_ASSIGN(
-      const Certificate me,
-      authority.issue(operator_key->public_key(), {name, "", "operator", "operator"}, {0, until}));
-  DUNLIN_TRY(security::write_private_file(operator_path(root, "key"), operator_pem));
-  DUNLIN_TRY(security::write_private_file(operator_path(root, "crt"), me.to_pem()));
-  Fleet fleet(std::move(lock), root, std::move(authority), addresses);
-  DUNLIN_TRY(AuthorityLog::create(log_path(root), fleet.authority_.key(), now, name));
+      root + "/broker/mosquitto.conf",
+      broker_configuration(root + "/broker", plan.broker_hosts, plan.broker_port, user_name())));
+  DUNLIN_TRY(fleet.write_authority());
+  DUNLIN_TRY(fleet.make_operator(validity));
+  DUNLIN_TRY(AuthorityLog::create(log_path(root), fleet.unlocked_->key(), now, name));
   DUNLIN_TRY(fleet.write_rights());
   DUNLIN_TRY(security::write_private_file(key_path(root), key_pem));
   return fleet;
 }
 
-Result<Fleet> Fleet::open(const std::string& folder) {
+Result<Fleet> Fleet::open(const std::string& folder, Passphrase passphrase) {
   DUNLIN_ASSIGN(FolderLock lock, FolderLock::take(folder));
-  DUNLIN_ASSIGN(const std::string pem, security::read_private_file(key_path(folder)));
   DUNLIN_ASSIGN(const std::string text, read_file(certificate_path(folder)));
-  DUNLIN_ASSIGN(std::unique_ptr<NodeKey> key, NodeKey::from_pem(pem));
   const std::size_t armour = std::min(text.find("-----BEGIN"), text.size());
-  DUNLIN_ASSIGN(Authority authority,
-                Authority::load(std::move(key), std::string_view(text).substr(armour)));
+  DUNLIN_ASSIGN(Certificate authority,
+                Certificate::from_pem(std::string_view(text).substr(armour)));
   return Fleet(std::move(lock), fs::absolute(folder).lexically_normal().string(),
-               std::move(authority), security::read_addresses(text));
+               std::move(authority), security::read_addresses(text), std::move(passphrase));
+}
+
+Result<void> Fleet::unlock() {
+  if (unlocked_) return {};
+  DUNLIN_ASSIGN(std::string pem, security::read_private_file(key_path(folder_)));
+  if (security::is_locked(pem)) {
+    if (!passphrase_) return {Errc::invalid_argument, "the authority's key needs its passphrase"};
+    DUNLIN_ASSIGN(const std::string passphrase, passphrase_());
+    DUNLIN_ASSIGN(pem, security::unlock_key(pem, passphrase));
+  }
+  DUNLIN_ASSIGN(std::unique_ptr<NodeKey> key, NodeKey::from_pem(pem));
+  DUNLIN_ASSIGN(unlocked_, Authority::load(std::move(key), authority_));
+  return {};
+}
+
+Result<void> Fleet::write_authority() const {
+  const std::string pem = authority_.to_pem();
+  DUNLIN_TRY(security::write_private_file(folder_ + "/broker/fleet.crt", pem));
+  return security::write_private_file(certificate_path(folder_), write_addresses(addresses_) + pem);
+}
+
+Result<void> Fleet::make_operator(security::Validity validity) {
+  DUNLIN_ASSIGN(const std::unique_ptr<NodeKey> key, NodeKey::generate());
+  DUNLIN_ASSIGN(const std::string pem, key->to_pem());
+  DUNLIN_ASSIGN(
+      const Certificate certificate,
+      unlocked_->issue(key->public_key(), {name(), "", "operator", "operator"}, validity));
+  DUNLIN_TRY(security::write_private_file(operator_path(folder_, "key"), pem));
+  return security::write_private_file(operator_path(folder_, "crt"), certificate.to_pem());
+}
+
+// From 1970, too: a device has to trust its broker before it knows the time.
+Result<void> Fleet::make_broker(security::Validity validity,
+                                const std::vector<std::string>& hosts) {
+  DUNLIN_ASSIGN(const std::unique_ptr<NodeKey> key, NodeKey::generate());
+  DUNLIN_ASSIGN(const std::string pem, key->to_pem());
+  DUNLIN_ASSIGN(
+      const Certificate certificate,
+      unlocked_->issue(key->public_key(), {name(), "", "broker", "broker"}, validity, hosts));
+  DUNLIN_TRY(security::write_private_file(folder_ + "/broker/broker.key", pem));
+  return security::write_private_file(broker_path(folder_), certificate.to_pem());
+}
+
+Result<void> Fleet::rotate(UtcMicros now) {
+  DUNLIN_TRY(unlock());
+  DUNLIN_ASSIGN(const std::string broker_pem, security::read_private_file(broker_path(folder_)));
+  DUNLIN_ASSIGN(const Certificate broker, Certificate::from_pem(broker_pem));
+  DUNLIN_ASSIGN(const std::string operator_pem,
+                security::read_private_file(operator_path(folder_, "crt")));
+  DUNLIN_ASSIGN(const Certificate former, Certificate::from_pem(operator_pem));
+  const security::Validity validity = long_validity(now);
+  DUNLIN_TRY(unlocked_->renew(validity));
+  authority_ = unlocked_->certificate();
+  DUNLIN_TRY(write_authority());
+  DUNLIN_TRY(make_broker(validity, broker.hosts()));
+  // First the former one is out: what comes after it can be done once more.
+  DUNLIN_TRY(append(now, {former.node(), {}}));
+  DUNLIN_TRY(make_operator(validity));
+  return write_rights();
 }
 
 Result<void> Fleet::check_free(const Member& member) {
@@ -158,10 +209,11 @@ Result<void> Fleet::check_free(const Member& member) {
 
 Result<Certificate> Fleet::issue(ByteView public_key, const Member& member, UtcMicros now, int days,
                                  const std::vector<std::string>& hosts) {
+  DUNLIN_TRY(unlock());
   // A day back: its broker's clock may be behind this one.
   const UtcMicros from = member.role == "gateway" ? 0 : now - kDay;
   DUNLIN_ASSIGN(Certificate certificate,
-                authority_.issue(public_key, member, {from, now + days * kDay}, hosts));
+                unlocked_->issue(public_key, member, {from, now + days * kDay}, hosts));
   DUNLIN_TRY(
       security::write_private_file(member_path(folder_, certificate.node()), certificate.to_pem()));
   return certificate;
@@ -224,8 +276,14 @@ Result<std::vector<Certificate>> Fleet::members() const {
   return found;
 }
 
-Result<AuthorityLog> Fleet::log() {
-  return AuthorityLog::open(log_path(folder_), authority_.key());
+Result<AuthorityLog> Fleet::log() const {
+  return AuthorityLog::open(log_path(folder_), authority_.node());
+}
+
+Result<void> Fleet::append(UtcMicros now, Revoke revoke) {
+  DUNLIN_TRY(unlock());
+  DUNLIN_ASSIGN(AuthorityLog written, log());
+  return written.append(now, std::move(revoke), unlocked_->key());
 }
 
 Result<std::map<NodeId, Revoke>> Fleet::revocations() {
@@ -234,10 +292,7 @@ Result<std::map<NodeId, Revoke>> Fleet::revocations() {
 }
 
 Result<void> Fleet::revoke(const NodeId& node, std::vector<Revoke::End> ends, UtcMicros now) {
-  {
-    DUNLIN_ASSIGN(AuthorityLog written, log());
-    DUNLIN_TRY(written.append(now, Revoke{node, std::move(ends)}));
-  }
+  DUNLIN_TRY(append(now, {node, std::move(ends)}));
   return write_rights();
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -11,28 +13,34 @@
 
 namespace dunlin::cli {
 
-// A folder of the operator's that makes a fleet: the authority's key (`authority.key`, 0600),
-// certificate (`authority.crt`) and log (`log.db`), a key and certificate by which the operator
-// meets broker and gateways (`operator.key`, `operator.crt`), the certificate of every member
-// (`members/NODE.crt`), tokens (`tokens/`, see tokens.h), and what the broker needs (`broker/`).
-// Whoever has the authority's key makes members: it belongs on no device. An object holds the
-// folder's lock: another process waits until it is gone.
+// A folder of the operator's that makes a fleet: the authority's key (`authority.key`, 0600, under
+// a passphrase if one was given), certificate (`authority.crt`) and log (`log.db`), a key and
+// certificate by which the operator meets broker and gateways (`operator.key`, `operator.crt`), the
+// certificate of every member (`members/NODE.crt`), tokens (`tokens/`, see tokens.h), and what the
+// broker needs (`broker/`). Whoever has the authority's key makes members: it belongs on no device.
+// It is read by what signs alone: add, admit, renew, revoke, rotate; these fail with `untrusted`
+// when the passphrase is wrong, and with `invalid_argument` when none is to be had.
+// An object holds the folder's lock: another process waits until it is gone.
 class Fleet {
  public:
+  // Asked once, when the key is needed and locked.
+  using Passphrase = std::function<Result<std::string>()>;
+  static constexpr int kYears = 20;  // that the authority's certificate is valid
+
   struct Plan {
     std::string name;
     std::vector<std::string> broker_hosts;  // names and addresses under which devices reach it
     std::uint16_t broker_port = 8883;
-    std::string gateway;  // https://HOST[:PORT], where devices enrol and renew; may be empty
+    std::string gateway;     // https://HOST[:PORT], where devices enrol and renew; may be empty
+    std::string passphrase;  // of the authority's key; "" = none
   };
   // `exists` when there is a fleet in the folder already. The certificates of authority and
-  // broker are valid from 1970, where devices without a clock battery wake, to `years` from `now`.
-  static Result<Fleet> create(const std::string& folder, const Plan& plan, UtcMicros now,
-                              int years = 20);
-  static Result<Fleet> open(const std::string& folder);
+  // broker are valid from 1970, where devices without a clock battery wake, to kYears from `now`.
+  static Result<Fleet> create(const std::string& folder, const Plan& plan, UtcMicros now);
+  static Result<Fleet> open(const std::string& folder, Passphrase passphrase = {});
 
-  const std::string& name() const { return authority_.fleet(); }
-  const security::Certificate& authority() const { return authority_.certificate(); }
+  const std::string& name() const { return authority_.common_name(); }
+  const security::Certificate& authority() const { return authority_; }
   const security::Addresses& addresses() const { return addresses_; }
   const std::string& folder() const { return folder_; }
 
@@ -53,6 +61,13 @@ class Fleet {
   Result<security::Certificate> member(const NodeId& node) const;
   // Every certificate that was given, by cell and name; revoked ones too.
   Result<std::vector<security::Certificate>> members() const;
+  // New keys of the operator and the broker, in place of the former ones, of which the operator's
+  // is revoked; and kYears more for the authority's certificate, over the same key: who has the
+  // former one believes what this one does, and gets the new one when it renews its own. Once more
+  // heals what a crash left half done.
+  Result<void> rotate(UtcMicros now);
+  // Reads the key, to find out early that it can be.
+  Result<void> unlock();
   // Who is one no more; of its logs counts what `ends` say. The broker's files forget it.
   Result<void> revoke(const NodeId& node, std::vector<Revoke::End> ends, UtcMicros now);
   Result<std::map<NodeId, Revoke>> revocations();
@@ -62,21 +77,29 @@ class Fleet {
   Result<void> write_rights();
 
  private:
-  Result<AuthorityLog> log();
-  Result<security::Certificate> issue(ByteView public_key, const security::Member& member,
-                                      UtcMicros now, int days,
-                                      const std::vector<std::string>& hosts);
-  Fleet(FolderLock lock, std::string folder, security::Authority authority,
-        security::Addresses addresses)
+  Fleet(FolderLock lock, std::string folder, security::Certificate authority,
+        security::Addresses addresses, Passphrase passphrase)
       : lock_(std::move(lock)),
         folder_(std::move(folder)),
         authority_(std::move(authority)),
-        addresses_(std::move(addresses)) {}
+        addresses_(std::move(addresses)),
+        passphrase_(std::move(passphrase)) {}
+
+  Result<AuthorityLog> log() const;
+  Result<void> append(UtcMicros now, Revoke revoke);
+  Result<security::Certificate> issue(ByteView public_key, const security::Member& member,
+                                      UtcMicros now, int days,
+                                      const std::vector<std::string>& hosts);
+  Result<void> write_authority() const;
+  Result<void> make_operator(security::Validity validity);
+  Result<void> make_broker(security::Validity validity, const std::vector<std::string>& hosts);
 
   FolderLock lock_;
   std::string folder_;
-  security::Authority authority_;
+  security::Certificate authority_;
   security::Addresses addresses_;
+  Passphrase passphrase_;
+  std::optional<security::Authority> unlocked_;
 };
 
 }  // namespace dunlin::cli

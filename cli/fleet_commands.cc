@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/fleet.h"
 #include "cli/issuer.h"
+#include "cli/passphrase.h"
 #include "cli/tokens.h"
 
 namespace dunlin::cli {
@@ -15,7 +16,9 @@ constexpr int kDays = 825;
 
 struct Asked {
   std::string folder = "fleet";
-  Fleet::Plan plan{"", {"127.0.0.1", "localhost"}, 8883, ""};
+  Fleet::Plan plan{"", {"127.0.0.1", "localhost"}, 8883, "", ""};
+  bool locked = false;
+  std::string passphrase_file;
   bool json = false;
   security::Member member{"", "default", "agent", ""};
   std::string gateway;
@@ -25,7 +28,13 @@ struct Asked {
 };
 
 int init(const Asked& asked) {
-  const auto fleet = Fleet::create(asked.folder, asked.plan, utc_now());
+  Fleet::Plan plan = asked.plan;
+  if (asked.locked || !asked.passphrase_file.empty()) {
+    const Result<std::string> passphrase = new_passphrase(asked.passphrase_file);
+    if (!passphrase.ok()) return fail(passphrase.error());
+    plan.passphrase = *passphrase;
+  }
+  const auto fleet = Fleet::create(asked.folder, plan, utc_now());
   if (!fleet.ok()) return fail(fleet.error());
   std::printf("fleet %s in %s\nbroker: mosquitto -c %s/broker/mosquitto.conf\n",
               fleet->name().c_str(), fleet->folder().c_str(), fleet->folder().c_str());
@@ -73,6 +82,23 @@ int show(const Asked& asked) {
                 member.name.c_str());
   }
   return kOk;
+}
+
+int rotate(const Asked& asked) {
+  auto fleet = Fleet::open(asked.folder, passphrase_from(asked.passphrase_file));
+  if (!fleet.ok()) return fail(fleet.error());
+  const Result<void> rotated = fleet->rotate(utc_now());
+  if (!rotated.ok()) return fail(rotated.error());
+  std::printf(
+      "new keys for operator and broker; the authority's certificate is valid until %s\n"
+      "a broker elsewhere than here needs %s/broker and a kill -HUP\n",
+      day_of(fleet->authority().validity().until).c_str(), fleet->folder().c_str());
+  const Result<void> published = fleet->publish();
+  if (published.ok()) return kOk;
+  std::fprintf(stderr,
+               "dunlin: the former operator is revoked here, which is not published: "
+               "run `dunlin fleet publish` again\n");
+  return fail(published.error());
 }
 
 int export_authority(const Asked& asked) {
@@ -129,8 +155,12 @@ void add_fleet_commands(CLI::App& app, Command& chosen) {
   command->add_option("--port", asked->plan.broker_port, "of the broker (8883)");
   command->add_option("--gateway", asked->plan.gateway,
                       "https://HOST:PORT of the gateway where devices enrol and renew");
+  command->add_flag("--passphrase", asked->locked, "asks for one, which the authority's key needs");
+  add_passphrase(command, asked->passphrase_file);
   add("show", "the authority and its members", show)->add_flag("--json", asked->json);
   add("export", "print the authority's certificate", export_authority);
+  command = add("rotate", "new keys for operator and broker, more time for the authority", rotate);
+  add_passphrase(command, asked->passphrase_file);
   add("publish", "have the broker keep the authority's log, for who comes later", publish);
   command = add("token", "print what makes one device a member, once", token);
   command->add_option("name", asked->member.name, "of the device")->required();
@@ -140,11 +170,15 @@ void add_fleet_commands(CLI::App& app, Command& chosen) {
       ->check(CLI::Range(1, 24 * 366));
   command = fleet->add_subcommand("serve", "answer devices that enrol and renew, for a gateway");
   add_folder(command, asked->folder);
+  add_passphrase(command, asked->passphrase_file);
   command->add_option("--listen", asked->listen, "on this machine (127.0.0.1:7390)");
   command->add_option("--days", asked->days, "that certificates are valid (825)")
       ->check(CLI::Range(1, 7300));
   command->callback([&chosen, asked] {
-    chosen = [asked] { return serve_enrolments(asked->folder, asked->listen, asked->days); };
+    chosen = [asked] {
+      return serve_enrolments(asked->folder, asked->listen, asked->days,
+                              passphrase_from(asked->passphrase_file));
+    };
   });
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "cli/fleet.h"
 #include "cli/json_text.h"
@@ -81,9 +82,8 @@ struct Issued {
   security::Addresses addresses;
 };
 
-Result<Issued> issue(const std::string& folder, const Asked& asked, UtcMicros now, int days) {
+Result<Issued> issue(Fleet fleet, const Asked& asked, UtcMicros now, int days) {
   DUNLIN_ASSIGN(const security::Request request, security::read_request(asked.request));
-  DUNLIN_ASSIGN(Fleet fleet, Fleet::open(folder));
   DUNLIN_ASSIGN(Certificate certificate, asked.token.empty()
                                              ? renew(fleet, request, now, days)
                                              : enrol(fleet, asked, request, now, days));
@@ -93,11 +93,13 @@ Result<Issued> issue(const std::string& folder, const Asked& asked, UtcMicros no
 }  // namespace
 
 http::Response answer_enrolment(const std::string& folder, const std::string& body, UtcMicros now,
-                                int days) {
+                                int days, const Fleet::Passphrase& passphrase) {
   const Result<Asked> asked = read(body);
   if (!asked.ok()) return http::problem(asked.error());
   const char* what = asked->token.empty() ? "renewal" : "enrolment";
-  const Result<Issued> issued = issue(folder, *asked, now, days);
+  Result<Fleet> fleet = Fleet::open(folder, passphrase);
+  const Result<Issued> issued =
+      fleet.ok() ? issue(*std::move(fleet), *asked, now, days) : Result<Issued>(fleet.error());
   if (!issued.ok()) {
     const Error& error = issued.error();
     log::warn("security", {{"what", what},
@@ -123,7 +125,8 @@ http::Response answer_enrolment(const std::string& folder, const std::string& bo
                   "\n"};
 }
 
-int serve_enrolments(const std::string& folder, const std::string& listen, int days) {
+int serve_enrolments(const std::string& folder, const std::string& listen, int days,
+                     const Fleet::Passphrase& passphrase) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGINT);
@@ -134,9 +137,19 @@ int serve_enrolments(const std::string& folder, const std::string& listen, int d
     return 1;
   };
   std::string name;
+  // Asked for once: each request opens the fleet again.
+  std::optional<std::string> known;
+  const Fleet::Passphrase once = [&]() -> Result<std::string> {
+    if (!known) {
+      DUNLIN_ASSIGN(known, passphrase());
+    }
+    return *known;
+  };
   {
-    const Result<Fleet> fleet = Fleet::open(folder);  // each request opens it again
+    Result<Fleet> fleet = Fleet::open(folder, once);
     if (!fleet.ok()) return fail(fleet.error());
+    if (const Result<void> unlocked = fleet->unlock(); !unlocked.ok())
+      return fail(unlocked.error());
     name = fleet->name();
   }
   http::Server server;
@@ -144,7 +157,7 @@ int serve_enrolments(const std::string& folder, const std::string& listen, int d
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     return answer_enrolment(folder, request.body,
                             std::chrono::duration_cast<std::chrono::microseconds>(now).count(),
-                            days);
+                            days, once);
   });
   const Result<int> port = server.start(listen);
   if (!port.ok()) return fail(port.error());

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "cli/fleet.h"
 #include "common/base/time.h"
 #include "common/http/message.h"
 
@@ -15,9 +16,11 @@ namespace dunlin::cli {
 // request is signed by the device's key, and who asks in another's name gets nothing but a public
 // certificate.
 http::Response answer_enrolment(const std::string& folder, const std::string& body, UtcMicros now,
-                                int days);
+                                int days, const Fleet::Passphrase& passphrase = {});
 
-// Does that on HOST:PORT of this machine until SIGINT or SIGTERM; returns an exit code.
-int serve_enrolments(const std::string& folder, const std::string& listen, int days);
+// Does that on HOST:PORT of this machine until SIGINT or SIGTERM; returns an exit code. Asks for
+// the passphrase when it starts, if the key has one.
+int serve_enrolments(const std::string& folder, const std::string& listen, int days,
+                     const Fleet::Passphrase& passphrase);
 
 }  // namespace dunlin::cli

@@ -192,11 +192,11 @@ class DerWriter {
 
 Result<Bytes> subject_names(const Member& member, const std::vector<std::string>& hosts) {
   DerWriter der;
-  for (const std::string& host : hosts) {
-    if (const auto address = address_of(host)) {
+  for (auto host = hosts.rbegin(); host != hosts.rend(); ++host) {
+    if (const auto address = address_of(*host)) {
       der.name(kAddress, address->data(), address->size());
     } else {
-      der.name(kDns, reinterpret_cast<const unsigned char*>(host.data()), host.size());
+      der.name(kDns, reinterpret_cast<const unsigned char*>(host->data()), host->size());
     }
   }
   const std::string uri = uri_of(member);
@@ -391,12 +391,10 @@ std::string Certificate::to_pem() const {
   return pem_of("CERTIFICATE", der_);
 }
 
-Result<void> verify(const Certificate& certificate, const Certificate& authority,
-                    std::optional<UtcMicros> now) {
-  const auto untrusted = [](const std::string& why) { return Error{Errc::untrusted, why}; };
-  if (!authority.is_authority()) return untrusted("its issuer is no authority");
-  if (!certificate.member() || certificate.is_authority())
-    return untrusted("it is not the certificate of a member");
+namespace {
+
+// Whether that authority signed it; times are not looked at.
+Result<bool> is_signed_by(const Certificate& certificate, const Certificate& authority) {
   ParsedCertificate parsed, issuer;
   DUNLIN_TRY(parse(certificate.der(), parsed));
   DUNLIN_TRY(parse(authority.der(), issuer));
@@ -405,7 +403,28 @@ Result<void> verify(const Certificate& certificate, const Certificate& authority
                                            nullptr, nullptr);
   constexpr std::uint32_t kTimes = MBEDTLS_X509_BADCERT_EXPIRED | MBEDTLS_X509_BADCERT_FUTURE;
   if (code != 0 && code != MBEDTLS_ERR_X509_CERT_VERIFY_FAILED) return failed("verifying", code);
-  if ((flags & ~kTimes) != 0) return untrusted("the fleet's authority did not sign it");
+  return (flags & ~kTimes) == 0;
+}
+
+}  // namespace
+
+bool succeeds(const Certificate& newer, const Certificate& former) {
+  if (!newer.is_authority() || newer.public_key() != former.public_key() ||
+      newer.common_name() != former.common_name() ||
+      newer.validity().until <= former.validity().until)
+    return false;
+  const Result<bool> by_its_key = is_signed_by(newer, former);
+  return by_its_key.ok() && *by_its_key;
+}
+
+Result<void> verify(const Certificate& certificate, const Certificate& authority,
+                    std::optional<UtcMicros> now) {
+  const auto untrusted = [](const std::string& why) { return Error{Errc::untrusted, why}; };
+  if (!authority.is_authority()) return untrusted("its issuer is no authority");
+  if (!certificate.member() || certificate.is_authority())
+    return untrusted("it is not the certificate of a member");
+  DUNLIN_ASSIGN(const bool ours, is_signed_by(certificate, authority));
+  if (!ours) return untrusted("the fleet's authority did not sign it");
   if (certificate.common_name() != certificate.node().to_string())
     return untrusted("it names another node than the one of its key");
   if (certificate.member()->fleet != authority.common_name())
@@ -444,26 +463,36 @@ std::unique_ptr<Admission> make_admission(Certificate authority) {
   return std::make_unique<CertificateAdmission>(std::move(authority));
 }
 
-Result<Authority> Authority::create(std::unique_ptr<NodeKey> key, const std::string& fleet,
-                                    Validity validity) {
+namespace {
+
+// Self-signed.
+Result<Certificate> certificate_of(NodeKey& key, const std::string& fleet, Validity validity) {
   if (!is_name(fleet)) return {Errc::invalid_argument, "the name of a fleet"};
   const std::string name = "CN=" + fleet;
-  DUNLIN_ASSIGN(
-      Certificate certificate,
-      sign({*key, name, key->public_key(), name, validity}, [](mbedtls_x509write_cert* writer) {
-        const int code = mbedtls_x509write_crt_set_basic_constraints(writer, 1, 0);
-        return code != 0
-                   ? code
-                   : mbedtls_x509write_crt_set_key_usage(writer, MBEDTLS_X509_KU_KEY_CERT_SIGN);
-      }));
+  return sign({key, name, key.public_key(), name, validity}, [](mbedtls_x509write_cert* writer) {
+    const int code = mbedtls_x509write_crt_set_basic_constraints(writer, 1, 0);
+    return code != 0 ? code
+                     : mbedtls_x509write_crt_set_key_usage(writer, MBEDTLS_X509_KU_KEY_CERT_SIGN);
+  });
+}
+
+}  // namespace
+
+Result<Authority> Authority::create(std::unique_ptr<NodeKey> key, const std::string& fleet,
+                                    Validity validity) {
+  DUNLIN_ASSIGN(Certificate certificate, certificate_of(*key, fleet, validity));
   return Authority(std::move(key), std::move(certificate));
 }
 
-Result<Authority> Authority::load(std::unique_ptr<NodeKey> key, std::string_view certificate_pem) {
-  DUNLIN_ASSIGN(Certificate certificate, Certificate::from_pem(certificate_pem));
+Result<Authority> Authority::load(std::unique_ptr<NodeKey> key, Certificate certificate) {
   if (!certificate.is_authority() || certificate.public_key() != key->public_key())
     return {Errc::untrusted, "the certificate is not that of the authority's key"};
   return Authority(std::move(key), std::move(certificate));
+}
+
+Result<void> Authority::renew(Validity validity) {
+  DUNLIN_ASSIGN(certificate_, certificate_of(*key_, fleet(), validity));
+  return {};
 }
 
 Result<Certificate> Authority::issue(ByteView public_key, const Member& member, Validity validity,

@@ -64,6 +64,10 @@ class Certificate {
 Result<void> verify(const Certificate& certificate, const Certificate& authority,
                     std::optional<UtcMicros> now);
 
+// Whether `newer` is a certificate of the same authority, over its same key and by it, that is
+// valid for longer: it may take the place of `former`.
+bool succeeds(const Certificate& newer, const Certificate& former);
+
 // What the replica asks: verify() without times, for agents and gateways.
 std::unique_ptr<Admission> make_admission(Certificate authority);
 
@@ -74,11 +78,14 @@ class Authority {
   static Result<Authority> create(std::unique_ptr<NodeKey> key, const std::string& fleet,
                                   Validity validity);
   // `untrusted` when the certificate is of another key.
-  static Result<Authority> load(std::unique_ptr<NodeKey> key, std::string_view certificate_pem);
+  static Result<Authority> load(std::unique_ptr<NodeKey> key, Certificate certificate);
 
   const Certificate& certificate() const { return certificate_; }
   const std::string& fleet() const { return certificate_.common_name(); }
   NodeKey& key() { return *key_; }
+
+  // A certificate of the same key and name with a new time; see succeeds().
+  Result<void> renew(Validity validity);
 
   // For the holder of `public_key`, who proved it. `hosts` are names or addresses under which it
   // serves TLS. The member's fleet is this one.

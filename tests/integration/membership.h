@@ -76,25 +76,40 @@ class Membership : public testing::Test {
     EXPECT_EQ(member.stop(), 0);
     return member;
   }
-  // mosquitto_pub and mosquitto_sub with the certificate of such a member.
+  // How mosquitto_pub and mosquitto_sub show the certificate of such a member,
   std::vector<std::string> as(const Member& member, const std::string& client) const {
-    const std::string& data = member.data_dir();
-    return {"-h",       "127.0.0.1",
-            "-p",       std::to_string(port_),
-            "-i",       client,
-            "-V",       "5",
-            "--cafile", data + "/fleet.crt",
-            "--cert",   data + "/node.crt",
-            "--key",    data + "/node.key"};
+    return as(member.data_dir() + "/node", client);
+  }
+  // or one whose files are PATH.crt and PATH.key.
+  std::vector<std::string> as(const std::string& path, const std::string& client) const {
+    return {
+        "-h",    "127.0.0.1",  "-p",       std::to_string(port_),        "-i",     client,
+        "-V",    "5",          "--cafile", fleet_ + "/broker/fleet.crt", "--cert", path + ".crt",
+        "--key", path + ".key"};
   }
   void publish(const Member& member, const std::string& topic, const std::string& text,
                const std::string& client = "publisher") {
-    std::vector<std::string> args = as(member, client);
+    publish_with(as(member, client), topic, text);
+  }
+  void publish_with(std::vector<std::string> args, const std::string& topic,
+                    const std::string& text) {
     args.insert(args.end(), {"-q", "1", "-t", topic, "-m", text});
     (void)test::run_program({.program = "mosquitto_pub",
-                             .args = args,
+                             .args = std::move(args),
                              .env = {},
                              .output_file = folder_.file("publish.log")});
+  }
+  // The broker's certificate, as it shows it to who connects.
+  std::string shown_by_broker() const {
+    const std::string file = folder_.file("shown");
+    std::filesystem::remove(file);
+    (void)test::run_program({.program = "openssl",
+                             .args = {"s_client", "-connect", "127.0.0.1:" + std::to_string(port_)},
+                             .env = {},
+                             .output_file = file});
+    const std::string text = read_file(file);
+    const std::size_t begin = text.find("-----BEGIN"), end = text.find("-----END");
+    return end == std::string::npos ? "" : text.substr(begin, end - begin);
   }
   ChildProcess subscribe(const Member& member, const std::string& to) {
     std::vector<std::string> args = as(member, "subscriber-" + to);

@@ -177,6 +177,48 @@ TEST_F(Membership, ARevokedNodeIsCutOffAndWhatItWroteBeforeStays) {
   EXPECT_TRUE(revoked(b.node()));
 }
 
+// Broker and operator get new keys while everybody stays connected; members have the certificates
+// that they had, and get on with it.
+TEST_F(Membership, RotationNeedsNobodyElse) {
+  Member gateway = make("gate", true), a = make("a");
+  for (Member* member : {&gateway, &a}) DUNLIN_ASSERT_OK(member->start());
+  ASSERT_TRUE(a.say("pond level=1i\n"));
+  ASSERT_TRUE(test::eventually([&] { return gateway.readings(a.node()) == 1; }));
+  const Member watch = stolen("watch", true);
+  const std::string former = folder_.file("former");
+  std::filesystem::create_directories(former);
+  for (const char* file : {"operator.key", "operator.crt"})
+    std::filesystem::copy(fleet_ + "/" + file, former + "/" + file);
+  const std::string shown = shown_by_broker();
+  ASSERT_EQ(dunlin({"fleet", "rotate"}), 0) << read_file(folder_.file("dunlin.log"));
+  ASSERT_FALSE(shown.empty());
+  EXPECT_TRUE(test::eventually([&] {
+    const std::string now = shown_by_broker();
+    return !now.empty() && now != shown;
+  }));
+  ASSERT_EQ(dunlin({"fleet", "publish"}), 0) << read_file(folder_.file("dunlin.log"));
+  // Nobody was thrown out, and who comes again gets in.
+  ASSERT_TRUE(a.say("pond level=2i\n"));
+  EXPECT_TRUE(test::eventually([&] { return gateway.readings(a.node()) == 2; }));
+  EXPECT_TRUE(a.events("broker_lost").empty());
+  ASSERT_EQ(a.stop(), 0);
+  DUNLIN_ASSERT_OK(a.start());
+  ASSERT_TRUE(a.say("pond level=3i\n"));
+  EXPECT_TRUE(test::eventually([&] { return gateway.readings(a.node()) == 3; }));
+  // But who has the operator's former key.
+  EXPECT_TRUE(test::eventually([&] { return gateway.events("node_revoked").size() == 1; }));
+  ChildProcess listens = subscribe(watch, "watch");
+  const std::string authority = root_ + "north/authority/";
+  ASSERT_TRUE(hears("watch", authority));
+  const std::string heard_so_far = read_file(heard("watch"));
+  const std::string topic =
+      heard_so_far.substr(heard_so_far.find(authority), authority.size() + 32);
+  publish_with(as(former + "/operator", "former"), topic, "by the former one");
+  publish_with(as(fleet_ + "/operator", "present"), topic, "by the present one");
+  EXPECT_TRUE(hears("watch", "by the present one"));
+  EXPECT_EQ(read_file(heard("watch")).find("by the former one"), std::string::npos);
+}
+
 // Over HTTPS a gateway answers who may read everything, and nobody else.
 TEST_F(Membership, GatewaysAnswerReadersOverHttps) {
   ASSERT_EQ(dunlin({"device", "add", "front", "--gateway", "--cell", "north", "--host", "localhost",

@@ -10,6 +10,7 @@
 #include "common/codec/segment_codec.h"
 #include "common/log/chain.h"
 #include "common/replication/envelope.h"
+#include "common/security/locked_key.h"
 #include "tests/support/temp_dir.h"
 
 namespace dunlin::cli {
@@ -48,6 +49,65 @@ TEST_F(FleetTest, IsOpenedAsItWasMade) {
   const auto again = Fleet::create(path_, {"valley", {"b"}}, kNow);
   EXPECT_EQ(again.error().code, Errc::exists);
   EXPECT_EQ(Fleet::open(folder_.file("none")).error().code, Errc::not_found);
+}
+
+TEST_F(FleetTest, APassphraseKeepsTheAuthoritysKey) {
+  ASSERT_TRUE(Fleet::create(path_, {"mountain", {"b"}, 8883, "", "correct horse"}, kNow).ok());
+  EXPECT_TRUE(security::is_locked(read(path_ + "/authority.key")));
+  const security::Member pond{"mountain", "north", "agent", "pond"};
+  int asked = 0;
+  std::string typed = "correct";
+  const Fleet::Passphrase passphrase = [&]() -> Result<std::string> { return ++asked, typed; };
+  // Who reads only needs none.
+  EXPECT_TRUE(Fleet::open(path_)->members().ok());
+  EXPECT_TRUE(Fleet::open(path_)->revocations().ok());
+  EXPECT_EQ(Fleet::open(path_)->add(pond, kNow, 10).error().code, Errc::invalid_argument);
+  EXPECT_EQ(Fleet::open(path_, passphrase)->add(pond, kNow, 10).error().code, Errc::untrusted);
+  EXPECT_TRUE(Fleet::open(path_)->members()->empty());
+  typed = "correct horse", asked = 0;
+  Fleet fleet = Fleet::open(path_, passphrase).value();
+  EXPECT_EQ(asked, 0);
+  EXPECT_TRUE(fleet.add(pond, kNow, 10).ok());
+  EXPECT_TRUE(fleet.revoke(NodeId{}, {}, kNow).ok());
+  EXPECT_EQ(asked, 1);
+}
+
+TEST_F(FleetTest, RotatesWhatIsInDailyUse) {
+  Fleet fleet = create();
+  const auto certificate = [&](const std::string& name) {
+    return security::Certificate::from_pem(read(path_ + name)).value();
+  };
+  const auto key = [&](const std::string& name) {
+    return security::NodeKey::from_pem(read(path_ + name)).value()->public_key();
+  };
+  const security::Certificate authority = fleet.authority();
+  const security::Certificate operator_before = certificate("/operator.crt");
+  const security::Certificate broker_before = certificate("/broker/broker.crt");
+  const auto pond = fleet.add({"mountain", "north", "agent", "pond"}, kNow, 10).value();
+  constexpr UtcMicros kLater = kNow + 86'400'000'000;
+  ASSERT_TRUE(fleet.rotate(kLater).ok());
+  EXPECT_TRUE(succeeds(fleet.authority(), authority));
+  for (const char* name : {"/authority.crt", "/broker/fleet.crt"})
+    EXPECT_EQ(certificate(name).der(), fleet.authority().der()) << name;
+  EXPECT_EQ(security::read_addresses(read(path_ + "/authority.crt")), fleet.addresses());
+  for (const auto& [name, before] :
+       {std::pair("/operator", operator_before), std::pair("/broker/broker", broker_before)}) {
+    const security::Certificate now = certificate(std::string(name) + ".crt");
+    EXPECT_NE(now.public_key(), before.public_key()) << name;
+    EXPECT_EQ(now.public_key(), key(std::string(name) + ".key")) << name;
+    EXPECT_EQ(now.member(), before.member()) << name;
+    EXPECT_EQ(now.hosts(), before.hosts()) << name;
+    EXPECT_TRUE(verify(now, authority, kLater).ok()) << name;
+  }
+  // The former operator is out, at the broker and everywhere; members stay.
+  EXPECT_TRUE(fleet.revocations()->contains(operator_before.node()));
+  const std::string rights = read(path_ + "/broker/acl");
+  EXPECT_EQ(rights.find(operator_before.node().to_string()), std::string::npos);
+  EXPECT_NE(rights.find(certificate("/operator.crt").node().to_string()), std::string::npos);
+  EXPECT_NE(rights.find(pond.membership.certificate.node().to_string()), std::string::npos);
+  // And it works on.
+  EXPECT_TRUE(fleet.add({"mountain", "north", "agent", "lake"}, kLater, 10).ok());
+  EXPECT_TRUE(fleet.rotate(kLater + 1'000'000).ok());
 }
 
 TEST_F(FleetTest, RefusesNamesThatAreNoTopics) {
@@ -189,7 +249,7 @@ TEST_F(FleetTest, TheAuthoritysLogIsLikeAnyOther) {
   ASSERT_TRUE(fleet.revoke(NodeId{}, {}, kNow).ok());
   const std::string path = path_ + "/log.db";
   const auto key = security::NodeKey::from_pem(read(path_ + "/authority.key")).value();
-  AuthorityLog log = AuthorityLog::open(path, *key).value();
+  AuthorityLog log = AuthorityLog::open(path, key->node()).value();
   const Bytes message = log.message().value();
   const auto envelope = replication::decode_envelope(message).value();
   const auto& segments = std::get<replication::Segments>(envelope.message).segments;

@@ -46,15 +46,44 @@ TEST_F(CertificateTest, NamesTheMemberAndItsKey) {
 TEST_F(CertificateTest, AnAuthorityIsLoadedWithItsOwnKeyOnly) {
   EXPECT_TRUE(authority_.certificate().is_authority());
   EXPECT_EQ(authority_.fleet(), "mountain");
-  const std::string pem = authority_.certificate().to_pem();
+  const Certificate& certificate = authority_.certificate();
   const auto same = NodeKey::from_pem(authority_.key().to_pem().value()).value();
-  EXPECT_TRUE(Authority::load(NodeKey::from_pem(same->to_pem().value()).value(), pem).ok());
-  EXPECT_EQ(Authority::load(key(), pem).error().code, Errc::untrusted);
+  EXPECT_TRUE(Authority::load(NodeKey::from_pem(same->to_pem().value()).value(), certificate).ok());
+  EXPECT_EQ(Authority::load(key(), certificate).error().code, Errc::untrusted);
   const auto device = key();
-  const std::string not_ca = issue(*device).to_pem();
+  const Certificate not_ca = issue(*device);
   EXPECT_EQ(
       Authority::load(NodeKey::from_pem(device->to_pem().value()).value(), not_ca).error().code,
       Errc::untrusted);
+}
+
+// The same key with more time: each certificate stands for what the other signed, and only the
+// later one takes the other's place.
+TEST_F(CertificateTest, AnAuthorityGetsMoreTime) {
+  const Certificate former = authority_.certificate();
+  const Certificate before = issue(*key());
+  ASSERT_TRUE(authority_.renew({0, former.validity().until + kDay}).ok());
+  const Certificate newer = authority_.certificate();
+  const Certificate after = issue(*key());
+  for (const Certificate* each : {&before, &after}) {
+    for (const Certificate* authority : {&former, &newer})
+      EXPECT_TRUE(verify(*each, *authority, kNow).ok());
+  }
+  EXPECT_TRUE(succeeds(newer, former));
+  EXPECT_FALSE(succeeds(former, newer));
+  EXPECT_FALSE(succeeds(former, former));
+  EXPECT_FALSE(succeeds(after, former));
+  const Validity longer{0, former.validity().until + 2 * kDay};
+  EXPECT_FALSE(succeeds(Authority::create(key(), "mountain", longer)->certificate(), former));
+  const auto same = NodeKey::from_pem(authority_.key().to_pem().value()).value();
+  const Certificate renamed =
+      Authority::create(NodeKey::from_pem(same->to_pem().value()).value(), "valley", longer)
+          ->certificate();
+  EXPECT_FALSE(succeeds(renamed, former));
+  Bytes forged = newer.der();
+  forged.back() ^= 1;  // of its signature
+  const auto read = Certificate::from_der(forged);
+  EXPECT_FALSE(read.ok() && succeeds(*read, former));
 }
 
 TEST_F(CertificateTest, OnlyTheFleetsAuthorityVouches) {
