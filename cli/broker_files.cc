@@ -61,7 +61,9 @@ std::string broker_rights(const std::string& fleet, const NodeId& authority,
       own(TopicClass::live);
       own(TopicClass::gossip);
       own(TopicClass::bulk);
-      all(TopicClass::inbox);
+      std::string inbox = runtime::topic_name(fleet, cell, TopicClass::inbox, node);
+      const std::string nobodys = NodeId{}.to_string();
+      out += "topic write " + inbox.replace(inbox.find(nobodys), nobodys.size(), "+") + "\n";
       if (!gateway) continue;
       all(TopicClass::hello);
       out += "topic write " + runtime::topic_name(fleet, cell, TopicClass::authority, authority);

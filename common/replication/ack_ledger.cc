@@ -19,11 +19,24 @@ IntervalSet AckLedger::heard(const LogId& log, const NodeId& gateway, IntervalSe
   Words& words = words_[log];
   words.former.erase(durable.complement({1, kSeqMax}));
   words.by_gateway[gateway] = std::move(durable);
+  return acked(words);
+}
+
+IntervalSet AckLedger::acked(const Words& words) const {
   std::vector<const IntervalSet*> sets;
   for (const auto& [node, set] : words.by_gateway) sets.push_back(&set);
   IntervalSet acked = in_at_least(policy_.acks, sets);
   acked.insert(words.former);
   return acked;
+}
+
+std::map<LogId, IntervalSet> AckLedger::forget(const NodeId& gateway) {
+  std::erase(known_, gateway);
+  std::map<LogId, IntervalSet> left;
+  for (auto& [log, words] : words_) {
+    if (words.by_gateway.erase(gateway) > 0) left[log] = acked(words);
+  }
+  return left;
 }
 
 void AckLedger::roll_back(const LogId& log, Seq last) {

@@ -29,6 +29,8 @@ class AckLedger {
   void roll_back(const LogId& log, Seq last);
   // The word of a gateway that counts; what enough of them hold by now. O(intervals log intervals).
   IntervalSet heard(const LogId& log, const NodeId& gateway, IntervalSet durable);
+  // Its words since this start do not count any more: what enough of the others hold, by log.
+  std::map<LogId, IntervalSet> forget(const NodeId& gateway);
 
  private:
   static constexpr std::size_t kGatewaysMax = 16;
@@ -36,6 +38,7 @@ class AckLedger {
     std::map<NodeId, IntervalSet> by_gateway;
     IntervalSet former;
   };
+  IntervalSet acked(const Words& words) const;
 
   ArchivePolicy policy_;
   std::vector<NodeId> known_;  // whose word counted, when none are named

@@ -36,8 +36,11 @@ struct Context {
   Token next_token() { return ++last_token; }
 
   void send(TopicClass topic, const NodeId& target, Lane lane, Message message) {
-    const std::string_view name = message_name(message);
-    Bytes payload = encode_envelope({nonce, ++last_counter, std::move(message)});
+    send(topic, target, lane, Envelope{nonce, ++last_counter, std::move(message)});
+  }
+  void send(TopicClass topic, const NodeId& target, Lane lane, const Envelope& envelope) {
+    const std::string_view name = message_name(envelope.message);
+    Bytes payload = encode_envelope(envelope);
     Stats::Traffic& sent = stats.traffic[{false, lane, name}];
     sent.messages += 1;
     sent.bytes += payload.size();

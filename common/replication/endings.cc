@@ -9,7 +9,7 @@ namespace {
 
 constexpr Duration kWait = std::chrono::minutes(1);
 constexpr Duration kWaitMax = std::chrono::hours(24);
-constexpr std::size_t kLogsMax = 256;
+constexpr std::size_t kLogsMax = 64;
 
 }  // namespace
 

@@ -91,6 +91,8 @@ Result<std::vector<Vector::Item>> read_items(CborReader& r) {
     DUNLIN_ASSIGN(item.head, r.uint());
     DUNLIN_TRY(r.bytes_into(item.hash));
     DUNLIN_ASSIGN(item.missing, decode_intervals(r));
+    if (!items.empty() && item.log <= items.back().log)
+      return r.error(Errc::malformed, "logs out of their order");
     if (item.head > kSeqMax) return r.error(Errc::malformed, "head beyond 2^62");
     if (item.missing.last().value_or(0) > item.head) {
       return r.error(Errc::malformed, "missing beyond the head");
@@ -287,8 +289,13 @@ Bytes hello_statement(const Hello& hello, const LaterFields& later) {
   return statement("dunlin/1 hello", hello, later, write_hello);
 }
 
-Bytes ack_statement(const Ack& ack, const LaterFields& later) {
-  return statement("dunlin/1 ack", ack, later, write_ack);
+Bytes ack_statement(const Ack& ack, const Envelope& envelope) {
+  const std::string_view label = "dunlin/1 ack";
+  Bytes out(label.begin(), label.end());
+  CborWriter w(out);
+  w.uint(envelope.nonce.value), w.uint(envelope.counter);
+  write_ack(w, ack, envelope.later, false), w.raw(envelope.later.cbor);
+  return out;
 }
 
 Bytes time_statement(const TimeReply& reply, const LaterFields& later) {

@@ -38,7 +38,7 @@ struct LinkUp {};
 struct LinkDown {};
 struct Received {
   TopicClass topic = TopicClass::gossip;
-  NodeId topic_node;  // of hello, gate, authority, live and inbox topics
+  NodeId topic_node;  // who writes there, as far as the broker tells; `authority`: whose log it is
   Bytes payload;
   bool retained = false;  // kept by the broker, who knows since when
 };
@@ -97,7 +97,7 @@ struct ListOldest {
 };
 struct Send {
   TopicClass topic = TopicClass::gossip;
-  NodeId target;  // of hello, gate, authority, live and inbox topics
+  NodeId target;  // of an inbox who reads it; else the node that the topic names
   Bytes payload;
   Lane lane = Lane::live;
   std::string_view message;  // for metrics

@@ -6,7 +6,7 @@
 
 namespace dunlin::replication {
 
-Lineage::Branch Lineage::of(const LogId& log, Seq head, const Hash& hash) {
+Lineage::Branch Lineage::of(const Moment& now, const LogId& log, Seq head, const Hash& hash) {
   const LogState& state = c_.table.log(log).state;
   const auto compare = [&](const Hash& own) {
     return own == hash ? Branch::ours : Branch::another;
@@ -20,7 +20,7 @@ Lineage::Branch Lineage::of(const LogId& log, Seq head, const Hash& hash) {
   if (const Hash* before = state.hash_before(head + 1)) return compare(*before);
   const bool asked = std::any_of(readings_.begin(), readings_.end(),
                                  [&](const auto& item) { return item.second.log == log; });
-  if (asked) return Branch::unknown;
+  if (asked || !reads_.take(now.mono)) return Branch::unknown;
   const Token token = c_.next_token();
   readings_[token] = {log, head};
   c_.outputs.push_back(Read{token, log, {head, head}, 0});

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "common/base/token_bucket.h"
 #include "common/replication/context.h"
 
 namespace dunlin::replication {
@@ -19,8 +20,9 @@ class Lineage {
     beyond,   // goes on behind what was sealed: nobody asks whose entries those are
     unknown,  // storage was asked: to be asked again when on_read_finished() says true
   };
-  // Of a log that is in the table. What is not held here any more counts as ours.
-  Branch of(const LogId& log, Seq head, const Hash& hash);
+  // Of a log that is in the table. What is not held here any more counts as ours. Storage is asked
+  // within a rate, as each answer is a segment to be decoded: beyond it, it stays unknown.
+  Branch of(const Moment& now, const LogId& log, Seq head, const Hash& hash);
 
   // Handed to storage: it may be there, and at gateways, before that is known here.
   void written(const SegmentInfo& segment);
@@ -30,6 +32,7 @@ class Lineage {
 
  private:
   static constexpr std::size_t kEndsMax = 64;  // of a log
+  static constexpr std::int64_t kReadsPerSecond = 10, kReadsBurst = 256;
   struct Reading {
     LogId log;
     Seq seq = 0;
@@ -41,6 +44,7 @@ class Lineage {
   Context& c_;
   std::map<LogId, Ends> ends_;  // hashes of entries, mostly at the ends of segments
   std::map<Token, Reading> readings_;
+  TokenBucket reads_{kReadsPerSecond, kReadsBurst};
 };
 
 }  // namespace dunlin::replication

@@ -68,13 +68,12 @@ Result<void> Members::check(const LogId& log, Seq last) {
   return {};
 }
 
-Result<void> Members::check(const SegmentInfo& info) const {
+Result<void> Members::check(const SegmentInfo& info, bool vouched) const {
   const auto revoked = revoked_.find(info.log.node);
   if (revoked == revoked_.end()) return {};
   const Revoke::End* end = revoked->second.revoke.end_of(info.log);
-  if (end != nullptr && end->last == info.last && end->hash != info.after)
-    return refusal(Errc::revoked, info.log.node, " was revoked on another branch of its log");
-  return {};
+  if (end != nullptr && end->last == info.last ? end->hash == info.after : vouched) return {};
+  return refusal(Errc::revoked, info.log.node, " was revoked, and nothing vouches for that part");
 }
 
 }  // namespace dunlin::replication

@@ -39,8 +39,9 @@ class Members {
   Result<void> check(const NodeId& node);
   // Whether entries of a log up to `last` count, whoever brings them. The authority has one log.
   Result<void> check(const LogId& log, Seq last);
-  // The same of a segment that was read: it may not lead past the end of a revoked log elsewhere.
-  Result<void> check(const SegmentInfo& info) const;
+  // The same of a segment that was read. The key of who was revoked proves nothing any more: it has
+  // to end as the authority said, or a successor that did vouches for it.
+  Result<void> check(const SegmentInfo& info, bool vouched) const;
 
  private:
   struct Shown {

@@ -24,10 +24,11 @@ constexpr std::size_t kWriteBytes = 64 * 1024;
 constexpr Duration kAckWriteDelay = seconds(10);  // of an idle node, for the sake of its flash
 constexpr Duration kRetryFirst = seconds(1);
 constexpr Duration kRetryMax = seconds(30);
-constexpr std::uint64_t kTrimShare = 32;    // of the bound goes at a time
-constexpr std::uint64_t kStretches = 16;    // of a log, for drop_alternate
-constexpr std::uint64_t kNearShare = 8;     // so much of a bound is left, or less: it is near
-constexpr std::size_t kLostRangesMax = 64;  // in one declaration
+constexpr std::uint64_t kTrimShare = 32;       // of the bound goes at a time
+constexpr std::uint64_t kStretches = 16;       // of a log, for drop_alternate
+constexpr std::uint64_t kNearShare = 8;        // so much of a bound is left, or less: it is near
+constexpr std::ptrdiff_t kLogsNamedMax = 192;  // of former epochs that gateways alone have
+constexpr std::size_t kLostRangesMax = 64;     // in one declaration
 
 bool is_near(std::uint64_t used, std::uint64_t bound) {
   return bound > 0 && used > bound - bound / kNearShare;
@@ -294,9 +295,9 @@ void Origin::emit(const OwnWrite& write) {
   for (const SegmentRecord& segment : write.segments) uplink_.written(segment.info);
   if (acks_due_) {
     const auto [begin, end] = c_.table.of(c_.self());
-    for (auto it = begin; it != end; ++it) {
-      if (!it->second.state.acked().empty())
-        out.acks.push_back({it->first, it->second.state.acked()});
+    for (auto it = begin; it != end; ++it) {  // none, too: somebody took it back
+      const LogState& state = it->second.state;
+      if (state.head() > 0) out.acks.push_back({it->first, state.acked()});
     }
     acks_due_.reset();
   }
@@ -463,6 +464,9 @@ void Origin::roll_back(const Moment& now, const LogId& log, Seq last, const Hash
 void Origin::end_logs(const Moment& now, const std::vector<Vector::Item>& logs) {
   std::vector<Op> ops;
   for (const Vector::Item& item : logs) {
+    // Others make room for so many logs of a node, and epochs to come need some of it.
+    const auto [begin, end] = c_.table.of(c_.self());
+    if (c_.table.find(item.log) == nullptr && std::distance(begin, end) >= kLogsNamedMax) continue;
     LogState& state = c_.table.log(item.log).state;
     if (state.sealed() && state.sealed()->last >= item.head) continue;
     state.seal(item.head, item.hash);

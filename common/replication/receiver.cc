@@ -62,13 +62,6 @@ void Receiver::on_segments(const Moment& now, const NodeId& peer, const Segments
   if (ours) advance_session(now, peer);
 }
 
-NodeId Receiver::peer_of_request(std::uint64_t request) const {
-  for (const auto& [peer, session] : sessions_) {
-    if (session.request == request) return peer;
-  }
-  return {};
-}
-
 Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes>& bytes,
                             std::uint64_t request, ForeignWrite& batch) {
   DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*bytes));
@@ -88,7 +81,8 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
 
   DUNLIN_ASSIGN(DecodedSegment decoded, decode_segment(header));
   const SegmentInfo& info = decoded.info;
-  DUNLIN_TRY(c_.members.check(info));
+  const bool vouched = vouched_for(info);
+  DUNLIN_TRY(c_.members.check(info, vouched));
   DUNLIN_ASSIGN(const Bytes* const key, key_of(header, decoded));
   DUNLIN_TRY(check_control(id, decoded.entries));
   const LogRecord* known = c_.table.find(id);
@@ -101,7 +95,7 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
       return {};
     }
   }
-  if (!vouched_for(info)) {
+  if (!vouched) {
     DUNLIN_TRY(
         c_.verifier.verify(*key, head_statement(id, info.last, info.after), header.signature));
     c_.stats.signatures_verified += 1;
@@ -116,7 +110,14 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   log.writing.insert(info.interval());
   arriving_.insert_or_assign({id, info.first}, info.before);
   batch.bytes += bytes->size();
-  for (const Entry& entry : decoded.entries) c_.stats.unknown.operations += count_unknown(entry);
+  for (const Entry& entry : decoded.entries) {
+    c_.stats.unknown.operations += count_unknown(entry);
+    // Who is out is out at once, whatever becomes of the write.
+    for (const Op& op : entry.ops) {
+      if (const auto* revoke = std::get_if<Revoke>(&op); revoke != nullptr && is_authority(id.node))
+        c_.members.revoke(entry.hlc, *revoke);
+    }
+  }
   batch.segments.push_back({std::move(decoded.info), bytes, {}});
   if (id.track == kControlTrack) {
     batch.segments.back().control = std::move(decoded.entries);
@@ -339,8 +340,6 @@ void Receiver::stored(const Moment& now, const SegmentRecord& segment) {
     for (const Op& op : entry.ops) {
       if (const auto* open = std::get_if<Open>(&op)) {
         c_.table.nodes[info.log.node].name = open->name;
-      } else if (const auto* revoke = std::get_if<Revoke>(&op)) {
-        if (is_authority(info.log.node)) c_.members.revoke(entry.hlc, *revoke);
       } else if (const auto* seal = std::get_if<Seal>(&op)) {
         c_.table.log({info.log.node, seal->epoch, seal->track}).state.seal(seal->last, seal->hash);
       } else if (const auto* lost = std::get_if<Lost>(&op)) {
@@ -370,14 +369,16 @@ void Receiver::sign_acks(const Moment& now) {
   for (const NodeId& origin : acknowledger_.take_due(now.mono)) {
     const auto peer = peers_.find(origin);
     if (peer == peers_.end()) continue;
+    Envelope envelope{c_.nonce, ++c_.last_counter, {}};
     Ack ack{c_.self(), origin, peer->second.instance, c_.vector_of(origin).logs, {}};
-    const Result<Signature> signature = c_.signer.sign(ack_statement(ack));
+    const Result<Signature> signature = c_.signer.sign(ack_statement(ack, envelope));
     if (!signature.ok()) {
       c_.notice(Notice::Kind::storage_failed, c_.self(), signature.error().message());
       continue;
     }
     ack.signature = *signature;
-    c_.send(TopicClass::inbox, origin, Lane::live, std::move(ack));
+    envelope.message = std::move(ack);
+    c_.send(TopicClass::inbox, origin, Lane::live, envelope);
   }
 }
 
@@ -446,7 +447,8 @@ void Receiver::open_session(const Moment& now, const NodeId& peer, Peer& state) 
     const bool asked = std::any_of(fetch.wants.begin(), fetch.wants.end(),
                                    [&](const Fetch::Want& want) { return want.log == control; });
     if (asked || fetch.wants.size() == kFetchLogsMax) continue;
-    const Seq understood = c_.table.log(control).state.complete();
+    const LogRecord* const known = c_.table.find(control);
+    const Seq understood = known == nullptr ? 0 : known->state.complete();
     IntervalSet wanted;
     wanted.insert({understood + 1, std::max(header->needs, understood + 1)});
     fetch.wants.push_back({control, wanted});

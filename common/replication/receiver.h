@@ -34,8 +34,6 @@ class Receiver {
         quarantine_limit_(options.quarantine_per_second, options.quarantine_burst) {}
 
   void on_segments(const Moment& now, const NodeId& peer, const Segments& segments);
-  // The peer that a request was sent to; the zero id for none.
-  NodeId peer_of_request(std::uint64_t request) const;
   // A log of `peer` is said to reach `head`.
   Result<void> on_claim(const Moment& now, const LogId& log, Seq head);
   void on_peer_up(const Moment& now, const NodeId& peer, Nonce instance);

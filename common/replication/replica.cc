@@ -31,6 +31,16 @@ bool belongs_on(TopicClass topic, const Message& message) {
   return false;
 }
 
+// Who says so in it; nothing where nobody is named, or a signature tells.
+std::optional<NodeId> sender_of(const Message& message) {
+  if (const auto* vector = std::get_if<Vector>(&message)) return vector->sender;
+  if (const auto* fetch = std::get_if<Fetch>(&message)) return fetch->requester;
+  if (const auto* ack = std::get_if<Ack>(&message)) return ack->sender;
+  if (const auto* query = std::get_if<TimeQuery>(&message)) return query->sender;
+  if (const auto* reply = std::get_if<TimeReply>(&message)) return reply->sender;
+  return std::nullopt;
+}
+
 Lane lane_of(const Message& message) {
   if (const auto* segments = std::get_if<Segments>(&message)) return segments->lane;
   return std::holds_alternative<Fetch>(message) ? Lane::bulk : Lane::live;
@@ -228,10 +238,16 @@ void Replica::expel(const NodeId& node) {
   context_.notice(Notice::Kind::revoked, node, "the fleet's authority revoked it");
   receiver_.on_peer_down(node);
   time_sync_.on_gateway_down(node);
+  uplink_.forget(node);
   const auto peer = peers_.find(node);
   const bool agent = peer == peers_.end() || peer->second.hello.role == Role::agent;
   if (peer != peers_.end()) peers_.erase(peer);
   if (options_.role == Role::gateway && agent && node != self()) clear_hello(node);
+}
+
+bool Replica::is_gateway(const NodeId& node) const {
+  const auto peer = peers_.find(node);
+  return peer != peers_.end() && peer->second.hello.role == Role::gateway;
 }
 
 void Replica::clear_hello(const NodeId& node) {
@@ -321,6 +337,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
 
   Peer& peer = peers_[hello.node];
   const bool fresh = !peer.up || !same_instance;
+  if (!same_instance) peer.last_ack = 0;
   peer.hello = hello;
   peer.up = true;
   peer.last_heard = now.mono;
@@ -376,7 +393,7 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
       Result<void> operator()(const Vector& m) {
         return r.on_vector(now, received, m, envelope.nonce);
       }
-      Result<void> operator()(const Ack& m) { return r.on_ack(m, envelope.later); }
+      Result<void> operator()(const Ack& m) { return r.on_ack(now, m, envelope); }
       Result<void> operator()(const TimeQuery& m) {
         DUNLIN_TRY(r.context_.members.check(m.sender));
         return r.time_sync_.on_query(now, m);
@@ -393,10 +410,14 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
         return {};
       }
     };
-    if (belongs_on(received.topic, envelope->message)) {
-      result = std::visit(Dispatch{*this, now, received, *envelope}, envelope->message);
-    } else {
+    const std::optional<NodeId> sender = sender_of(envelope->message);
+    if (!belongs_on(received.topic, envelope->message)) {
       result = Error{Errc::malformed, "a message on a topic that is not for it"};
+    } else if (sender && *sender != received.topic_node) {
+      result =
+          Error{Errc::untrusted, "a message of " + sender->to_string() + " on another's topic"};
+    } else {
+      result = std::visit(Dispatch{*this, now, received, *envelope}, envelope->message);
     }
     if (result.ok()) context_.stats.unknown.fields += envelope->later.items;
   }
@@ -410,8 +431,7 @@ Result<void> Replica::on_vector(const Moment& now, const Received& received, con
   if (vector.sender == self()) return {};
   DUNLIN_TRY(context_.members.check(vector.sender));
   heard(now, vector.sender, instance);
-  const auto peer = peers_.find(vector.sender);
-  if (peer != peers_.end() && peer->second.hello.role == Role::gateway)
+  if (is_gateway(vector.sender))
     return uplink_.on_vector(now, vector.sender, vector), Result<void>{};
   if (options_.role != Role::gateway) return {};
   // An origin that says how far its logs go is told what is here, whatever it claims; one that says
@@ -419,41 +439,48 @@ Result<void> Replica::on_vector(const Moment& now, const Received& received, con
   receiver_.tell(vector.sender);
   if (received.topic == TopicClass::inbox) receiver_.sign_soon(now, vector.sender);
   for (const Vector::Item& item : vector.logs) {
-    if (item.log.node == vector.sender) DUNLIN_TRY(receiver_.on_claim(now, item.log, item.head));
+    // A Hello or a segment has made its logs known, which it signed.
+    if (item.log.node == vector.sender && context_.table.find(item.log) != nullptr)
+      DUNLIN_TRY(receiver_.on_claim(now, item.log, item.head));
   }
   return {};
 }
 
-// What may be of another branch than the gateways have stays here until that is clear.
+// A node gets back what is its own; gateways get all. What may be of another branch than the
+// gateways have stays here until that is clear.
 Result<void> Replica::on_fetch(const Moment& now, const Fetch& fetch) {
   DUNLIN_TRY(context_.members.check(fetch.requester));
+  const bool to_gateway = is_gateway(fetch.requester);
   Fetch allowed = fetch;
   std::erase_if(allowed.wants, [&](const Fetch::Want& want) {
-    return want.log.node == self() && !uplink_.may_serve(want.log);
+    if (want.log.node == self()) return !to_gateway || !uplink_.may_serve(want.log);
+    return !to_gateway && want.log.node != fetch.requester;
   });
   if (allowed.wants.empty() && !fetch.wants.empty()) return {};
   return responder_.on_fetch(now, allowed);
 }
 
-Result<void> Replica::on_ack(const Ack& ack, const LaterFields& later) {
-  // What was signed for a former instance of ours, or came on another's topic, is no mistake.
+Result<void> Replica::on_ack(const Moment& now, const Ack& ack, const Envelope& envelope) {
+  // What was signed for a former instance of ours, or of another, is no mistake.
   if (ack.origin != self() || ack.nonce != context_.nonce || !uplink_.ledger().counts(ack.sender))
     return {};
-  const auto peer = peers_.find(ack.sender);
-  if (peer == peers_.end() || peer->second.hello.role != Role::gateway)
-    return {Errc::bad_signature, "an Ack of a node that is no gateway"};
-  DUNLIN_TRY(context_.verifier.verify(peer->second.hello.public_key, ack_statement(ack, later),
-                                      ack.signature));
-  uplink_.on_ack(ack);
+  if (!is_gateway(ack.sender)) return {Errc::bad_signature, "an Ack of a node that is no gateway"};
+  Peer& peer = peers_.at(ack.sender);
+  // The latest word counts: one that lost its disk may have taken back what it said before. Of an
+  // instance that nobody heard of yet it comes again.
+  if (envelope.nonce != peer.hello.nonce || envelope.counter <= peer.last_ack) return {};
+  DUNLIN_TRY(
+      context_.verifier.verify(peer.hello.public_key, ack_statement(ack, envelope), ack.signature));
+  peer.last_ack = envelope.counter;
+  uplink_.on_ack(now, ack);
   return {};
 }
 
 Result<void> Replica::on_time_reply(const Moment& now, const TimeReply& reply,
                                     const LaterFields& later) {
-  const auto peer = peers_.find(reply.sender);
-  if (peer == peers_.end() || peer->second.hello.role != Role::gateway)
+  if (!is_gateway(reply.sender))
     return {Errc::bad_signature, "the time from a node that is no gateway"};
-  return time_sync_.on_reply(now, reply, later, peer->second.hello.public_key);
+  return time_sync_.on_reply(now, reply, later, peers_.at(reply.sender).hello.public_key);
 }
 
 Result<void> Replica::on_segments(const Moment& now, const Received& received,
@@ -464,13 +491,8 @@ Result<void> Replica::on_segments(const Moment& now, const Received& received,
     if (received.topic == TopicClass::inbox) rescue_.on_segments(now, segments);
     return {};
   }
-  NodeId peer = received.topic_node;
-  if (received.topic == TopicClass::inbox) {
-    // Inbox topics name the reader. Whose segments they are tells whom they came from.
-    peer = receiver_.peer_of_request(segments.request);
-  }
-  heard(now, peer, instance);
-  receiver_.on_segments(now, peer, segments);
+  heard(now, received.topic_node, instance);
+  receiver_.on_segments(now, received.topic_node, segments);
   return {};
 }
 

@@ -117,6 +117,7 @@ class Replica {
     };
     std::optional<Time> time = {};
     Instances instances = {};
+    std::uint64_t last_ack = 0;  // the counter of its latest Ack, of that instance
   };
   static constexpr std::size_t kPeersMax = 16'384;
 
@@ -132,11 +133,12 @@ class Replica {
   Result<void> on_vector(const Moment& now, const Received& received, const Vector& vector,
                          Nonce instance);
   Result<void> on_fetch(const Moment& now, const Fetch& fetch);
-  Result<void> on_ack(const Ack& ack, const LaterFields& later);
+  Result<void> on_ack(const Moment& now, const Ack& ack, const Envelope& envelope);
   Result<void> on_time_reply(const Moment& now, const TimeReply& reply, const LaterFields& later);
   Result<void> on_segments(const Moment& now, const Received& received, const Segments& segments,
                            Nonce instance);
   void expel(const NodeId& node);
+  bool is_gateway(const NodeId& node) const;  // as far as its Hello said
   void clear_hello(const NodeId& node);
   void heard(const Moment& now, const NodeId& node, Nonce instance);
   Result<void> make_room_for_peer();

@@ -232,7 +232,10 @@ void Rescue::next(const Moment& now) {
   settle(job_->said, job_->data);
   origin_.end_move();
   job_.reset();
-  if (!control_) return uplink_.inquire();  // there may be other logs of that kind
+  if (!control_) {
+    uplink_.settle_all();
+    return uplink_.inquire();  // there may be other logs of that kind
+  }
   if (!control_->data.empty()) return begin_data();
   job_ = std::exchange(control_, std::nullopt);
   look(now);
@@ -248,6 +251,7 @@ void Rescue::drop() {
   origin_.end_move();
   job_.reset();
   control_.reset();
+  uplink_.settle_all();
 }
 
 void Rescue::give_up(const Moment& now, std::string why) {
@@ -255,9 +259,8 @@ void Rescue::give_up(const Moment& now, std::string why) {
   const Job job = *std::exchange(job_, std::nullopt);
   c_.refuse(job.gateway, {Errc::bad_signature, "a gateway speaks of another branch of " +
                                                    job.said.log.to_string() + " and " + why});
-  settle(job.said, job.data);
-  if (const auto control = std::exchange(control_, std::nullopt))
-    settle(control->said, control->data);
+  control_.reset();
+  uplink_.settle_all();
   if (!uplink_.confirmed()) uplink_.confirm(now);
 }
 

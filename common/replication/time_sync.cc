@@ -13,7 +13,7 @@ constexpr Duration kLookMax = seconds(60);      // also how late our own clock i
 constexpr Duration kExchangeMax = seconds(30);  // an answer that took longer tells nothing
 constexpr Duration kJump = seconds(1);          // of a clock, worth telling
 constexpr Duration kAnnounceSpacing = seconds(10);
-constexpr int kAnswersPerSecond = 100;  // each costs a signature
+constexpr std::size_t kAnswersPerSecond = 100;  // each costs a signature; of one asker one
 
 }  // namespace
 
@@ -39,8 +39,11 @@ void TimeSync::ask(const Moment& now) {
 Result<void> TimeSync::on_query(const Moment& now, const TimeQuery& query) {
   const std::optional<UtcMicros> utc = c_.clock.utc(now);
   if (!utc || query.sender == c_.self()) return {};
-  if (now.mono >= answers_since_ + seconds(1)) answers_since_ = now.mono, answers_ = 0;
-  if (++answers_ > kAnswersPerSecond) return {Errc::backpressure, "too many ask for the time"};
+  if (now.mono >= answers_since_ + seconds(1)) answers_since_ = now.mono, answered_.clear();
+  if (answered_.contains(query.sender)) return {};
+  if (answered_.size() >= kAnswersPerSecond)
+    return {Errc::backpressure, "too many ask for the time"};
+  answered_.insert(query.sender);
   TimeReply reply{
       c_.self(), query.sender, query.request, std::clamp<UtcMicros>(*utc, 0, kLatestUtc), {}};
   DUNLIN_ASSIGN(reply.signature, c_.signer.sign(time_statement(reply)));

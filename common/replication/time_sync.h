@@ -53,7 +53,7 @@ class TimeSync {
   std::optional<Announced> announced_;
   std::optional<Instant> announce_at_;
   Instant answers_since_{};
-  int answers_ = 0;
+  std::set<NodeId> answered_;  // since then
 };
 
 }  // namespace dunlin::replication

@@ -139,11 +139,13 @@ void Uplink::push_bytes(const Moment& now, const LogId& log,
 // ---- what gateways say ----
 
 // Of a sealed log what is not here any more cannot be compared.
-Lineage::Branch Uplink::branch_of(const Vector::Item& item) {
-  const LogState& state = c_.table.find(item.log)->state;
+Lineage::Branch Uplink::branch_of(const Moment& now, const Vector::Item& item) {
+  const LogRecord* log = c_.table.find(item.log);
+  if (log == nullptr) return Lineage::Branch::another;  // of the present epoch, and not from here
+  const LogState& state = log->state;
   const std::optional<LogState::Sealed>& sealed = state.sealed();
   if (!sealed || sealed->last < state.head() || item.head <= state.head())
-    return lineage_.of(item.log, item.head, item.hash);
+    return lineage_.of(now, item.log, item.head, item.hash);
   if (item.head == sealed->last && item.hash == sealed->hash) return Lineage::Branch::ours;
   return item.head < sealed->last ? Lineage::Branch::ours : Lineage::Branch::beyond;
 }
@@ -152,41 +154,32 @@ void Uplink::on_vector(const Moment& now, const NodeId& gateway, const Vector& v
   if (!options_.pushes) return;
   bool ours = vector.whole;
   bool doubtful = false;
-  std::vector<Vector::Item> ended;
   for (const Vector::Item& item : vector.logs) {
     if (item.log.node != c_.self()) continue;
     const LogRecord* log = c_.table.find(item.log);
     const Seq head = log == nullptr ? 0 : log->state.head();
     const Lineage::Branch branch =
-        head == 0 && item.log.epoch != c_.epoch ? Lineage::Branch::ours : branch_of(item);
-    if (branch == Lineage::Branch::another) {
+        head == 0 && item.log.epoch != c_.epoch ? Lineage::Branch::ours : branch_of(now, item);
+    const bool control = item.log.track == kControlTrack;
+    if (branch == Lineage::Branch::another && (vector.whole || !control)) {
+      // Data may have to move with its track 0, so that nobody is to fetch it meanwhile.
+      news_.strays.push_back({gateway, item, {}});
+      if (control) news_.strays.back().data = data_of(item.log.epoch, vector);
       held_back_.insert(item.log);
-      const bool control = item.log.track == kControlTrack;
-      if (!control) news_.strays.push_back({gateway, item, {}});
-      if (control && vector.whole) {
-        news_.strays.push_back({gateway, item, data_of(item.log.epoch, vector)});
-        // It may have to move with its track 0, so that nobody is to fetch it meanwhile.
-        for (const Vector::Item& data : news_.strays.back().data) held_back_.insert(data.log);
-      }
+      for (const Vector::Item& data : news_.strays.back().data) held_back_.insert(data.log);
     }
     if (branch == Lineage::Branch::ours && head > 0) on_arrived(now, gateway, item);
-    if (branch == Lineage::Branch::ours && item.log.epoch != c_.epoch && item.head >= head) {
-      const bool sealed =
-          log != nullptr && log->state.sealed() && log->state.sealed()->last >= item.head;
-      if (!sealed) ended.push_back(item);
-    }
     ours = ours && (branch == Lineage::Branch::ours || branch == Lineage::Branch::beyond);
     doubtful = doubtful || branch == Lineage::Branch::unknown;
   }
   if (doubtful) doubtful_[gateway] = vector;
   opened_ = opened_ || ours;
   if (ours && !confirmed_) confirm(now);
-  if (confirmed_) news_.ended = std::move(ended);
 }
 
 void Uplink::inquire() {
   if (c_.link_up && options_.pushes)
-    c_.send(TopicClass::gossip, {}, Lane::live, Vector{c_.self(), {}});
+    c_.send(TopicClass::gossip, c_.self(), Lane::live, Vector{c_.self(), {}});
 }
 
 Vector Uplink::own_vector() {
@@ -195,15 +188,35 @@ Vector Uplink::own_vector() {
   return vector;
 }
 
-void Uplink::on_ack(const Ack& ack) {
+void Uplink::on_ack(const Moment& now, const Ack& ack) {
   for (const Vector::Item& item : ack.logs) {
+    if (item.log.node != c_.self()) continue;
     const LogRecord* log = c_.table.find(item.log);
-    if (log == nullptr || log->state.head() == 0) continue;
-    const Lineage::Branch branch = branch_of(item);
+    const Seq head = log == nullptr ? 0 : log->state.head();
+    const bool former = item.log.epoch != c_.epoch;
+    if (head == 0 && !former) continue;
+    const Lineage::Branch branch = head == 0 ? Lineage::Branch::ours : branch_of(now, item);
     if (branch == Lineage::Branch::unknown) doubtful_acks_[ack.sender] = ack;
     if (branch != Lineage::Branch::ours) continue;
+    // Others may not know that it ended: this gateway answers for that with its signature.
+    const bool sealed =
+        log != nullptr && log->state.sealed() && log->state.sealed()->last >= item.head;
+    if (confirmed_ && former && item.head >= head && !sealed) news_.ended.push_back(item);
+    if (head == 0) continue;
     LogState& state = c_.table.log(item.log).state;
     IntervalSet acked = ledger_.heard(item.log, ack.sender, held_there(item, state));
+    if (acked == state.acked()) continue;
+    state.acknowledge(std::move(acked));
+    news_.acks = true;
+  }
+}
+
+void Uplink::forget(const NodeId& gateway) {
+  gateways_.erase(gateway);
+  doubtful_.erase(gateway);
+  doubtful_acks_.erase(gateway);
+  for (auto& [log, acked] : ledger_.forget(gateway)) {
+    LogState& state = c_.table.log(log).state;
     if (acked == state.acked()) continue;
     state.acknowledge(std::move(acked));
     news_.acks = true;
@@ -230,7 +243,7 @@ void Uplink::ask_again(const Moment& now, bool known) {
   const auto acks = std::exchange(doubtful_acks_, {});
   if (!known) return;
   for (const auto& [gateway, vector] : vectors) on_vector(now, gateway, vector);
-  for (const auto& [gateway, ack] : acks) on_ack(ack);
+  for (const auto& [gateway, ack] : acks) on_ack(now, ack);
 }
 
 void Uplink::confirm(const Moment& now) {
@@ -319,7 +332,8 @@ std::vector<Hello::Head> Uplink::own_heads() const {
 void Uplink::publish_vector(const Moment& now) {
   skipped_ = false;
   // An empty one is the question what gateways have.
-  if (c_.link_up && options_.pushes) c_.send(TopicClass::gossip, {}, Lane::live, own_vector());
+  if (c_.link_up && options_.pushes)
+    c_.send(TopicClass::gossip, c_.self(), Lane::live, own_vector());
   idle_at_ = now.mono + idle_after_;
   idle_after_ = std::min(idle_after_ * 2, kVectorPeriodMax);
 }

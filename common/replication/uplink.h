@@ -38,7 +38,9 @@ class Uplink {
   void on_vector(const Moment& now, const NodeId& gateway, const Vector& vector);
   // So much is durable there, by its signature, which was checked: it may go from here, when enough
   // gateways say so.
-  void on_ack(const Ack& ack);
+  void on_ack(const Moment& now, const Ack& ack);
+  // It was revoked: what it said and signed since this start does not count any more.
+  void forget(const NodeId& gateway);
 
   // What came of their words, to be looked at after every step.
   struct Stray {
@@ -50,7 +52,7 @@ class Uplink {
     bool confirmed = false;  // from now on the own logs may be known
     bool acks = false;       // other entries than before are acked
     std::vector<Stray> strays;
-    // Logs of former epochs that gateways have and that do not go on here.
+    // Logs of former epochs that gateways signed for and that do not go on here.
     std::vector<Vector::Item> ended;
   };
   News take_news() { return std::exchange(news_, {}); }
@@ -63,6 +65,7 @@ class Uplink {
   // settled.
   bool may_serve(const LogId& log) const { return confirmed_ && !held_back_.contains(log); }
   void settle(const LogId& log) { held_back_.erase(log); }
+  void settle_all() { held_back_.clear(); }
   // Asks all gateways what they have of the own logs.
   void inquire();
   // Handed to storage; whether it is durable is not known yet.
@@ -89,7 +92,7 @@ class Uplink {
   };
 
   void push_bytes(const Moment& now, const LogId& log, const std::vector<StoredSegment>& segments);
-  Lineage::Branch branch_of(const Vector::Item& item);
+  Lineage::Branch branch_of(const Moment& now, const Vector::Item& item);
   void on_arrived(const Moment& now, const NodeId& gateway, const Vector::Item& item);
   void ask_again(const Moment& now, bool known);
   std::vector<Vector::Item> data_of(Epoch epoch, const Vector& vector);

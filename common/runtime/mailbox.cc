@@ -48,17 +48,19 @@ void Mailbox::charge(const NodeId& node, std::size_t bytes) {
   if (known != senders_.end()) known->second.rate.charge(static_cast<std::int64_t>(bytes));
 }
 
+Mailbox::Task Mailbox::take() {
+  Sender* sender = turns_.front();
+  turns_.pop_front();
+  Message message = std::move(sender->messages.front());
+  sender->messages.pop_front();
+  bytes_ -= message.bytes;
+  sender->bytes -= message.bytes;
+  if (!sender->messages.empty()) turns_.push_back(sender);
+  return std::move(message.task);
+}
+
 void Mailbox::take_round(std::deque<Task>& out) {
-  for (std::size_t left = turns_.size(); left > 0; --left) {
-    Sender* sender = turns_.front();
-    turns_.pop_front();
-    Message& message = sender->messages.front();
-    bytes_ -= message.bytes;
-    sender->bytes -= message.bytes;
-    out.push_back(std::move(message.task));
-    sender->messages.pop_front();
-    if (!sender->messages.empty()) turns_.push_back(sender);
-  }
+  for (std::size_t left = turns_.size(); left > 0; --left) out.push_back(take());
 }
 
 }  // namespace dunlin::runtime

@@ -10,10 +10,10 @@
 namespace dunlin::runtime {
 
 // Messages that wait for the loop, bounded by bytes and fair: whoever sends as much as it can is in
-// nobody's way. By the topic it came on a message has a sender, as far as that tells one (the zero
-// id for a cell's common topics). Senders take turns; one of them holds at most a quarter of the
-// room, and brings at most 16 MiB a second, each message counted with 1 KiB besides its bytes.
-// Above 1024 senders the others share a turn and have all the room. Not thread-safe.
+// nobody's way. The topic that a message came on says who sent it, and a broker with rights sees to
+// it that this is true. Senders take turns; one of them holds at most a quarter of the room, and
+// brings at most 16 MiB a second, each message counted with 1 KiB besides its bytes. Above 1024
+// senders the others share a turn and have all the room. Not thread-safe.
 class Mailbox {
  public:
   using Task = std::function<void(const Moment&)>;
@@ -26,7 +26,9 @@ class Mailbox {
   bool push(const NodeId& sender, std::size_t bytes, Instant now, const Make& task);
   // What it brought cost as much as so many bytes more.
   void charge(const NodeId& sender, std::size_t bytes);
-  // Adds a message of each sender that has one, the one that waits longest, in turn.
+  // The message that waits longest, of the sender whose turn it is. Not when empty.
+  Task take();
+  // One of each sender that has one, in turn.
   void take_round(std::deque<Task>& out);
   bool empty() const { return turns_.empty(); }
   std::size_t bytes() const { return bytes_; }

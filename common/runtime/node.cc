@@ -65,7 +65,8 @@ Node::Node(NodeOptions options, std::unique_ptr<Transport> transport, Signer& si
     : options_(std::move(options)),
       replica_(options_.replica, Nonce{security::random_u64()}, signer, verifier),
       transport_(std::move(transport)),
-      mailbox_(options_.mailbox_bytes_max) {
+      mailbox_(options_.mailbox_bytes_max),
+      bulk_(options_.mailbox_bytes_max / 2) {
   cells_[replica_.self()] = options_.cells.front();
 }
 
@@ -236,6 +237,7 @@ void Node::on_disconnected(const Error& reason) {
 void Node::on_message(std::string_view topic, ByteView payload, bool retained) {
   const std::optional<ParsedTopic> parsed = parse_topic(options_.fleet, topic);
   if (!parsed) return;
+  if (parsed->topic == TopicClass::inbox && parsed->reader != replica_.self()) return;
   const std::size_t size = payload.size() + 128;
   const bool bulk = peek_lane(payload) == Lane::bulk;
   const auto task = [&]() -> Task {
@@ -249,8 +251,7 @@ void Node::on_message(std::string_view topic, ByteView payload, bool retained) {
   {
     const std::lock_guard lock(mutex_);
     const Instant current = now().mono;
-    const bool taken =
-        bulk ? push_bulk(size, task) : mailbox_.push(parsed->node, size, current, task);
+    const bool taken = (bulk ? bulk_ : mailbox_).push(parsed->node, size, current, task);
     if (!taken) {
       messages_dropped_ += 1;  // the bus is lossy by contract; repair fetches what mattered
       return;
@@ -258,13 +259,6 @@ void Node::on_message(std::string_view topic, ByteView payload, bool retained) {
     if (parsed->topic == TopicClass::live) live_at_ = current;
   }
   wake_.notify_one();
-}
-
-bool Node::push_bulk(std::size_t bytes, const Mailbox::Make& task) {
-  if (bulk_bytes_ + bytes > options_.mailbox_bytes_max / 2) return false;
-  bulk_bytes_ += bytes;
-  bulk_.push_back({bytes, task()});
-  return true;
 }
 
 void Node::read_message(const Moment& now, Received message) {
@@ -276,6 +270,7 @@ void Node::read_message(const Moment& now, Received message) {
   if (refused_ == before) return;
   const std::lock_guard lock(mutex_);
   mailbox_.charge(sender, kRefusedCost);
+  bulk_.charge(sender, kRefusedCost);
 }
 
 // ---- the loop ----
@@ -301,11 +296,7 @@ void Node::run() {
         break;
       }
       tasks = std::exchange(tasks_, {});
-      if (!bulk_.empty() && now().mono >= bulk_at_) {
-        bulk = std::move(bulk_.front().task);
-        bulk_bytes_ -= bulk_.front().bytes;
-        bulk_.pop_front();
-      }
+      if (!bulk_.empty() && now().mono >= bulk_at_) bulk = bulk_.take();
       live_comes = now().mono < live_at_ + kLiveComes;
     }
     for (Task& task : tasks) {
@@ -418,7 +409,7 @@ void Node::send(const Send& send) {
   const PublishOptions how{.qos = presence ? 1 : 0, .retain = presence};
   const auto publish = [&](const std::string& cell) {
     const Result<void> sent = transport_->publish(
-        topic_name(options_.fleet, cell, send.topic, send.target), send.payload, how);
+        topic_name(options_.fleet, cell, send, replica_.self()), send.payload, how);
     if (!sent.ok())
       log::debug("publish_failed", {{"message", send.message}, {"error", sent.error().message()}});
   };

@@ -79,7 +79,6 @@ class Node final : public NodeView, private TransportEvents {
   void step(const Moment& now, replication::Input input);
   void retry_parked(const Moment& now);
   void carry_out(const Moment& now);
-  bool push_bulk(std::size_t bytes, const Mailbox::Make& task);
   void read_message(const Moment& now, replication::Received message);
   void read_messages();
   void read_bulk();
@@ -97,16 +96,11 @@ class Node final : public NodeView, private TransportEvents {
   std::condition_variable wake_;
   std::deque<Task> tasks_;  // of this machine
   Mailbox mailbox_;         // messages
-  struct Bulk {
-    std::size_t bytes = 0;
-    Task task;
-  };
-  std::deque<Bulk> bulk_;       // what answers a Fetch: one at a time, after all that waits
-  std::size_t bulk_bytes_ = 0;  // of those in bulk_, which may take half of the mailbox's room
-  Instant live_at_{};           // when the last live segments came
-  bool closing_ = false;        // no more appends
-  bool stopping_ = false;       // the loop ends when its tasks are done
-  bool ended_ = false;          // it has
+  Mailbox bulk_;            // what answers a Fetch: one at a time, after all that waits
+  Instant live_at_{};       // when the last live segments came
+  bool closing_ = false;    // no more appends
+  bool stopping_ = false;   // the loop ends when its tasks are done
+  bool ended_ = false;      // it has
 
   std::condition_variable durable_changed_;
   replication::Ticket last_ticket_ = 0;     // guarded by mutex_

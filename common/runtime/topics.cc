@@ -13,10 +13,6 @@ constexpr std::string_view kPrefix = "dunlin/v1/";
 constexpr std::string_view kNames[] = {"hello", "gate", "authority", "gossip",
                                        "live",  "bulk", "inbox"};
 
-bool names_node(TopicClass topic) {
-  return topic != TopicClass::gossip && topic != TopicClass::bulk;
-}
-
 std::string_view take_level(std::string_view& rest) {
   const std::size_t slash = std::min(rest.find('/'), rest.size());
   const std::string_view level = rest.substr(0, slash);
@@ -27,13 +23,20 @@ std::string_view take_level(std::string_view& rest) {
 }  // namespace
 
 std::string topic_name(std::string_view fleet, std::string_view cell, TopicClass topic,
-                       const NodeId& node) {
+                       const NodeId& node, const NodeId& reader) {
   std::string name;
-  name.reserve(96);
+  name.reserve(128);
   name.append(kPrefix).append(fleet).append("/").append(cell).append("/");
-  name.append(kNames[static_cast<std::size_t>(topic)]);
-  if (names_node(topic)) name.append("/").append(node.to_string());
-  return name;
+  name.append(kNames[static_cast<std::size_t>(topic)]).append("/");
+  if (topic == TopicClass::inbox) name.append(reader.to_string()).append("/");
+  return name.append(node.to_string());
+}
+
+std::string topic_name(std::string_view fleet, std::string_view cell, const replication::Send& send,
+                       const NodeId& self) {
+  if (send.topic == TopicClass::inbox)
+    return topic_name(fleet, cell, send.topic, self, send.target);
+  return topic_name(fleet, cell, send.topic, send.target);
 }
 
 std::optional<ParsedTopic> parse_topic(std::string_view fleet, std::string_view topic) {
@@ -44,13 +47,17 @@ std::optional<ParsedTopic> parse_topic(std::string_view fleet, std::string_view 
   const auto name = std::find(std::begin(kNames), std::end(kNames), take_level(rest));
   if (name == std::end(kNames)) return std::nullopt;
   parsed.topic = static_cast<TopicClass>(name - std::begin(kNames));
-  if (names_node(parsed.topic)) {
-    const Result<NodeId> node = NodeId::from_string(rest);
-    if (!node.ok()) return std::nullopt;
-    parsed.node = *node;
+  if (parsed.topic == TopicClass::inbox) {
+    const Result<NodeId> reader = NodeId::from_string(take_level(rest));
+    if (!reader.ok()) return std::nullopt;
+    parsed.reader = *reader;
   }
+  const Result<NodeId> node = NodeId::from_string(rest);
+  if (!node.ok()) return std::nullopt;
+  parsed.node = *node;
   // One spelling of each: no capital digits, nothing behind the last level.
-  if (topic_name(fleet, parsed.cell, parsed.topic, parsed.node) != topic) return std::nullopt;
+  if (topic_name(fleet, parsed.cell, parsed.topic, parsed.node, parsed.reader) != topic)
+    return std::nullopt;
   return parsed;
 }
 
@@ -62,14 +69,14 @@ std::vector<Transport::Subscription> subscriptions(std::string_view fleet,
     const std::string root = std::string(kPrefix) + std::string(fleet) + "/" + cell + "/";
     const std::string own = self.to_string();
     // Inbox first: answers to our Hello must find us listening.
-    out.push_back({root + "inbox/" + own, 0});
+    out.push_back({root + "inbox/" + own + "/+", 0});
     out.push_back({root + "authority/+", 1});
     if (role == replication::Role::gateway) {
       // Whoever is there is to be known before it says anything.
       out.push_back({root + "hello/+", 1});
       out.push_back({root + "live/+", 0});
-      out.push_back({root + "bulk", 0});
-      out.push_back({root + "gossip", 0});
+      out.push_back({root + "bulk/+", 0});
+      out.push_back({root + "gossip/+", 0});
     } else {
       out.push_back({root + "hello/" + own, 1});
     }

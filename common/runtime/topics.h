@@ -10,14 +10,20 @@
 
 namespace dunlin::runtime {
 
-// dunlin/v1/<fleet>/<cell>/<class>[/<node>]
+// dunlin/v1/<fleet>/<cell>/<class>/<node>, where the node is who writes there; inboxes are
+// .../inbox/<reader>/<writer>, and .../authority/<node> says whose log it is. So a broker can hold
+// everybody to writing as itself.
 std::string topic_name(std::string_view fleet, std::string_view cell, replication::TopicClass topic,
-                       const NodeId& node);
+                       const NodeId& node, const NodeId& reader = {});
+// Where that goes, by `self`.
+std::string topic_name(std::string_view fleet, std::string_view cell, const replication::Send& send,
+                       const NodeId& self);
 
 struct ParsedTopic {
   std::string_view cell;
   replication::TopicClass topic;
-  NodeId node;  // zero for gossip and bulk
+  NodeId node;
+  NodeId reader = {};  // of an inbox
 };
 // Nothing when the topic is not one of this fleet's.
 std::optional<ParsedTopic> parse_topic(std::string_view fleet, std::string_view topic);

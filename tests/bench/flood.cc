@@ -43,8 +43,8 @@ int flood_main(const FloodOptions& options) {
   while (!events.connected) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 
   test::Peer peer;
-  const auto topic = [&](TopicClass kind, const NodeId& node) {
-    return runtime::topic_name("default", "default", kind, node);
+  const auto topic = [&](TopicClass kind, const NodeId& node, const NodeId& reader = {}) {
+    return runtime::topic_name("default", "default", kind, node, reader);
   };
   const std::string live = topic(TopicClass::live, peer.node());
   // It is known: what comes now is looked at, down to its signature.
@@ -58,9 +58,10 @@ int flood_main(const FloodOptions& options) {
     segment.bytes = std::make_shared<const Bytes>(std::move(bytes));
     messages.push_back(peer.segments({segment}));
   }
-  std::vector<std::string> topics{live, topic(TopicClass::gossip, {}), topic(TopicClass::bulk, {})};
+  std::vector<std::string> topics{live, topic(TopicClass::gossip, peer.node()),
+                                  topic(TopicClass::bulk, peer.node())};
   if (const Result<NodeId> gateway = NodeId::from_string(options.gateway); gateway.ok())
-    topics.push_back(topic(TopicClass::inbox, *gateway));
+    topics.push_back(topic(TopicClass::inbox, peer.node(), *gateway));
   std::uint64_t sent = 0, bytes = 0;
   const auto end = steady_clock::now() + options.duration;
   for (std::size_t n = 0; steady_clock::now() < end; ++n) {

@@ -293,11 +293,15 @@ class Machine {
     Vector vector{node.signer->node(), {}};
     for (std::uint64_t n = below(4); n > 0; --n) {
       Vector::Item item{some_log(node), some_seq(), {}, {}};
+      if (below(4) == 0) item.log.node = signer_->node();
+      if (below(4) == 0) item.log.epoch = replica_->epoch();
       item.missing = some_set(3);
       if (item.head < kSeqMax) item.missing.erase({item.head + 1, kSeqMax});
       vector.logs.push_back(std::move(item));
     }
-    receive(TopicClass::gossip, {}, {Nonce{1}, 1, std::move(vector)});
+    std::sort(vector.logs.begin(), vector.logs.end(),
+              [](const auto& a, const auto& b) { return a.log < b.log; });
+    receive(TopicClass::gossip, node.signer->node(), {Nonce{1}, 1, std::move(vector)});
   }
 
   void fetch() {
@@ -307,7 +311,7 @@ class Machine {
       IntervalSet wanted = some_set(3);
       if (!wanted.empty()) fetch.wants.push_back({some_log(node), std::move(wanted)});
     }
-    receive(TopicClass::inbox, signer_->node(), {Nonce{1}, 1, std::move(fetch)});
+    receive(TopicClass::inbox, node.signer->node(), {Nonce{1}, 1, std::move(fetch)});
   }
 
   void segments() {
@@ -326,8 +330,8 @@ class Machine {
       message.segments.push_back(std::move(bytes));
     }
     const bool live = message.lane == Lane::live;
-    receive(live ? TopicClass::live : TopicClass::inbox,
-            live ? node.signer->node() : signer_->node(), {Nonce{1}, 1, std::move(message)});
+    receive(live ? TopicClass::live : TopicClass::inbox, node.signer->node(),
+            {Nonce{1}, 1, std::move(message)});
   }
 
   void receive(TopicClass topic, const NodeId& node, Envelope envelope) {

@@ -16,7 +16,8 @@ void take(ByteView input) {
   const std::string_view topic = text.substr(std::min(end + 1, text.size()));
 
   if (const auto parsed = runtime::parse_topic("fleet", topic)) {
-    DUNLIN_CHECK(runtime::topic_name("fleet", parsed->cell, parsed->topic, parsed->node) == topic);
+    DUNLIN_CHECK(runtime::topic_name("fleet", parsed->cell, parsed->topic, parsed->node,
+                                     parsed->reader) == topic);
   }
   if (is_valid_filter(first) && is_valid_topic(topic)) {
     const bool matches = topic_matches(first, topic);

@@ -131,11 +131,11 @@ TEST(Hostile, NonsenseOnEveryTopicDisturbsNobody) {
          return more;
        }()},
   };
-  const std::vector<std::string> topics = {"gossip",
-                                           "bulk",
+  const std::vector<std::string> topics = {"gossip/" + stranger_node,
+                                           "bulk/" + stranger_node,
                                            "live/" + stranger_node,
-                                           "inbox/" + gateway.node(),
-                                           "inbox/" + a.node(),
+                                           "inbox/" + gateway.node() + "/" + stranger_node,
+                                           "inbox/" + a.node() + "/" + stranger_node,
                                            "hello/" + stranger_node,
                                            "gate/" + stranger_node,
                                            "live/" + a.node()};

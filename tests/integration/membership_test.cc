@@ -80,7 +80,7 @@ TEST_F(Membership, AMemberDoesAtTheBrokerWhatIsItsPart) {
   const std::string north = root_ + "north/", south = root_ + "south/";
   // Until both subscribers are there.
   ASSERT_TRUE(test::eventually([&] {
-    publish(b, north + "gossip", "ready");
+    publish(b, north + "gossip/" + b.node(), "ready");
     return read_file(heard("gateway")).find("ready") != std::string::npos;
   }));
   const std::vector<std::pair<const Member*, std::string>> forbidden{
@@ -88,17 +88,19 @@ TEST_F(Membership, AMemberDoesAtTheBrokerWhatIsItsPart) {
       {&b, north + "live/" + a.node()},
       {&b, north + "gate/" + gateway.node()},
       {&b, north + "gate/" + b.node()},
-      {&b, south + "gossip"},
+      {&b, south + "gossip/" + b.node()},
+      {&b, north + "gossip/" + a.node()},
+      {&b, north + "inbox/" + gateway.node() + "/" + a.node()},
       {&b, south + "live/" + b.node()},
-      {&c, north + "gossip"},
+      {&c, north + "gossip/" + c.node()},
       {&c, north + "live/" + c.node()},
-      {&rogue, south + "gossip"},
+      {&rogue, south + "gossip/" + rogue.node()},
       {&rogue, north + "live/" + a.node()},
   };
   for (const auto& [member, topic] : forbidden) publish(*member, topic, "forbidden");
   // Nor does it end another's session by its name.
   for (const std::string& id : {a.node(), "dunlin-" + a.node().substr(0, 16)})
-    publish(b, north + "gossip", "x", id);
+    publish(b, north + "gossip/" + b.node(), "x", id);
   ASSERT_TRUE(a.say("pond level=1i\n"));
   EXPECT_TRUE(test::eventually([&] { return gateway.readings(a.node()) == 1; }));
   EXPECT_TRUE(a.events("broker_lost").empty());
@@ -108,10 +110,11 @@ TEST_F(Membership, AMemberDoesAtTheBrokerWhatIsItsPart) {
       << read_file(heard("gateway"));
   ChildProcess at_b = subscribe(b, "b");
   ASSERT_TRUE(test::eventually([&] {
-    publish(rogue, north + "gossip", "not for b");
-    publish(c, north + "inbox/" + b.node(), "not from c");
-    publish(rogue, north + "inbox/" + b.node(), "last");
-    return read_file(heard("b")).find("inbox/" + b.node() + " last") != std::string::npos;
+    publish(rogue, north + "gossip/" + rogue.node(), "not for b");
+    publish(c, north + "inbox/" + b.node() + "/" + c.node(), "not from c");
+    publish(rogue, north + "inbox/" + b.node() + "/" + rogue.node(), "last");
+    return read_file(heard("b")).find("inbox/" + b.node() + "/" + rogue.node() + " last") !=
+           std::string::npos;
   }));
   EXPECT_EQ(read_file(heard("b")).find(" not "), std::string::npos) << read_file(heard("b"));
   // An agent hears its inbox, its Hello and the gateways, whatever it subscribes to.
@@ -154,7 +157,7 @@ TEST_F(Membership, ARevokedNodeIsCutOffAndWhatItWroteBeforeStays) {
   EXPECT_FALSE(revoked(a.node()));
   // The broker that runs refuses it, too.
   ASSERT_EQ(b.stop(), 0);
-  publish(b, root_ + "north/gossip", "of b");
+  publish(b, root_ + "north/gossip/" + b.node(), "of b");
   publish(b, root_ + "north/live/" + b.node(), "of b");
   ASSERT_TRUE(a.say("pond level=3i\n"));
   EXPECT_TRUE(test::eventually([&] { return gateway.readings(a.node()) == 3; }));

@@ -19,8 +19,8 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 using testing::IsEmpty;
 
-std::string topic_of(TopicClass topic, const NodeId& node) {
-  return runtime::topic_name("sim", "cell", topic, node);
+std::string topic_of(TopicClass topic, const NodeId& node, const NodeId& reader = {}) {
+  return runtime::topic_name("sim", "cell", topic, node, reader);
 }
 
 std::uint64_t refused(Cluster& cluster, std::size_t node) {
@@ -74,7 +74,8 @@ class Intruder {
     const NodeId& node = cluster_.node(random_.below(cluster_.size())).id();
     constexpr TopicClass kTopics[] = {TopicClass::hello, TopicClass::gate, TopicClass::gossip,
                                       TopicClass::live,  TopicClass::bulk, TopicClass::inbox};
-    cluster_.inject(topic_of(kTopics[random_.below(std::size(kTopics))], node), payload());
+    const NodeId& reader = cluster_.node(random_.below(cluster_.size())).id();
+    cluster_.inject(topic_of(kTopics[random_.below(std::size(kTopics))], node, reader), payload());
   }
 
  private:

@@ -239,8 +239,8 @@ void SimNode::carry_out() {
 void SimNode::send(const Send& send) {
   if (!transport_) return;
   const bool presence = is_retained(send.topic);
-  (void)transport_->publish(runtime::topic_name(kFleet, "cell", send.topic, send.target),
-                            send.payload, {.qos = presence ? 1 : 0, .retain = presence});
+  (void)transport_->publish(runtime::topic_name(kFleet, "cell", send, id()), send.payload,
+                            {.qos = presence ? 1 : 0, .retain = presence});
 }
 
 // ---- the disk ----

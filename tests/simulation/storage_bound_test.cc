@@ -166,10 +166,12 @@ TEST(StorageBound, LossesInManyPieces) {
     ack.logs.push_back({.log = log, .head = kEntries, .hash = state.head_hash(), .missing = {}});
   }
   for (Seq seq = 1; seq <= kEntries; seq += 2) ack.logs.front().missing.insert({seq, seq});
-  ack.signature = cluster.gateway().key().sign(ack_statement(ack)).value();
+  replication::Envelope envelope{cluster.gateway().instance(), 1'000'000, {}};
+  ack.signature = cluster.gateway().key().sign(ack_statement(ack, envelope)).value();
   cluster.audit().claimed(Cluster::kGateway, ack.logs.front());
-  agent.step(replication::Received{replication::TopicClass::inbox, agent.id(),
-                                   replication::encode_envelope({Nonce{1}, 1, ack})});
+  envelope.message = std::move(ack);
+  agent.step(replication::Received{replication::TopicClass::inbox, cluster.gateway().id(),
+                                   replication::encode_envelope(envelope)});
   replication::StorageUsed used{.bytes = 64 * 1024 * 1024, .disk_free = 1, .own = {{log, 1}}};
   agent.step(used);
   cluster.run_for(seconds(5));

@@ -52,7 +52,8 @@ struct Describe {
   }
   std::string operator()(const Send& send) {
     return "sends " + std::string(send.message) + " of " + std::to_string(send.payload.size()) +
-           " B" + (send.target == NodeId{} ? "" : " to " + send.target.to_string().substr(0, 8));
+           " B" +
+           (send.topic != TopicClass::inbox ? "" : " to " + send.target.to_string().substr(0, 8));
   }
   std::string operator()(const Durable& durable) {
     return "has stored up to ticket " + std::to_string(durable.ticket);

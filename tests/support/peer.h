@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -18,8 +19,11 @@ class Peer : public SegmentMaker {
   // Another with the same key, which begins the same logs anew.
   Peer twin() const { return Peer(role_, shared_key()); }
 
+  replication::Envelope envelope_of(replication::Message message) {
+    return {nonce, ++counter_, std::move(message), later};
+  }
   Bytes wrap(replication::Message message) {
-    return replication::encode_envelope({nonce, ++counter_, std::move(message), later});
+    return replication::encode_envelope(envelope_of(std::move(message)));
   }
   Bytes hello(replication::NodeState state = replication::NodeState::up,
               std::vector<replication::Hello::Head> heads = {}) {
@@ -45,9 +49,14 @@ class Peer : public SegmentMaker {
     return wrap(reply);
   }
   Bytes ack(const NodeId& origin, Nonce instance, std::vector<replication::Vector::Item> logs) {
-    replication::Ack ack{node(), origin, instance, std::move(logs), {}};
-    ack.signature = key().sign(ack_statement(ack)).value();
-    return wrap(std::move(ack));
+    replication::Ack ack{node(), origin, instance, in_order(std::move(logs)), {}};
+    replication::Envelope envelope = envelope_of({});
+    ack.signature = key().sign(ack_statement(ack, envelope)).value();
+    envelope.message = std::move(ack);
+    return encode_envelope(envelope);
+  }
+  Bytes vector(std::vector<replication::Vector::Item> logs, bool whole = true) {
+    return wrap(replication::Vector{node(), in_order(std::move(logs)), whole});
   }
   // Pushed, or in answer to a request.
   Bytes segments(const std::vector<SegmentRecord>& records, std::uint64_t request = 0,
@@ -69,6 +78,12 @@ class Peer : public SegmentMaker {
   replication::LaterFields later;  // of every message, as a node of a newer minor version
 
  private:
+  static std::vector<replication::Vector::Item> in_order(
+      std::vector<replication::Vector::Item> logs) {
+    std::sort(logs.begin(), logs.end(), [](const auto& a, const auto& b) { return a.log < b.log; });
+    return logs;
+  }
+
   replication::Role role_;
   std::uint64_t counter_ = 0;
 };

@@ -163,11 +163,11 @@ TEST_F(FleetTest, RightsAreThoseOfTheTopics) {
   expected += "\ntopic readwrite " + root + "+/authority/" + a + "\ntopic read $SYS/broker/#\n";
   expected += "\n# agent pond\nuser " + p + "\n";
   for (const std::string& line :
-       {"read " + root + "north/inbox/" + p, "read " + root + "north/authority/+",
+       {"read " + root + "north/inbox/" + p + "/+", "read " + root + "north/authority/+",
         "read " + root + "north/hello/" + p, "read " + root + "north/gate/+",
         "write " + root + "north/hello/" + p, "write " + root + "north/live/" + p,
-        "write " + root + "north/gossip", "write " + root + "north/bulk",
-        "write " + root + "north/inbox/+"})
+        "write " + root + "north/gossip/" + p, "write " + root + "north/bulk/" + p,
+        "write " + root + "north/inbox/+/" + p})
     expected += "topic " + line + "\n";
   const std::string rights = read(path_ + "/broker/acl");
   EXPECT_EQ(rights.substr(0, expected.size()), expected);

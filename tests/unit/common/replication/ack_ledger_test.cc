@@ -59,6 +59,17 @@ TEST(AckLedger, WhatWasAckedBeforeTheStartStaysUntilSomebodyKnowsBetter) {
   EXPECT_EQ(ledger.heard(kLog, node(2), set_of(1, 4)), set_of(1, 4));
 }
 
+TEST(AckLedger, WhoIsForgottenHasSaidNothing) {
+  AckLedger ledger({{}, 2});
+  ledger.start(kLog, set_of(1, 2));
+  (void)ledger.heard(kLog, node(1), set_of(1, 10));
+  (void)ledger.heard(kLog, node(2), set_of(1, 8));
+  EXPECT_EQ(ledger.heard(kLog, node(3), set_of(1, 5)), set_of(1, 8));
+  EXPECT_EQ(ledger.forget(node(1)), (std::map<LogId, IntervalSet>{{kLog, set_of(1, 5)}}));
+  EXPECT_TRUE(ledger.forget(node(1)).empty());
+  EXPECT_EQ(ledger.forget(node(2)), (std::map<LogId, IntervalSet>{{kLog, set_of(1, 2)}}));
+}
+
 TEST(AckLedger, StrangersDoNotCount) {
   const AckLedger named({{node(1)}, 1});
   EXPECT_TRUE(named.counts(node(1)));

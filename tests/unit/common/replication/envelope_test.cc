@@ -63,7 +63,7 @@ Ack sample_ack() {
                       300,
                       sha256(as_bytes("three hundred")),
                       std::move(missing)});
-  ack.signature = *key->sign(ack_statement(ack));
+  ack.signature = *key->sign(ack_statement(ack, {Nonce{0xfedcba9876543210}, 24, {}}));
   return ack;
 }
 
@@ -326,8 +326,9 @@ TEST(Envelope, AFloodOfLaterFieldsStaysWithinTheLimits) {
 
 TEST(Envelope, RefuseClaimsOutOfBounds) {
   const auto vector = [](std::size_t logs, Seq head, const IntervalSet& missing) {
-    return encode_envelope(
-        {{}, 1, Vector{{}, std::vector<Vector::Item>(logs, {{}, head, {}, missing})}});
+    Vector message{{}, std::vector<Vector::Item>(logs, {{}, head, {}, missing})};
+    for (std::size_t n = 0; n < logs; ++n) message.logs[n].log.track = Track{n};
+    return encode_envelope({{}, 1, std::move(message)});
   };
   EXPECT_TRUE(decode_envelope(vector(kVectorLogsMax, 5, set_of({{1, 5}}))).ok());
   EXPECT_EQ(refusal(vector(kVectorLogsMax + 1, 5, {})), Errc::too_large);
@@ -372,6 +373,21 @@ TEST(Envelope, RefuseWhatIsTooLarge) {
       decode_envelope(encode_envelope({{}, 1, Segments{Lane::live, 0, false, {whole}}})).ok());
   EXPECT_EQ(refusal(encode_envelope({{}, 1, Segments{Lane::live, 0, false, {whole, whole}}})),
             Errc::too_large);
+}
+
+// Each log once: what is said of one is looked up once.
+TEST(Messages, NameTheirLogsInOrder) {
+  const NodeId node = test::test_key()->node();
+  const Vector::Item control{test::test_log(kControlTrack), 2, {}, {}};
+  const Vector::Item samples{test::test_log(kSamplesTrack), 2, {}, {}};
+  const auto code = [&](std::vector<Vector::Item> logs) {
+    const auto read =
+        decode_envelope(encode_envelope({Nonce{1}, 1, Vector{node, std::move(logs)}}));
+    return read.ok() ? Errc::closed : read.error().code;
+  };
+  EXPECT_EQ(code({control, samples}), Errc::closed);
+  EXPECT_EQ(code({samples, control}), Errc::malformed);
+  EXPECT_EQ(code({control, control}), Errc::malformed);
 }
 
 }  // namespace

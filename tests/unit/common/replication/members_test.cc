@@ -179,8 +179,8 @@ TEST_F(MembersTest, AreRevokedByTheAuthority) {
   // It says what it likes; what it wrote before counts, whoever brings it, and now, too.
   for (int restarted = 0; restarted < 2; ++restarted) {
     greet(peer_, Role::agent);
-    hear(TopicClass::gossip, {}, peer_.wrap(Vector{peer_.node(), {}}));
-    hear(TopicClass::inbox, replica_->self(), peer_.wrap(Fetch{peer_.node(), 1, 1000, {}}));
+    hear(TopicClass::gossip, peer_.node(), peer_.wrap(Vector{peer_.node(), {}}));
+    hear(TopicClass::inbox, peer_.node(), peer_.wrap(Fetch{peer_.node(), 1, 1000, {}}));
     EXPECT_EQ(refused("revoked"), 3u);
     hear_live(peer_, {counts});
     hear_live(peer_, {beyond});
@@ -224,7 +224,75 @@ TEST_F(MembersTest, CannotRewriteWhatCounts) {
     serve();
   }
   EXPECT_EQ(stored(peer_.log()).head_hash(), counts.info.after);
-  EXPECT_TRUE(status(peer_.log()).forked);
+  EXPECT_EQ(refused("revoked"), 2u);
+}
+
+// Nor does it fill a gap with entries of its own: its key proves nothing any more.
+TEST_F(MembersTest, WriteNothingBelowTheirEndWhenTheyAreOut) {
+  peer_.certificate = certificate(authority_, peer_.key(), false, "peer");
+  const SegmentRecord open = peer_.open(), first = peer_.samples(4), last = peer_.samples(3);
+  Peer authority = authority_log();
+  const std::vector<SegmentRecord> log{
+      authority.open("fleet"),
+      authority.control({Revoke{peer_.node(), {end_of(open), end_of(last)}}})};
+  Peer twin = peer_.twin();
+  (void)twin.open();
+  const SegmentRecord forged = twin.samples(4, 50);
+  start_gateway();
+  hear_authority(authority, log);
+  for (const SegmentRecord& record : {open, first, forged}) {
+    hear_live(peer_, {record});
+    serve();
+  }
+  EXPECT_EQ(refused("revoked"), 2u);
+  EXPECT_EQ(stored(peer_.log()).head(), 0u);
+  for (const SegmentRecord& record : {last, forged, first}) {
+    hear_live(peer_, {record});
+    serve();
+  }
+  EXPECT_EQ(refused("revoked"), 3u);
+  EXPECT_EQ(stored(peer_.log()).held(), set_of(1, 7));
+  EXPECT_EQ(stored(peer_.log()).head_hash(), last.info.after);
+}
+
+// It is out before that is on the disk, and if the disk fails.
+TEST_F(MembersTest, AreOutAtOnce) {
+  peer_.certificate = certificate(authority_, peer_.key(), false, "peer");
+  start_gateway();
+  ASSERT_EQ(let_in(peer_), 2u);
+  Peer authority = authority_log();
+  hear(
+      TopicClass::authority, authority.node(),
+      authority.segments({authority.open("fleet"), authority.control({Revoke{peer_.node(), {}}})}));
+  EXPECT_TRUE(revoked(peer_.node()));
+  for (const Write& write : take<Write>()) fail(write);
+  EXPECT_EQ(let_in(peer_), 0u);
+}
+
+// An agent lets go of nothing on the word of a gateway that was found out.
+TEST_F(MembersTest, TheAcksOfARevokedGatewayCountNoMore) {
+  ReplicaOptions options = closed(agent_options());
+  options.uplink.archive.acks = 2;
+  start(std::move(options));
+  serve();
+  ASSERT_TRUE(step(LinkUp{}).ok());
+  Peer honest{Role::gateway}, rogue{Role::gateway};
+  for (Peer* gateway : {&honest, &rogue}) {
+    gateway->certificate = certificate(authority_, gateway->key(), true, "peer");
+    greet(*gateway, Role::gateway);
+  }
+  store_entry();
+  store_entry();
+  acknowledge(honest, own(), 2);
+  acknowledge(rogue, own(), 2);
+  store_entry();
+  EXPECT_EQ(stored(own()).acked(), set_of(1, 2));
+  Peer authority = authority_log();
+  hear_authority(authority,
+                 {authority.open("fleet"), authority.control({Revoke{rogue.node(), {}}})});
+  acknowledge(rogue, own(), 3);
+  store_entry();
+  EXPECT_EQ(stored(own()).acked(), IntervalSet{});
 }
 
 TEST_F(MembersTest, AreRevokedByNobodyElse) {

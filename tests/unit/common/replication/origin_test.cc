@@ -449,6 +449,33 @@ TEST_F(OriginTest, WhatAGatewayLostIsNotAckedAnyMore) {
   EXPECT_EQ(stored(own()).acked(), set_of(3, 4));
 }
 
+// A broker that kept a former word brings back nothing with it.
+TEST_F(OriginTest, AFormerAckDoesNotCountAgain) {
+  start_linked();
+  store_entry();
+  store_entry();
+  arrive(gateway_, own(), 3);
+  const Bytes former = gateway_.ack(replica_->self(), nonce_, {item(own(), 3)});
+  const Bytes later = gateway_.ack(replica_->self(), nonce_, {item(own(), 3, set_of(1, 2))});
+  const auto acked_after = [&](const Bytes& ack) {
+    hear(TopicClass::inbox, gateway_.node(), ack);
+    store_entry();
+    return stored(own()).acked();
+  };
+  EXPECT_EQ(acked_after(former), set_of(1, 3));
+  EXPECT_EQ(acked_after(later), set_of(3, 3));
+  EXPECT_EQ(acked_after(former), set_of(3, 3));
+  // In another envelope its signature is none, and of another instance nothing counts.
+  Envelope envelope = decode_envelope(former).value();
+  envelope.counter += 1000;
+  EXPECT_EQ(acked_after(encode_envelope(envelope)), set_of(3, 3));
+  EXPECT_EQ(refusals(), 1u);
+  gateway_.nonce = Nonce{gateway_.nonce.value + 1};
+  EXPECT_EQ(acked_after(gateway_.ack(replica_->self(), nonce_, {item(own(), 3)})), set_of(3, 3));
+  greet(gateway_, Role::gateway);
+  EXPECT_EQ(acked_after(gateway_.ack(replica_->self(), nonce_, {item(own(), 3)})), set_of(1, 3));
+}
+
 // A Vector opens the window, and tells nothing that may be relied on.
 TEST_F(OriginTest, WhatIsNotSignedStays) {
   start_linked();
@@ -457,9 +484,9 @@ TEST_F(OriginTest, WhatIsNotSignedStays) {
   store_entry();
   EXPECT_EQ(stored(own()).acked(), set_of(1, 1));
   Ack forged{gateway_.node(), replica_->self(), nonce_, {item(own(), 4)}, {}};
-  hear(TopicClass::inbox, replica_->self(), gateway_.wrap(forged));
+  hear(TopicClass::inbox, gateway_.node(), gateway_.wrap(forged));
   EXPECT_EQ(refusals(), 1u);
-  hear(TopicClass::inbox, replica_->self(),
+  hear(TopicClass::inbox, gateway_.node(),
        gateway_.ack(replica_->self(), Nonce{nonce_.value + 1}, {item(own(), 4)}));
   store_entry();
   EXPECT_EQ(stored(own()).acked(), set_of(1, 1));

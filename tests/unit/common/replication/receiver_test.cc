@@ -114,14 +114,16 @@ TEST_F(ReceiverTest, ASignedAckFollowsTheCommit) {
     ASSERT_EQ(sends.size(), 1u);
     EXPECT_EQ(sends[0].topic, TopicClass::inbox);
     EXPECT_EQ(sends[0].target, peer_.node());
-    const auto ack = std::get<Ack>(decode_envelope(sends[0].payload)->message);
+    const Envelope envelope = decode_envelope(sends[0].payload).value();
+    const auto ack = std::get<Ack>(envelope.message);
     EXPECT_EQ(ack.sender, replica_->self());
     EXPECT_EQ(ack.origin, peer_.node());
     EXPECT_EQ(ack.nonce, instance);
     ASSERT_EQ(ack.logs.size(), 2u);
     EXPECT_EQ(ack.logs[0].log, peer_.log(kControlTrack));
     EXPECT_EQ(ack.logs[1], (Vector::Item{peer_.log(), head, segment.info.after, {}}));
-    EXPECT_TRUE(verifier_->verify(key_->public_key(), ack_statement(ack), ack.signature).ok());
+    EXPECT_TRUE(
+        verifier_->verify(key_->public_key(), ack_statement(ack, envelope), ack.signature).ok());
   }
   pass(1min);
   EXPECT_TRUE(sent<Ack>().empty());  // once is enough
@@ -135,10 +137,10 @@ TEST_F(ReceiverTest, AVectorInItsInboxAsksForAnAck) {
   pass(1s);
   outputs_.clear();
   const Vector vector{peer_.node(), {{peer_.log(), 3, {}, {}}}};
-  hear(TopicClass::gossip, {}, peer_.wrap(vector));
+  hear(TopicClass::gossip, peer_.node(), peer_.wrap(vector));
   pass(2s);
   EXPECT_TRUE(sent<Ack>().empty());  // a Vector is the answer to that
-  hear(TopicClass::inbox, replica_->self(), peer_.wrap(vector));
+  hear(TopicClass::inbox, peer_.node(), peer_.wrap(vector));
   pass(1s);
   const auto acks = sent<Ack>();
   ASSERT_EQ(acks.size(), 1u);
@@ -158,7 +160,8 @@ TEST_F(ReceiverTest, AFailedWriteIsNotAcknowledgedAndFetchedAgain) {
   EXPECT_TRUE(sent<Vector>().empty());
   EXPECT_EQ(stored(peer_.log()).head(), 0u);
   // The origin says how far its log goes, since nobody acknowledges it.
-  hear(TopicClass::gossip, {}, peer_.wrap(Vector{peer_.node(), {{peer_.log(), 6, {}, {}}}}));
+  hear(TopicClass::gossip, peer_.node(),
+       peer_.wrap(Vector{peer_.node(), {{peer_.log(), 6, {}, {}}}}));
   pass(2s);
   const auto fetches = sent<Fetch>();
   ASSERT_EQ(fetches.size(), 1u);
@@ -572,7 +575,7 @@ TEST_F(ReceiverTest, WhoComesIsToldWhatIsHere) {
   EXPECT_EQ(vectors[0].logs[0].log, peer_.log());
   EXPECT_EQ(vectors[0].logs[0].head, 2u);
   EXPECT_EQ(vectors[0].logs[0].hash, stored(peer_.log()).head_hash());
-  hear(TopicClass::gossip, {}, peer_.wrap(Vector{peer_.node(), {}}));  // it asks
+  hear(TopicClass::gossip, peer_.node(), peer_.wrap(Vector{peer_.node(), {}}));  // it asks
   vectors = sent<Vector>();
   ASSERT_EQ(vectors.size(), 1u);
   EXPECT_TRUE(vectors[0].whole);

@@ -142,7 +142,7 @@ class ReplicaTest : public testing::Test {
   }
   void hear_answer(Peer& peer, const std::vector<SegmentRecord>& segments, std::uint64_t request,
                    bool done = false) {
-    hear(TopicClass::inbox, replica_->self(), peer.segments(segments, request, done));
+    hear(TopicClass::inbox, peer.node(), peer.segments(segments, request, done));
   }
   // What a gateway says that holds [1..head] of an own log but for `missing`.
   Vector::Item item(const LogId& log, Seq head, IntervalSet missing = {}) {
@@ -156,12 +156,12 @@ class ReplicaTest : public testing::Test {
   // `gateway` says that it holds [1..head] of a log but for `missing`, and signs it.
   void acknowledge(Peer& gateway, const LogId& log, Seq head, const IntervalSet& missing = {}) {
     arrive(gateway, log, head, missing);
-    hear(TopicClass::inbox, replica_->self(),
+    hear(TopicClass::inbox, gateway.node(),
          gateway.ack(replica_->self(), nonce_, {item(log, head, missing)}));
   }
   // It says so without a signature.
   void arrive(Peer& gateway, const LogId& log, Seq head, const IntervalSet& missing = {}) {
-    hear(TopicClass::inbox, replica_->self(),
+    hear(TopicClass::inbox, gateway.node(),
          gateway.wrap(Vector{gateway.node(), {item(log, head, missing)}}));
   }
 

@@ -127,9 +127,45 @@ TEST_F(PresenceTest, WhoIsSilentIsStaleUntilHeardAgain) {
   EXPECT_EQ(state(peer_), PeerState::up);
   pass(2min);
   EXPECT_EQ(state(peer_), PeerState::stale);
-  hear(TopicClass::gossip, {}, peer_.wrap(Vector{peer_.node(), {}}));
+  hear(TopicClass::gossip, peer_.node(), peer_.wrap(Vector{peer_.node(), {}}));
   EXPECT_EQ(state(peer_), PeerState::up);
   EXPECT_EQ(known(peer_.node())->last_seen, now_.utc);
+}
+
+// The broker says who wrote: nobody speaks in another's name, or makes logs of another's.
+TEST_F(PresenceTest, NobodySpeaksInAnothersName) {
+  start_linked();
+  greet(peer_, Role::agent);
+  hear_live(peer_, {peer_.open(), peer_.samples()});
+  serve();
+  Peer other;
+  greet(other, Role::agent);
+  (void)take<Send>();
+  const Vector claims{peer_.node(), {{peer_.log(), 1000, {}, {}}}};
+  const Fetch asks{peer_.node(), 9, 100'000, {{peer_.log(), set_of(1, 9)}}};
+  hear(TopicClass::gossip, other.node(), other.wrap(claims));
+  hear(TopicClass::inbox, other.node(), other.wrap(claims));
+  hear(TopicClass::inbox, other.node(), other.wrap(asks));
+  hear(TopicClass::inbox, other.node(), other.wrap(TimeQuery{peer_.node(), 1}));
+  EXPECT_EQ(replica_->stats().refused.at("untrusted"), 4u);
+  serve();
+  EXPECT_TRUE(take<Send>().empty());
+  EXPECT_EQ(status(peer_.log()).head, 1u);
+  // What is another's is not for it; the other gets it back.
+  Fetch spies = asks;
+  spies.requester = other.node();
+  hear(TopicClass::inbox, other.node(), other.wrap(spies));
+  serve();
+  EXPECT_TRUE(sent<Segments>().empty());
+  hear(TopicClass::inbox, peer_.node(), peer_.wrap(asks));
+  serve();
+  EXPECT_FALSE(sent<Segments>().empty());
+  // Nor do its claims make logs, which are few for each node.
+  for (std::uint64_t n = 0; n < 300; ++n)
+    hear(TopicClass::gossip, peer_.node(),
+         peer_.wrap(
+             Vector{peer_.node(), {{{peer_.node(), Epoch{n + 99}, kSamplesTrack}, 5, {}, {}}}}));
+  EXPECT_EQ(known(peer_.node())->logs.size(), 2u);
 }
 
 TEST_F(PresenceTest, EverybodyIsDownWhileTheLinkIs) {
@@ -171,8 +207,8 @@ TEST_F(PresenceTest, ForeignNonsenseIsCountedAndNobodysError) {
   truncated.resize(truncated.size() / 2);
   hear(TopicClass::hello, peer_.node(), other_version);
   hear(TopicClass::hello, peer_.node(), truncated);
-  hear(TopicClass::gossip, {}, Bytes(100, 0xff));
-  hear(TopicClass::inbox, replica_->self(), Bytes(kMessageBytesMax + 1));
+  hear(TopicClass::gossip, peer_.node(), Bytes(100, 0xff));
+  hear(TopicClass::inbox, peer_.node(), Bytes(kMessageBytesMax + 1));
   hear(TopicClass::hello, peer_.node(), {});  // a retained message that was cleared is none
   EXPECT_EQ(refusals(), 4u);
   EXPECT_EQ(replica_->stats().refused.at("unsupported"), 1u);
@@ -220,9 +256,12 @@ TEST_F(PresenceTest, ANodeOfANewerMinorVersionIsHeard) {
   ASSERT_TRUE(known(peer_.node())->speaks);
   EXPECT_EQ(known(peer_.node())->speaks->minor, 3u);
   EXPECT_EQ(replica_->stats().unknown.fields, 2u);
-  hear(TopicClass::gossip, {}, peer_.wrap(Vector{peer_.node(), {{peer_.log(), 9, {}, {}}}}));
+  hear(TopicClass::hello, peer_.node(),
+       peer_.hello(NodeState::up, {{peer_.log().epoch, peer_.log().track, 8}}));
+  hear(TopicClass::gossip, peer_.node(),
+       peer_.wrap(Vector{peer_.node(), {{peer_.log(), 9, {}, {}}}}));
   EXPECT_EQ(status(peer_.log()).head, 9u);
-  EXPECT_EQ(replica_->stats().unknown.fields, 4u);
+  EXPECT_EQ(replica_->stats().unknown.fields, 6u);
   EXPECT_EQ(refusals(), 2u);
 }
 

@@ -52,7 +52,12 @@ class RescueTest : public ReplicaTest {
     greet(gateway_, Role::gateway);
   }
   void say(const std::vector<Vector::Item>& items) {
-    hear(TopicClass::inbox, replica_->self(), gateway_.wrap(Vector{gateway_.node(), items}));
+    hear(TopicClass::inbox, gateway_.node(), gateway_.vector(items));
+  }
+  // It says so, and signs it.
+  void sign(const std::vector<Vector::Item>& items) {
+    say(items);
+    hear(TopicClass::inbox, gateway_.node(), gateway_.ack(replica_->self(), nonce_, items));
   }
   // Answers every Fetch and every question as the gateway would, until none comes.
   void be_the_gateway() {
@@ -75,7 +80,7 @@ class RescueTest : public ReplicaTest {
         if (header.first <= wanted && wanted <= header.last) answer.segments.push_back(bytes);
       }
       answer.done = answer.segments.empty();
-      hear(TopicClass::inbox, replica_->self(), gateway_.wrap(answer));
+      hear(TopicClass::inbox, gateway_.node(), gateway_.wrap(answer));
     }
     return !fetches.empty();
   }
@@ -112,7 +117,7 @@ TEST_F(RescueTest, NothingGoesOutBeforeAGatewayKnowsTheDatabase) {
   store_entry();
   EXPECT_TRUE(sent<Segments>().empty());
   // Nor is it claimed, or served.
-  hear(TopicClass::inbox, replica_->self(),
+  hear(TopicClass::inbox, gateway_.node(),
        gateway_.wrap(Fetch{gateway_.node(), 9, 1000, {{own(), set_of(1, 4)}}}));
   pass(3s);
   serve();
@@ -135,7 +140,7 @@ TEST_F(RescueTest, NothingGoesOutBeforeAGatewayKnowsTheDatabase) {
 TEST_F(RescueTest, OnlyAWholeVectorTellsThatNothingElseIsThere) {
   live_first_life(1);
   link();
-  hear(TopicClass::inbox, replica_->self(),
+  hear(TopicClass::inbox, gateway_.node(),
        gateway_.wrap(Vector{gateway_.node(), {item(own(kControlTrack), 2)}, false}));
   serve();
   EXPECT_TRUE(sent<Segments>().empty());
@@ -167,6 +172,7 @@ TEST_F(RescueTest, WhatAnOldCopyWroteMovesToANewEpoch) {
   EXPECT_EQ(stored(log).held(), set_of(1, 3));
   EXPECT_EQ(stored(log).head(), 3u);
   EXPECT_EQ(stored(own()).held(), set_of(1, 3));
+  sign(there_);
   pass(60s);  // for track 0, which is as it was
   serve();
   EXPECT_EQ(seals(old), (std::map<Track, Seq>{{kControlTrack, 2}, {kSamplesTrack, 5}}));
@@ -278,6 +284,7 @@ TEST_F(RescueTest, AnOldCopyThatWroteNothingOnlyGoesOnElsewhere) {
   EXPECT_NE(replica_->epoch(), old);
   EXPECT_EQ(stored(log).head(), 3u);
   EXPECT_EQ(replica_->stats().entries_moved, 0u);
+  sign(there_);
   pass(60s);
   serve();
   EXPECT_EQ(seals(old), (std::map<Track, Seq>{{kControlTrack, 2}, {kSamplesTrack, 4}}));
@@ -407,7 +414,7 @@ TEST_F(RescueTest, OfTwoPublicBranchesTheSmallerHashStays) {
     greet(first, Role::gateway);
     acknowledge(first, log.control(), 2);
     acknowledge(first, log, 2);
-    hear(TopicClass::inbox, replica_->self(),
+    hear(TopicClass::inbox, first.node(),
          first.wrap(Vector{first.node(), {item(log.control(), 2), item(log, 2)}}));
     pass(11s);
     serve();
@@ -437,15 +444,19 @@ TEST_F(RescueTest, FormerEpochsThatGatewaysHaveAreSealedOnce) {
   link();
   const LogId former{replica_->self(), Epoch{99}, kSamplesTrack};
   const Vector::Item known{former, 12, sha256(as_bytes("twelve")), set_of(3, 3)};
-  // What grows is not at its end yet.
-  say({{former, 11, sha256(as_bytes("eleven")), set_of(3, 3)}, item(own(kControlTrack), 1)});
-  pass(40s);
+  // Nobody answers for what is not signed, and what grows is not at its end yet.
   say({known, item(own(kControlTrack), 1)});
+  pass(70s);
+  serve();
+  EXPECT_TRUE(seals(former.epoch).empty());
+  sign({{former, 11, sha256(as_bytes("eleven")), set_of(3, 3)}, item(own(kControlTrack), 1)});
+  pass(40s);
+  sign({known, item(own(kControlTrack), 1)});
   pass(40s);
   serve();
   EXPECT_TRUE(seals(former.epoch).empty());
   for (int n = 0; n < 3; ++n) {
-    say({known, item(own(kControlTrack), 1)});
+    sign({known, item(own(kControlTrack), 1)});
     pass(20s);
     serve();
   }
@@ -455,14 +466,74 @@ TEST_F(RescueTest, FormerEpochsThatGatewaysHaveAreSealedOnce) {
   start(agent_options());
   serve();
   link();
-  say({known, item(own(kControlTrack), 2)});
+  sign({known, item(own(kControlTrack), 2)});
   serve();
   EXPECT_EQ(stored(own(kControlTrack)).head(), 2u);
   // Another gateway has more of it.
-  say({{former, 14, sha256(as_bytes("fourteen")), {}}, item(own(kControlTrack), 2)});
+  sign({{former, 14, sha256(as_bytes("fourteen")), {}}, item(own(kControlTrack), 2)});
   pass(60s);
   serve();
   EXPECT_EQ(seals(former.epoch), (std::map<Track, Seq>{{kSamplesTrack, 14}}));
+}
+
+// A gateway that makes up epochs fills neither track 0 nor the room that others have for our logs.
+TEST_F(RescueTest, EpochsThatThereNeverWereAreSealedWithinABound) {
+  start(agent_options());
+  serve();
+  link();
+  for (std::uint64_t round = 0; round < 20; ++round) {
+    std::vector<Vector::Item> items;
+    for (std::uint64_t n = 0; n < 50; ++n)
+      items.push_back({{replica_->self(), Epoch{1000 + round * 50 + n}, kSamplesTrack}, 1, {}, {}});
+    sign(items);
+    pass(70s);
+    serve();
+    start(agent_options());  // it begins anew, and so may what it remembers
+    serve();
+    link();
+  }
+  std::size_t sealed = 0;
+  for (const Op& op : stored_ops(replica_->epoch())) sealed += std::holds_alternative<Seal>(op);
+  EXPECT_GT(sealed, 0u);
+  EXPECT_LE(sealed, 192u);
+}
+
+// What it was not asked for, of an epoch that is present and a track that never was.
+TEST_F(RescueTest, ATrackThatIsNotHereHarmsNobody) {
+  live_first_life(3);
+  link();
+  const LogId unknown{replica_->self(), replica_->epoch(), Track{7}};
+  say({item(own(kControlTrack), 2), item(own(), 3), {unknown, 5, sha256(as_bytes("five")), {}}});
+  answer_fetches();
+  serve();
+  pass(5s);
+  serve();
+  store_entry();
+  EXPECT_FALSE(sent<Segments>().empty());
+}
+
+// One false word, whatever it is about, keeps nothing of ours from who asks when it is settled.
+TEST_F(RescueTest, WhatIsHeldBackForALieIsServedAfterwards) {
+  live_first_life(3);
+  link();
+  say({item(own(kControlTrack), 2), item(own(), 3)});
+  serve();
+  Vector::Item false_control = item(own(kControlTrack), 2), false_data = item(own(), 3);
+  false_control.hash = false_data.hash = sha256(as_bytes("a lie"));
+  for (const bool whole : {false, true}) {
+    hear(TopicClass::inbox, gateway_.node(),
+         gateway_.wrap(Vector{gateway_.node(), {false_control, false_data}, whole}));
+    for (int n = 0; n < 10; ++n) pass(5s), serve();  // it cannot show what it said
+    (void)take<Send>();
+    hear(TopicClass::inbox, gateway_.node(),
+         gateway_.wrap(Fetch{gateway_.node(),
+                             9,
+                             1 << 20,
+                             {{own(), set_of(1, 3)}, {own(kControlTrack), set_of(1, 2)}}}));
+    serve();
+    const auto served = carried(sent<Segments>());
+    EXPECT_EQ(std::set(served.begin(), served.end()).size(), 5u) << whole;
+  }
 }
 
 // Once sealed, what another gateway has under the same number changes nothing, and is not asked for
@@ -526,11 +597,13 @@ TEST_F(RescueTest, AnAckOfWhatFollowsASealIsNoAckOfOurs) {
   be_the_gateway();
   ASSERT_NE(replica_->epoch(), log.epoch);
   say(there_);
+  // It let go of all of it: nothing is acked by that.
+  sign({{log, 3, item(log, 3).hash, set_of(1, 3)}});
   pass(70s);
   serve();
   ASSERT_EQ(seals(log.epoch)[kSamplesTrack], 3u);
   const Vector::Item foreign{log, 4, sha256(as_bytes("of another machine")), {}};
-  hear(TopicClass::inbox, replica_->self(), gateway_.ack(replica_->self(), nonce_, {foreign}));
+  hear(TopicClass::inbox, gateway_.node(), gateway_.ack(replica_->self(), nonce_, {foreign}));
   serve();
   ASSERT_TRUE(step(Retire{store_->oldest(log, 1 << 20).value()}).ok());
   pass(5ms);

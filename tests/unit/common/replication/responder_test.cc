@@ -21,11 +21,13 @@ class ResponderTest : public ReplicaTest {
     for (int i = 0; i < 5; ++i) store_entry(4000);
     serve();
     EXPECT_TRUE(step(LinkUp{}).ok());
+    greet(peer_, Role::gateway);
+    serve();
     outputs_.clear();
   }
   void ask(Peer& peer, std::uint64_t request, std::uint64_t credit,
            std::vector<Fetch::Want> wants) {
-    hear(TopicClass::inbox, replica_->self(),
+    hear(TopicClass::inbox, peer.node(),
          peer.wrap(Fetch{peer.node(), request, credit, std::move(wants)}));
   }
   Fetch::Want want(Seq first, Seq last, Track track = kSamplesTrack) const {
@@ -54,6 +56,17 @@ TEST_F(ResponderTest, SendsTheNewestFirst) {
     EXPECT_EQ(message.lane, Lane::bulk);
     EXPECT_EQ(message.done, &message == &messages.back());
   }
+}
+
+// Readings are for gateways; who is none, or says it is one on its own topic, gets nothing.
+TEST_F(ResponderTest, ServesGatewaysAlone) {
+  Peer agent{Role::agent};
+  greet(agent, Role::agent);
+  ask(agent, 9, kAmple, {want(1, 4)});
+  EXPECT_TRUE(answers().empty());
+  hear(TopicClass::inbox, agent.node(), agent.wrap(Fetch{peer_.node(), 9, kAmple, {want(1, 4)}}));
+  EXPECT_TRUE(answers().empty());
+  EXPECT_EQ(replica_->stats().refused.at("untrusted"), 1u);
 }
 
 TEST_F(ResponderTest, SendsControlBeforeAll) {
@@ -99,6 +112,9 @@ TEST_F(ResponderTest, ANewRequestReplacesTheFormer) {
 
 TEST_F(ResponderTest, ServesSeveralRequesters) {
   Peer other(Role::gateway);
+  greet(other, Role::gateway);
+  serve();
+  (void)take<Send>();
   ask(peer_, 9, kAmple, {want(1, 1)});
   ask(other, 10, kAmple, {want(5, 5)});
   serve();

@@ -26,9 +26,11 @@ Hello any_hello() {
 
 Vector any_vector() {
   Vector vector{test::any_log().node, {}};
-  for (std::uint64_t n = test::below(4); n > 0; --n) {
+  std::set<LogId> logs;
+  for (std::uint64_t n = test::below(4); n > 0; --n) logs.insert(test::any_log());
+  for (const LogId& log : logs) {
     const Seq head = test::any_seq();
-    vector.logs.push_back({test::any_log(), head, test::any_hash(), test::any_set(head)});
+    vector.logs.push_back({log, head, test::any_hash(), test::any_set(head)});
   }
   vector.whole = test::below(2) == 0;
   return vector;

@@ -123,6 +123,12 @@ class NodeTest : public testing::Test {
     options_.replica.uplink.pushes = false;
     start();
   }
+  std::string inbox_from(const test::Peer& peer) const {
+    return "cell/inbox/" + key_->node().to_string() + "/" + peer.node().to_string();
+  }
+  std::string inbox_of(const test::Peer& peer) const {
+    return "cell/inbox/" + peer.node().to_string() + "/" + key_->node().to_string();
+  }
   Result<void> append(std::int64_t first, std::int64_t last, std::stop_token stop = {}) {
     return node_->append(kNumbers, numbers(first, last), false, std::move(stop));
   }
@@ -228,9 +234,13 @@ TEST_F(NodeTest, AMailboxThatIsFullDropsMessagesAndCountsThem) {
   wire_->events().on_connected();
   ASSERT_TRUE(eventually([&] { return !wire_->published().empty(); }));  // its loop stands still
   const Bytes noise(300, 0xff);
-  for (int i = 0; i < 5; ++i) wire_->deliver("cell/gossip", noise);
+  const test::Peer peer, other;
+  const std::string gossip = "cell/gossip/" + peer.node().to_string();
+  for (int i = 0; i < 5; ++i) wire_->deliver(gossip, noise);
+  // Of another fleet, or for another node.
   for (int i = 0; i < 5; ++i) {
-    wire_->events().on_message("dunlin/v1/another/cell/gossip", noise, false);
+    wire_->events().on_message("dunlin/v1/another/" + gossip, noise, false);
+    wire_->deliver("cell/inbox/" + other.node().to_string() + "/" + peer.node().to_string(), noise);
   }
   wire_->release();
   EXPECT_EQ(node_->report().messages_dropped, 3u);
@@ -241,7 +251,7 @@ TEST_F(NodeTest, AMailboxThatIsFullDropsMessagesAndCountsThem) {
     return sum;
   };
   EXPECT_TRUE(eventually([&] { return refused() == 2; }));
-  wire_->deliver("cell/gossip", noise);  // there is room again
+  wire_->deliver(gossip, noise);  // there is room again
   EXPECT_TRUE(eventually([&] { return refused() == 3; }));
   EXPECT_EQ(node_->report().messages_dropped, 3u);
 }
@@ -272,7 +282,7 @@ TEST_F(NodeTest, WhoSendsGarbageIsNotReadAnyMore) {
 }
 
 TEST_F(NodeTest, TheBulkLaneLeavesRoomForLiveMessages) {
-  options_.mailbox_bytes_max = 8000;
+  options_.mailbox_bytes_max = 32'000;
   start();
   wire_->hold();
   wire_->events().on_connected();
@@ -280,17 +290,18 @@ TEST_F(NodeTest, TheBulkLaneLeavesRoomForLiveMessages) {
   test::Peer peer;
   const Bytes bulk = peer.wrap(replication::Segments{
       .lane = replication::Lane::bulk, .segments = {std::make_shared<const Bytes>(300)}});
-  for (int i = 0; i < 10; ++i) wire_->deliver("cell/bulk", bulk);
-  const std::size_t kept = 4000 / (bulk.size() + 128);
+  const std::string id = peer.node().to_string();
+  for (int i = 0; i < 10; ++i) wire_->deliver("cell/bulk/" + id, bulk);
+  const std::size_t kept = 4000 / (bulk.size() + 128);  // its quarter of a half
   const Bytes noise(300, 0xff);
-  for (int i = 0; i < 4; ++i) wire_->deliver("cell/gossip", noise);
+  for (int i = 0; i < 4; ++i) wire_->deliver("cell/gossip/" + id, noise);
   wire_->release();
   EXPECT_EQ(node_->report().messages_dropped, 10 - kept);
   const auto taken = [&] {
     return node_->report().stats.traffic[{true, replication::Lane::bulk, "segments"}].messages;
   };
   EXPECT_TRUE(eventually([&] { return taken() == kept; }));
-  wire_->deliver("cell/bulk", bulk);  // there is room again
+  wire_->deliver("cell/bulk/" + id, bulk);  // there is room again
   EXPECT_TRUE(eventually([&] { return taken() == kept + 1; }));
 }
 
@@ -309,7 +320,7 @@ TEST_F(NodeTest, TakesWhatIsLiveBeforeTheBacklog) {
   };
   test::Peer peer;
   const std::string live = "cell/live/" + peer.node().to_string();
-  const std::string inbox = "cell/inbox/" + key_->node().to_string();
+  const std::string inbox = inbox_from(peer);
   wire_->hold();
   wire_->deliver(live, peer.segments({peer.open()}));
   ASSERT_TRUE(eventually([&] { return !wire_->published().empty(); }));  // its loop stands still
@@ -328,7 +339,7 @@ TEST_F(NodeTest, TheBacklogGoesOnWhileLiveMessagesKeepComing) {
   wire_->events().on_connected();
   test::Peer peer;
   const std::string live = "cell/live/" + peer.node().to_string();
-  const std::string inbox = "cell/inbox/" + key_->node().to_string();
+  const std::string inbox = inbox_from(peer);
   wire_->deliver(live, peer.segments({peer.open()}));
   ASSERT_TRUE(eventually([&] { return integer("SELECT count(*) FROM nodes") > 1; }));
   std::atomic<bool> stored = false;
@@ -358,7 +369,8 @@ TEST_F(NodeTest, TheBacklogWaitsWhileMuchIsUnsent) {
   IntervalSet wanted;
   wanted.insert({1, 1});
   const LogId log{key_->node(), node_->report().epoch, kSamplesTrack};
-  wire_->deliver("cell/inbox/" + key_->node().to_string(),
+  wire_->deliver("cell/gate/" + gateway.node().to_string(), gateway.hello());
+  wire_->deliver(inbox_from(gateway),
                  gateway.wrap(replication::Fetch{gateway.node(), 9, 1 << 20, {{log, wanted}}}));
   for (std::int64_t n = 11; n <= 40; n += 10) {  // the disk would have answered by then
     ASSERT_TRUE(append(n, n + 9).ok());
@@ -366,7 +378,7 @@ TEST_F(NodeTest, TheBacklogWaitsWhileMuchIsUnsent) {
   }
   const std::string live = "cell/live/" + key_->node().to_string();
   EXPECT_TRUE(eventually([&] { return wire_->published_to(live); }));
-  const std::string answer = "cell/inbox/" + gateway.node().to_string();
+  const std::string answer = inbox_of(gateway);
   EXPECT_FALSE(wire_->published_to(answer));
   wire_->unsent = 0;
   EXPECT_TRUE(eventually([&] { return wire_->published_to(answer); }));
@@ -407,8 +419,8 @@ TEST_F(NodeTest, AnswersInTheCellWhereAPeerIs) {
   wire_->deliver("south/hello/" + id, will);
   wire_->deliver("south/hello/" + id, forger.hello());
   wire_->deliver("north/live/" + id, peer.segments({peer.open()}));
-  EXPECT_TRUE(eventually([&] { return wire_->published_to("north/inbox/" + id); }));
-  EXPECT_FALSE(wire_->published_to("south/inbox/" + id));
+  EXPECT_TRUE(eventually([&] { return wire_->published_to("north" + inbox_of(peer).substr(4)); }));
+  EXPECT_FALSE(wire_->published_to("south" + inbox_of(peer).substr(4)));
   EXPECT_EQ(node_->report().cells.at(peer.node()), "north");
 }
 

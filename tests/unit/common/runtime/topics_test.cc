@@ -10,28 +10,37 @@ namespace {
 using replication::TopicClass;
 
 const NodeId kNode = NodeId::from_string("000102030405060708090a0b0c0d0e0f").value();
+const NodeId kReader = NodeId::from_string("ffffffffffffffffffffffffffffffff").value();
 
 TEST(Topics, NamesReadBack) {
   for (const TopicClass topic : {TopicClass::hello, TopicClass::gate, TopicClass::gossip,
                                  TopicClass::live, TopicClass::bulk, TopicClass::inbox}) {
-    const std::string name = topic_name("farm", "north", topic, kNode);
+    const NodeId reader = topic == TopicClass::inbox ? kReader : NodeId{};
+    const std::string name = topic_name("farm", "north", topic, kNode, reader);
     const auto parsed = parse_topic("farm", name);
     ASSERT_TRUE(parsed) << name;
     EXPECT_EQ(parsed->topic, topic);
     EXPECT_EQ(parsed->cell, "north");
-    const bool names_node = topic != TopicClass::gossip && topic != TopicClass::bulk;
-    EXPECT_EQ(parsed->node, names_node ? kNode : NodeId{});
+    EXPECT_EQ(parsed->node, kNode);
+    EXPECT_EQ(parsed->reader, reader);
   }
-  EXPECT_EQ(topic_name("farm", "north", TopicClass::live, kNode),
-            "dunlin/v1/farm/north/live/000102030405060708090a0b0c0d0e0f");
+  const std::string root = "dunlin/v1/farm/north/";
+  const std::string self = "000102030405060708090a0b0c0d0e0f", other = std::string(32, 'f');
+  EXPECT_EQ(topic_name("farm", "north", TopicClass::live, kNode), root + "live/" + self);
+  EXPECT_EQ(topic_name("farm", "north", {.topic = TopicClass::bulk, .target = kNode}, kNode),
+            root + "bulk/" + self);
+  EXPECT_EQ(topic_name("farm", "north", {.topic = TopicClass::inbox, .target = kReader}, kNode),
+            root + "inbox/" + other + "/" + self);
 }
 
 TEST(Topics, WhatIsNotOursIsNothing) {
   for (const char* name :
        {"", "dunlin", "dunlin/v1/", "dunlin/v2/farm/north/gossip", "dunlin/v1/other/north/gossip",
         "dunlin/v1/farm/north", "dunlin/v1/farm/north/nonsense", "dunlin/v1/farm/north/live",
-        "dunlin/v1/farm/north/live/zz", "dunlin/v1/farm/north/gossip/more",
-        "dunlin/v1/farm/north/gossip/",
+        "dunlin/v1/farm/north/live/zz", "dunlin/v1/farm/north/gossip",
+        "dunlin/v1/farm/north/inbox/000102030405060708090a0b0c0d0e0f",
+        "dunlin/v1/farm/north/inbox/x/000102030405060708090a0b0c0d0e0f",
+        "dunlin/v1/farm/north/gossip/", "dunlin/v1/farm/north/gossip/more",
         "dunlin/v1/farm/north/live/000102030405060708090A0b0c0d0e0f",
         "dunlin/v1/farm/north/live/000102030405060708090a0b0c0d0e0f/more"}) {
     EXPECT_FALSE(parse_topic("farm", name)) << name;
@@ -45,11 +54,11 @@ TEST(Topics, EachRoleListensToWhatItNeeds) {
     return std::any_of(list.begin(), list.end(), [&](const auto& s) { return s.filter == filter; });
   };
   EXPECT_TRUE(listens(agent, "dunlin/v1/farm/north/gate/+"));
-  EXPECT_TRUE(listens(agent, "dunlin/v1/farm/north/inbox/" + kNode.to_string()));
+  EXPECT_TRUE(listens(agent, "dunlin/v1/farm/north/inbox/" + kNode.to_string() + "/+"));
   EXPECT_FALSE(listens(agent, "dunlin/v1/farm/north/live/+"));
-  EXPECT_FALSE(listens(agent, "dunlin/v1/farm/north/gossip"));
+  EXPECT_FALSE(listens(agent, "dunlin/v1/farm/north/gossip/+"));
   for (const std::string& cell : {std::string("north"), std::string("south")}) {
-    for (const char* topic : {"live/+", "hello/+", "gossip", "gate/+"}) {
+    for (const char* topic : {"live/+", "hello/+", "gossip/+", "bulk/+", "gate/+"}) {
       EXPECT_TRUE(listens(gateway, "dunlin/v1/farm/" + cell + "/" + topic)) << cell << topic;
     }
   }
