@@ -99,6 +99,7 @@ Result<Op> decode_seal(CborReader& r) {
   DUNLIN_ASSIGN(op.track.value, r.uint());
   DUNLIN_ASSIGN(op.last, r.uint());
   DUNLIN_TRY(r.bytes_into(op.hash));
+  if (op.last > kSeqMax) return r.error(Errc::malformed, "a log that ends beyond 2^62");
   return Op(std::move(op));
 }
 

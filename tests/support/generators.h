@@ -112,12 +112,20 @@ inline Define any_define() {
 inline Lost any_lost() {
   Lost lost{Epoch{any_uint()}, Track{any_uint()}, {}};
   Seq last = 0;
-  for (std::uint64_t n = below(4); n > 0; --n) {
-    const Seq first = last + 1 + below(100);
-    last = first + below(100);
+  for (std::uint64_t n = below(4); n > 0 && last < kSeqMax; --n) {
+    const Seq first = std::min(kSeqMax, last + 1 + (one_in(4) ? any_seq() : below(100)));
+    last = std::min(kSeqMax, first + (one_in(4) ? any_seq() : below(100)));
     lost.ranges.push_back({first, last, any_hash(), any_hash(), any_uint()});
   }
   return lost;
+}
+
+inline Revoke any_revoke() {
+  Revoke revoke;
+  revoke.node.bytes.fill(static_cast<std::uint8_t>(below(256)));
+  for (std::uint64_t n = below(4); n > 0; --n)
+    revoke.ends.push_back({Epoch{any_uint()}, Track{any_uint()}, any_seq(), any_hash()});
+  return revoke;
 }
 
 // An operation of a version to come: [code, ...], or one known here that has more fields.
@@ -137,7 +145,7 @@ inline Op any_op() {
     case 0:
       return Open{any_bytes(40), any_text()};
     case 1:
-      return Seal{Epoch{any_uint()}, Track{any_uint()}, any_uint(), any_hash()};
+      return Seal{Epoch{any_uint()}, Track{any_uint()}, one_in(4) ? 0 : any_seq(), any_hash()};
     case 2:
       return any_define();
     case 3:
@@ -146,6 +154,8 @@ inline Op any_op() {
       return TimeAnchor{any_uint(), any_text(), any_int(), any_int(), any_uint()};
     case 5:
       return any_unknown();
+    case 6:
+      return any_revoke();
     default:
       return any_samples();
   }

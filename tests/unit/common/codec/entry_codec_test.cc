@@ -283,6 +283,13 @@ TEST(EntryCodec, RefusesWhatNoWriterWrites) {
            "5820" +
            h32 + "5820" + h32 + "00",
        "lost ranges that overlap"},
+      {"8501"
+       "01"
+       "01"
+       "1b4000000000000001"
+       "5820" +
+           h32,
+       "a seal beyond 2^62"},
       {"8304"
        "20"
        "a0",
