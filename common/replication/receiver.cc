@@ -84,7 +84,8 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   const bool vouched = vouched_for(info);
   DUNLIN_TRY(c_.members.check(info, vouched));
   DUNLIN_ASSIGN(const Bytes* const key, key_of(header, decoded));
-  DUNLIN_TRY(check_control(id, decoded.entries));
+  const std::map<LogId, bool> named = named_by(id, decoded.entries);
+  DUNLIN_TRY(check_room(id.node, named));
   const LogRecord* known = c_.table.find(id);
   if (known != nullptr) {
     const Hash* same = known->state.hash_after(info.last);
@@ -102,6 +103,8 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   }
   if (!keyed) c_.table.nodes[id.node].public_key = *key;
 
+  // They count from here on, not when they are stored: more may be on the way by then.
+  for (const auto& [other, sealed] : named) (void)c_.table.log(other);
   LogRecord& log = c_.table.log(id);
   const Seq proven = std::max(log.state.head(), log.writing.last().value_or(0));
   log.times.learned(info.last, now.mono);
@@ -135,22 +138,32 @@ bool Receiver::vouched_for(const SegmentInfo& info) const {
   return arriving != arriving_.end() && arriving->second == info.after;
 }
 
+Result<void> Receiver::check_room(const LogId& log) const {
+  return check_room(log.node, {{log, false}});
+}
+
 // Logs are made for whoever asks, so there is a bound to them: in all, and of one node.
-Result<void> Receiver::check_room(const LogId& id) const {
-  if (c_.table.find(id) != nullptr) return {};
-  if (c_.table.logs.size() >= options_.logs_max)
+Result<void> Receiver::check_room(const NodeId& node, const std::map<LogId, bool>& named) const {
+  std::size_t fresh = 0;
+  std::set<Epoch> open;
+  for (const auto& [log, sealed] : named) {
+    if (c_.table.find(log) != nullptr) continue;
+    fresh += 1;
+    if (log.track != kControlTrack && !sealed) open.insert(log.epoch);
+  }
+  if (fresh == 0) return {};
+  if (c_.table.logs.size() + fresh > options_.logs_max)
     return {Errc::too_large, "more than " + std::to_string(options_.logs_max) + " logs"};
-  const auto [begin, end] = c_.table.of(id.node);
-  if (static_cast<std::size_t>(std::distance(begin, end)) >= kLogsPerNodeMax)
+  const auto [begin, end] = c_.table.of(node);
+  if (static_cast<std::size_t>(std::distance(begin, end)) + fresh > kLogsPerNodeMax)
     return {Errc::too_large, "more than " + std::to_string(kLogsPerNodeMax) + " logs of one node"};
   // Of many epochs only track 0 is taken, which may seal some of them.
-  std::set<Epoch> open;
+  if (open.empty()) return {};
   for (auto it = begin; it != end; ++it) {
-    const bool data = it->first.track != kControlTrack;
-    if (data && !it->second.state.sealed() && it->first.epoch != id.epoch)
+    if (it->first.track != kControlTrack && !it->second.state.sealed())
       open.insert(it->first.epoch);
   }
-  if (id.track != kControlTrack && open.size() >= kUnsealedEpochsMax) {
+  if (open.size() > kUnsealedEpochsMax) {
     return {Errc::too_large, "more than " + std::to_string(kUnsealedEpochsMax) +
                                  " epochs of one node are not sealed"};
   }
@@ -158,21 +171,18 @@ Result<void> Receiver::check_room(const LogId& id) const {
 }
 
 // Lost and Seal make their logs known, too.
-Result<void> Receiver::check_control(const LogId& id, const std::vector<Entry>& entries) const {
-  if (id.track != kControlTrack) return {};
-  std::set<LogId> named;
+std::map<LogId, bool> Receiver::named_by(const LogId& log, const std::vector<Entry>& entries) {
+  if (log.track != kControlTrack) return {};
+  std::map<LogId, bool> named{{log, false}};
   for (const Entry& entry : entries) {
     for (const Op& op : entry.ops) {
       if (const auto* lost = std::get_if<Lost>(&op))
-        named.insert({id.node, lost->epoch, lost->track});
+        named.try_emplace({log.node, lost->epoch, lost->track}, false);
       if (const auto* seal = std::get_if<Seal>(&op))
-        named.insert({id.node, seal->epoch, seal->track});
+        named[{log.node, seal->epoch, seal->track}] = true;
     }
   }
-  if (named.size() > kLogsPerNodeMax)
-    return {Errc::too_large, "a segment speaks of " + std::to_string(named.size()) + " logs"};
-  for (const LogId& log : named) DUNLIN_TRY(check_room(log));
-  return {};
+  return named;
 }
 
 // The origin's key: known, or carried by the Open that starts its track 0.

@@ -91,7 +91,10 @@ class Receiver {
   }
   bool vouched_for(const SegmentInfo& info) const;
   Result<void> check_room(const LogId& log) const;
-  Result<void> check_control(const LogId& log, const std::vector<Entry>& entries) const;
+  Result<void> check_room(const NodeId& node, const std::map<LogId, bool>& named) const;
+  // Of a segment of track 0: its log and those that it speaks of, of the same node; true: as
+  // sealed.
+  static std::map<LogId, bool> named_by(const LogId& log, const std::vector<Entry>& entries);
   Result<const Bytes*> key_of(const SegmentHeader& header, const DecodedSegment& decoded);
   void wait_for_control(const Moment& now, const NodeId& origin, std::uint64_t request,
                         const std::shared_ptr<const Bytes>& bytes);

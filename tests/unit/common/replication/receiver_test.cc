@@ -555,6 +555,43 @@ TEST_F(ReceiverTest, OfManyUnsealedEpochsOnlyTrackZeroIsTaken) {
   EXPECT_EQ(stored(epochs[16].log()).head(), 2u);
 }
 
+// Logs count from when they are heard of: no commit comes between the segments of a message.
+TEST_F(ReceiverTest, NoMoreLogsAreNamedThanANodeMayHave) {
+  start_linked();
+  meet();
+  std::vector<SegmentRecord> segments;
+  for (std::uint64_t n = 0; n < 3; ++n) {
+    std::vector<Op> ops;
+    for (std::uint64_t track = 1; track <= 100; ++track)
+      ops.push_back(Lost{peer_.log().epoch, Track{100 * n + track}, {{1, 1, {}, {}, 1}}});
+    segments.push_back(peer_.control(std::move(ops)));
+  }
+  hear_live(peer_, segments);
+  EXPECT_EQ(replica_->stats().refused.at("too_large"), 1u);
+  serve();
+  EXPECT_EQ(known(peer_.node())->logs.size(), 201u);
+  hear_live(peer_, {segments[2]});
+  serve();
+  EXPECT_EQ(store_->load()->logs.size(), 202u);  // with the own one
+}
+
+// A Seal asks for no open epoch: whoever sat out many of them hears of their ends.
+TEST_F(ReceiverTest, ManyEpochsMayBeSealedAtOnce) {
+  start_linked();
+  meet();
+  std::vector<Op> seals, losses;
+  for (std::uint64_t n = 0; n < 17; ++n) {
+    seals.push_back(Seal{Epoch{100 + n}, kSamplesTrack, 1, {}});
+    losses.push_back(Lost{Epoch{200 + n}, kSamplesTrack, {{1, 1, {}, {}, 1}}});
+  }
+  hear_live(peer_, {peer_.control(std::move(seals))});
+  serve();
+  EXPECT_EQ(refusals(), 0u);
+  EXPECT_EQ(status(peer_.log(kControlTrack)).head, 2u);
+  hear_live(peer_, {peer_.control(std::move(losses))});
+  EXPECT_EQ(replica_->stats().refused.at("too_large"), 1u);
+}
+
 TEST_F(ReceiverTest, WhoComesIsToldWhatIsHere) {
   start_linked();
   greet(peer_, Role::agent);
