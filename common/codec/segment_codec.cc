@@ -275,11 +275,11 @@ Result<DecodedSegment> decode_segment(const SegmentHeader& header) {
 }
 
 Result<EntryHashes> entry_hashes(const SegmentHeader& header) {
-  DUNLIN_ASSIGN(const DecodedSegment decoded, decode_segment(header));
+  DUNLIN_ASSIGN(const std::vector<Entry> entries, decode_entries(header));
   EntryHashes out{header.first - 1, {header.before}};
-  out.hashes.reserve(1 + decoded.entries.size());
+  out.hashes.reserve(1 + entries.size());
   Bytes scratch;
-  for (const Entry& entry : decoded.entries)
+  for (const Entry& entry : entries)
     out.hashes.push_back(chain_next(out.hashes.back(), entry_digest(entry, scratch)));
   return out;
 }

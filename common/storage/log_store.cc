@@ -26,6 +26,26 @@ Bytes encode_stream_ids(const std::vector<std::uint64_t>& ids) {
   return out;
 }
 
+// The first that a segment with `seq` can begin with.
+Seq earliest_with(Seq seq) {
+  return seq > kSegmentEntriesMax ? seq - kSegmentEntriesMax : 1;
+}
+
+// By the fewest stored segments that hold `shared`; `farthest` is select_farthest_.
+Result<std::optional<Difference>> first_parting(Statement& farthest, std::int64_t row,
+                                                Interval shared, const EntryHashes& coming) {
+  for (Seq next = shared.first; next <= shared.last;) {
+    farthest.bind(1, row).bind(2, stored(earliest_with(next))).bind(3, stored(next));
+    DUNLIN_ASSIGN(const bool held, farthest.step());
+    if (!held) break;
+    const auto found = first_difference(farthest.blob(0), coming);
+    next = loaded(farthest.integer(1)) + 1;
+    farthest.reset();
+    if (!found.ok() || *found) return found;
+  }
+  return std::optional<Difference>();
+}
+
 constexpr std::uint64_t kForksKeptPerLog = 16;  // besides those that were stored
 
 }  // namespace
@@ -76,9 +96,13 @@ Result<void> LogStore::prepare() {
       prepare_into(insert_boot_span_,
                    "INSERT INTO boot_spans(segment, boot, low, high) VALUES(?1, ?2, ?3, ?4)"));
   // No segment is longer than the format allows, which bounds how far back an overlap can start.
-  DUNLIN_TRY(prepare_into(select_overlapping_,
-                          "SELECT first, last, body FROM segments"
-                          " WHERE log = ?1 AND first BETWEEN ?2 AND ?3 AND last >= ?4"));
+  DUNLIN_TRY(prepare_into(select_earliest_,
+                          "SELECT body FROM segments WHERE log = ?1 AND first BETWEEN ?2 AND ?3"
+                          " AND last >= ?3 ORDER BY first LIMIT 1"));
+  DUNLIN_TRY(prepare_into(select_farthest_,
+                          "SELECT body, last FROM segments WHERE id = (SELECT id FROM segments"
+                          " WHERE log = ?1 AND first BETWEEN ?2 AND ?3 AND last >= ?3"
+                          " ORDER BY last DESC LIMIT 1)"));
   DUNLIN_TRY(prepare_into(select_newest_,
                           "SELECT first, last, body FROM segments"
                           " WHERE log = ?1 AND first BETWEEN ?2 AND ?3 AND last >= ?4"
@@ -240,26 +264,29 @@ Result<void> LogStore::insert(LogRow& row, const SegmentRecord& segment) {
   return insert_boot_spans(sqlite3_last_insert_rowid(db_.raw()), info);
 }
 
-// Compares a segment entry by entry with what is stored of the same sequence numbers.
+// Where a segment and what is stored of the same sequence numbers part. Hashes are chained: where
+// the last one that a run shares with it is the same, so are all before it, however many stored
+// segments hold them.
 Result<std::optional<Difference>> LogStore::difference(const LogRow& row,
                                                        const SegmentRecord& segment) {
   const SegmentInfo& info = segment.info;
-  DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*segment.bytes));
-  DUNLIN_ASSIGN(const EntryHashes hashes, entry_hashes(header));
-  const Seq earliest = info.first > kSegmentEntriesMax ? info.first - kSegmentEntriesMax : 1;
-  select_overlapping_.bind(1, row.id).bind(2, stored(earliest)).bind(3, stored(info.last));
-  select_overlapping_.bind(4, stored(info.first));
-  std::optional<Difference> first;
-  while (true) {
-    DUNLIN_ASSIGN(const bool more, select_overlapping_.step());
-    if (!more) return first;
-    const ByteView body = select_overlapping_.blob(2);
-    if (std::equal(body.begin(), body.end(), segment.bytes->begin(), segment.bytes->end()))
-      continue;
-    const auto found = first_difference(body, hashes);
-    if (!found.ok()) return select_overlapping_.reset(), found.error();
-    if (*found && (!first || (*found)->seq < first->seq)) first = *found;
+  std::optional<EntryHashes> coming;
+  for (const LogState::Run& run : row.state.runs()) {
+    if (run.last < info.first || run.first > info.last) continue;
+    const Seq last = std::min(run.last, info.last);
+    DUNLIN_ASSIGN(const std::optional<Hash> here, hash_at(row, last));
+    if (last == info.last && here == info.after) continue;
+    if (!coming) {
+      DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*segment.bytes));
+      DUNLIN_ASSIGN(coming, entry_hashes(header));
+    }
+    if (here == coming->at(last)) continue;
+    DUNLIN_ASSIGN(
+        const auto found,
+        first_parting(select_farthest_, row.id, {std::max(run.first, info.first), last}, *coming));
+    if (found) return found;
   }
+  return std::optional<Difference>();
 }
 
 // Where the authority says that a log ends, or its node where the authority says nothing.
@@ -300,15 +327,13 @@ Result<std::optional<SegmentRecord>> LogStore::winner(const LogRow& row,
   if (left != nullptr && *left != info.before) return won;
   DUNLIN_ASSIGN(const bool wins_here, wins(row, segment, parting));
   if (!wins_here) return won;
-  DUNLIN_ASSIGN(const std::vector<StoredSegment> around,
-                read_row(row.id, {info.first, info.first}, ~0ULL));
-  if (around.empty()) won = segment;
-  for (const StoredSegment& other : around) {
-    DUNLIN_ASSIGN(std::optional<SegmentRecord> record, joined(other.bytes, segment));
-    if (!record) return std::optional<SegmentRecord>();
-    if (!won || record->info.first < won->info.first) won = std::move(record);
-  }
-  return won;
+  // The earliest of those that hold its first entry has all that stands before it.
+  select_earliest_.bind(1, row.id).bind(2, stored(earliest_with(info.first)));
+  DUNLIN_ASSIGN(const bool around, select_earliest_.bind(3, stored(info.first)).step());
+  if (!around) return std::optional(segment);
+  Result<std::optional<SegmentRecord>> record = joined(select_earliest_.blob(0), segment);
+  select_earliest_.reset();
+  return record;
 }
 
 // Nothing for an entry that is not stored, unless a run ends there.
@@ -528,8 +553,8 @@ Result<std::vector<StoredSegment>> LogStore::read(const LogId& log, Interval wan
 Result<std::vector<StoredSegment>> LogStore::read_row(std::int64_t row, Interval wanted,
                                                       std::uint64_t bytes_max) {
   std::vector<StoredSegment> found;
-  const Seq earliest = wanted.first > kSegmentEntriesMax ? wanted.first - kSegmentEntriesMax : 1;
-  select_newest_.bind(1, row).bind(2, stored(earliest)).bind(3, stored(wanted.last));
+  select_newest_.bind(1, row).bind(2, stored(earliest_with(wanted.first)));
+  select_newest_.bind(3, stored(wanted.last));
   select_newest_.bind(4, stored(wanted.first));
   std::uint64_t total = 0;
   while (true) {
@@ -567,8 +592,8 @@ Result<std::vector<OldSegment>> LogStore::collect_oldest(const LogRow& row, cons
       0;  // of `found`; behind them are segments without times, as old as what follows
   std::size_t young = 0;
   std::uint64_t total = 0;
-  const Seq earliest = what.from > kSegmentEntriesMax ? what.from - kSegmentEntriesMax : 1;
-  select_oldest_.bind(1, row.id).bind(2, stored(earliest)).bind(3, stored(what.from));
+  select_oldest_.bind(1, row.id).bind(2, stored(earliest_with(what.from)));
+  select_oldest_.bind(3, stored(what.from));
   while (true) {
     DUNLIN_ASSIGN(const bool more, select_oldest_.step());
     if (!more) break;

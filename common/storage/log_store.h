@@ -193,7 +193,7 @@ class LogStore {
 
   Statement insert_segment_, insert_log_, update_log_, insert_node_, insert_member_;
   Statement insert_stream_, insert_fork_, insert_revocation_, delete_boot_spans_;
-  Statement select_overlapping_, select_newest_, select_oldest_, delete_range_;
+  Statement select_earliest_, select_farthest_, select_newest_, select_oldest_, delete_range_;
   Statement select_first_arrived_, insert_anchor_, insert_boot_span_, delete_one_, update_segment_;
 };
 

@@ -171,6 +171,35 @@ TEST_F(LogStoreTest, TwoHashesForOneSequenceNumberAreAForkWithEvidence) {
   EXPECT_EQ(state_of(store, log()).head_hash(), kept.links[7].after);
 }
 
+// A member may send any number of segments that overlap. Hashes are chained, so each is held
+// against one stored segment at most: here most of them could not even be read.
+TEST_F(LogStoreTest, AnOverlapIsComparedWhereItEndsAlone) {
+  LogStore store = open();
+  const auto entries = chain(30);
+  ASSERT_TRUE(store.commit({.segments = {segment(entries, 1, 10), segment(entries, 5, 15)}}).ok());
+  {
+    Connection other = Connection::open(path(), SQLITE_OPEN_READWRITE).value();
+    ASSERT_TRUE(other.execute("UPDATE segments SET body = x'00'").ok());
+  }
+  EXPECT_EQ(commit_one(store, segment(entries, 8, 20)).kind, WriteOutcome::Kind::stored);
+  EXPECT_EQ(commit_one(store, segment(entries, 9, 21)).kind, WriteOutcome::Kind::stored);
+  EXPECT_EQ(commit_one(store, segment(entries, 3, 18)).kind, WriteOutcome::Kind::duplicate);
+  EXPECT_EQ(state_of(store, log()).head_hash(), entries.links[20].after);
+}
+
+// Runs that no segment joined yet may be of two branches.
+TEST_F(LogStoreTest, EveryRunOfAnOverlapIsCompared) {
+  const auto [kept, other] = branches(12, 3);
+  LogStore store = open();
+  ASSERT_TRUE(store
+                  .commit({.segments = {segment(kept, 1, 2), segment(kept, 2, 4),
+                                        segment(kept, 1, 3), segment(other, 7, 9)}})
+                  .ok());
+  const WriteOutcome outcome = commit_one(store, segment(other, 2, 9));
+  EXPECT_EQ(outcome.kind, WriteOutcome::Kind::fork);
+  EXPECT_EQ(outcome.fork_seq, 3U);
+}
+
 // Whichever came first, the same branch is there in the end, and nothing of the other is gone.
 TEST_F(LogStoreTest, OfTwoBranchesTheSmallerHashWinsInEitherOrder) {
   const auto [winner, loser] = branches(15, 8);
