@@ -85,9 +85,8 @@ void summarize(std::span<const Entry> entries, SegmentInfo& info) {
       const auto* samples = std::get_if<Samples>(&op);
       if (samples == nullptr) continue;
       info.readings += samples->rows.size();
-      const auto at = std::lower_bound(info.streams.begin(), info.streams.end(), samples->stream);
-      if (at == info.streams.end() || *at != samples->stream)
-        info.streams.insert(at, samples->stream);
+      if (info.streams.empty() || info.streams.back() != samples->stream)
+        info.streams.push_back(samples->stream);
       if (samples->rows.empty()) continue;
       const auto [low, high] =
           std::minmax_element(samples->rows.times().begin(), samples->rows.times().end());
@@ -105,6 +104,8 @@ void summarize(std::span<const Entry> entries, SegmentInfo& info) {
     info.time_min = std::numeric_limits<UtcMicros>::min();
     info.time_max = std::numeric_limits<UtcMicros>::max();
   }
+  std::sort(info.streams.begin(), info.streams.end());
+  info.streams.erase(std::unique(info.streams.begin(), info.streams.end()), info.streams.end());
   info.hlc_last = entries.back().hlc;
 }
 
@@ -261,11 +262,10 @@ Result<DecodedSegment> decode_segment(const SegmentHeader& header) {
           .hlc_last = {},
           .streams = {}};
   Bytes scratch;
-  std::size_t canonical_bytes = 0;
   for (const Entry& entry : decoded.entries) {
     info.after = chain_next(info.after, entry_digest(entry, scratch));
-    canonical_bytes += scratch.size();
-    if (scratch.size() > kEntryBytesMax || canonical_bytes > kSegmentDecodedBytesMax) {
+    decoded.canonical_bytes += scratch.size();
+    if (scratch.size() > kEntryBytesMax || decoded.canonical_bytes > kSegmentDecodedBytesMax) {
       return {Errc::too_large,
               "entry " + std::to_string(entry.seq) + " of " + header.log.to_string()};
     }

@@ -62,6 +62,8 @@ Result<std::vector<Entry>> decode_entries(const SegmentHeader& header);
 struct DecodedSegment {
   SegmentInfo info;
   std::vector<Entry> entries;
+  std::size_t canonical_bytes = 0;  // of the entries: what decoding and hashing cost, however small
+                                    // the segment is
 };
 Result<DecodedSegment> decode_segment(const SegmentHeader& header);
 

@@ -153,6 +153,7 @@ struct Stats {
   std::uint64_t readings_appended = 0;
   std::uint64_t entries_received = 0;
   std::uint64_t readings_received = 0;
+  std::uint64_t decoded_bytes = 0;        // canonical, of others' segments that were looked at
   std::uint64_t duplicates = 0;           // segments that were here already
   std::uint64_t signatures_verified = 0;  // of segments; the others are covered by a successor
   std::uint64_t forks = 0;

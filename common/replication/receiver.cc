@@ -4,6 +4,7 @@
 #include <set>
 
 #include "common/log/chain.h"
+#include "common/log/limits.h"
 
 namespace dunlin::replication {
 
@@ -20,6 +21,20 @@ constexpr Duration kClaimLifetime = std::chrono::minutes(15);
 constexpr std::size_t kWantIntervalsMax = 512;  // of one log in one Fetch
 constexpr std::size_t kLogsPerNodeMax = 256;
 constexpr std::size_t kUnsealedEpochsMax = 16;
+// Canonical bytes of a message after which no more of it is decoded: what compresses well would
+// keep the loop for seconds.
+constexpr std::size_t kDecodedMax = 4 * 1024 * 1024;
+
+// What a segment takes until it is durable, at most. Operations are larger than the few bytes that
+// they may stand in, and what they hold is up to 16 times as large.
+std::size_t memory_of(const DecodedSegment& segment, std::size_t bytes) {
+  const std::size_t sum = bytes + segment.info.streams.size() * sizeof(segment.info.streams[0]);
+  if (segment.info.log.track != kControlTrack) return sum;
+  std::size_t entries = 16 * segment.canonical_bytes;
+  for (const Entry& entry : segment.entries)
+    entries += sizeof(Entry) + entry.ops.size() * sizeof(Op);
+  return sum + entries;
+}
 
 // The newest intervals of a set, and the oldest, which may be about to go: `max` in all.
 IntervalSet newest(const IntervalSet& set, std::size_t max) {
@@ -49,8 +64,12 @@ void Receiver::on_segments(const Moment& now, const NodeId& peer, const Segments
   std::uint64_t paid = 0;
   for (const auto& bytes : segments.segments) paid += bytes->size();
   for (const auto& bytes : segments.segments) {
-    if (!is_authority(peer) && writing_bytes_ + batch.bytes > options_.writing_bytes_max) {
+    if (!is_authority(peer) && writing_bytes_ + batch.memory > options_.writing_bytes_max) {
       c_.refuse(peer, {Errc::backpressure, "storage is behind"});
+      break;
+    }
+    if (batch.decoded > kDecodedMax) {
+      c_.refuse(peer, {Errc::too_large, "a message that is more than 4 MiB when it is decoded"});
       break;
     }
     const Result<void> taken = take(now, bytes, segments.request, batch);
@@ -79,7 +98,7 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
     return {};
   }
 
-  DUNLIN_ASSIGN(DecodedSegment decoded, decode_segment(header));
+  DUNLIN_ASSIGN(DecodedSegment decoded, decode(header, batch));
   const SegmentInfo& info = decoded.info;
   const bool vouched = vouched_for(info);
   DUNLIN_TRY(c_.members.check(info, vouched));
@@ -113,6 +132,7 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   log.writing.insert(info.interval());
   arriving_.insert_or_assign({id, info.first}, info.before);
   batch.bytes += bytes->size();
+  batch.memory += memory_of(decoded, bytes->size());
   for (const Entry& entry : decoded.entries) {
     c_.stats.unknown.operations += count_unknown(entry);
     // Who is out is out at once, whatever becomes of the write.
@@ -127,6 +147,15 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
     batch.lane = Lane::live;  // small, and what is live waits for it
   }
   return {};
+}
+
+// What does not decode may have cost as much as the largest that does.
+Result<DecodedSegment> Receiver::decode(const SegmentHeader& header, ForeignWrite& batch) {
+  Result<DecodedSegment> decoded = decode_segment(header);
+  const std::size_t cost = decoded.ok() ? decoded->canonical_bytes : kSegmentDecodedBytesMax;
+  batch.decoded += cost;
+  c_.stats.decoded_bytes += cost;
+  return decoded;
 }
 
 // A verified successor that joins, stored or on its way there, vouches: its hash covers ours.
@@ -216,8 +245,10 @@ void Receiver::wait_for_control(const Moment& now, const NodeId& origin, std::ui
 void Receiver::retry_waiting(const Moment& now, const NodeId& origin) {
   std::deque<Waiting> all = std::exchange(waiting_, {});
   waiting_bytes_ = 0;
+  std::size_t decoded = 0;
   for (Waiting& item : all) {
-    if (item.origin != origin) {
+    // Of what is taken now the commit brings us back to the rest.
+    if (item.origin != origin || decoded >= kSegmentDecodedBytesMax) {
       waiting_bytes_ += item.bytes->size();
       waiting_.push_back(std::move(item));
       continue;
@@ -226,13 +257,14 @@ void Receiver::retry_waiting(const Moment& now, const NodeId& origin) {
     one.lane = item.request == 0 ? Lane::live : Lane::bulk;
     const Result<void> taken = take(now, item.bytes, item.request, one);
     if (!taken.ok()) refuse(now, origin, item.bytes, taken.error());
+    decoded += one.decoded;
     if (!one.segments.empty()) write(std::move(one));
   }
 }
 
 void Receiver::write(ForeignWrite batch) {
   const Token token = c_.next_token();
-  writing_bytes_ += batch.bytes;
+  writing_bytes_ += batch.memory;
   if (batch.session) sessions_[*batch.session].unwritten += 1;
   c_.outputs.push_back(Write{{.segments = batch.segments,
                               .releases = batch.releases,
@@ -271,7 +303,7 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
   if (it == writes_.end()) return false;
   const ForeignWrite done = std::move(it->second);
   writes_.erase(it);
-  writing_bytes_ -= done.bytes;
+  writing_bytes_ -= done.memory;
   for (const SegmentRecord& segment : done.segments) {
     c_.table.log(segment.info.log).writing.erase(segment.info.interval());
     arriving_.erase({segment.info.log, segment.info.first});

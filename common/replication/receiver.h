@@ -13,7 +13,7 @@
 namespace dunlin::replication {
 
 struct ReceiverOptions {
-  std::size_t writing_bytes_max = 8 * 1024 * 1024;  // received and not yet durable
+  std::size_t writing_bytes_max = 8 * 1024 * 1024;  // in memory: received and not yet durable
   std::size_t waiting_bytes_max = 1024 * 1024;      // received before the track 0 they need
   std::uint64_t chunk_bytes = 128 * 1024;           // of fetch credit; two are in flight
   std::size_t sessions_max = 16;                    // peers that are fetched from at a time
@@ -61,7 +61,9 @@ class Receiver {
     std::vector<Release> releases;
     std::vector<KnownNode> members;
     std::vector<Quarantined> refused;
-    std::size_t bytes = 0;
+    std::size_t bytes = 0;          // of the segments
+    std::size_t memory = 0;         // what they take until they are durable
+    std::size_t decoded = 0;        // canonical bytes of what was looked at
     std::optional<NodeId> session;  // the peer whose Fetch brought them
     std::uint64_t request = 0;      // and which Fetch it was
   };
@@ -84,6 +86,7 @@ class Receiver {
   // Verifies one segment and adds it to `batch`, or says why not.
   Result<void> take(const Moment& now, const std::shared_ptr<const Bytes>& bytes,
                     std::uint64_t request, ForeignWrite& batch);
+  Result<DecodedSegment> decode(const SegmentHeader& header, ForeignWrite& batch);
   void refuse(const Moment& now, const NodeId& peer, const std::shared_ptr<const Bytes>& bytes,
               const Error& error);
   bool is_authority(const NodeId& node) const {

@@ -54,4 +54,8 @@ class Mailbox {
   std::deque<Sender*> turns_;  // those with messages
 };
 
+// What a message of so many bytes cost besides them, as bytes: when something of it was refused,
+// and when it decoded to much more than readings do, `decoded` canonical bytes.
+std::size_t cost_besides(std::size_t bytes, std::uint64_t decoded, bool refused);
+
 }  // namespace dunlin::runtime

@@ -20,8 +20,6 @@ constexpr Duration kUnsentLook = std::chrono::milliseconds(2);
 constexpr std::size_t kBulkReadsMax = 64;
 // While live segments come, the bulk lane rests as long as it worked.
 constexpr Duration kLiveComes = std::chrono::milliseconds(200);
-// What was refused has cost more than its bytes: a sender may bring some 60 such messages a second.
-constexpr std::size_t kRefusedCost = 256 * 1024;
 // Messages are read for so long before the disk's answers are looked at again.
 constexpr Duration kReadingTime = std::chrono::milliseconds(2);
 constexpr std::size_t kCellsKnownMax = 100'000;  // nodes whose cell is remembered
@@ -265,12 +263,17 @@ void Node::read_message(const Moment& now, Received message) {
   const NodeId sender = message.topic_node;
   const bool greets = message.topic == TopicClass::hello || message.topic == TopicClass::gate;
   if (greets && !cells_.contains(sender)) note_cell(sender);
-  const std::uint64_t before = refused_;
+  // What answers a Fetch decodes to much, and was asked for.
+  const bool live = message.topic == TopicClass::live;
+  const std::size_t bytes = message.payload.size();
+  const std::uint64_t refused = refused_, decoded = replica_.stats().decoded_bytes;
   step(now, std::move(message));
-  if (refused_ == before) return;
+  const std::uint64_t work = live ? replica_.stats().decoded_bytes - decoded : 0;
+  const std::size_t cost = cost_besides(bytes, work, refused_ != refused);
+  if (cost == 0) return;
   const std::lock_guard lock(mutex_);
-  mailbox_.charge(sender, kRefusedCost);
-  bulk_.charge(sender, kRefusedCost);
+  mailbox_.charge(sender, cost);
+  bulk_.charge(sender, cost);
 }
 
 // ---- the loop ----

@@ -60,6 +60,11 @@ class ReceiverTest : public ReplicaTest {
     start(gateway_options());
     EXPECT_TRUE(status(peer_.log()).forked);
   }
+  std::vector<SegmentRecord> packed(std::size_t n) {
+    std::vector<SegmentRecord> segments;
+    while (segments.size() < n) segments.push_back(peer_.packed());
+    return segments;
+  }
   static IntervalSet wanted(const Fetch& fetch, const LogId& log) {
     for (const Fetch::Want& want : fetch.wants) {
       if (want.log == log) return want.wanted;
@@ -352,6 +357,65 @@ TEST_F(ReceiverTest, MoreThanStorageTakesIsRefused) {
   for (const Write& write : writes) finish(write);
   hear_live(peer_, {peer_.samples()});
   EXPECT_EQ(take<Write>().size(), 1u);
+}
+
+// What counts is what it decodes to, not its bytes.
+TEST_F(ReceiverTest, OneMessageIsNotDecodedForSeconds) {
+  start_linked();
+  meet();
+  const std::vector<SegmentRecord> segments = packed(20);
+  hear_live(peer_, segments);
+  EXPECT_EQ(replica_->stats().refused.at("too_large"), 1u);
+  EXPECT_LT(replica_->stats().decoded_bytes, 6u << 20);
+  serve();
+  const Seq taken = stored(peer_.log()).head();
+  EXPECT_EQ(taken, 100u);
+  EXPECT_TRUE(replica_->stats().quarantined.empty());
+  hear_live(peer_, {segments.begin() + 5, segments.begin() + 9});  // once more
+  serve();
+  EXPECT_EQ(stored(peer_.log()).head(), 180u);
+}
+
+// It waits for its track 0 in few bytes, and is decoded bit by bit all the same.
+TEST_F(ReceiverTest, WhatWaitedIsNotDecodedAtOnce) {
+  start_linked();
+  greet(peer_, Role::agent);
+  const SegmentRecord open = peer_.open();
+  hear_live(peer_, packed(10));
+  hear_live(peer_, {open});
+  std::uint64_t most = 0;
+  for (int step = 0; step < 20; ++step) {
+    for (const Write& write : take<Write>()) {
+      const std::uint64_t before = replica_->stats().decoded_bytes;
+      finish(write);
+      most = std::max(most, replica_->stats().decoded_bytes - before);
+    }
+  }
+  EXPECT_LT(most, 3u << 20);
+  EXPECT_EQ(stored(peer_.log()).held(), set_of(1, 200));
+}
+
+// Entries of track 0 are kept as they are until they are stored: much larger than their bytes.
+TEST_F(ReceiverTest, WhatIsBeingWrittenIsBoundedInMemory) {
+  start_linked();
+  meet();
+  std::vector<SegmentRecord> segments;
+  for (std::uint64_t n = 0; n < 200; ++n) {
+    std::vector<Op> ops;
+    for (std::uint64_t i = 0; i < 30; ++i)
+      ops.push_back(Define{1 + i, 1, {"s", std::vector<Field>(256, Field{"", {}, "", 0})}});
+    segments.push_back(peer_.control(std::move(ops)));
+  }
+  for (const SegmentRecord& segment : segments) hear_live(peer_, {segment});
+  std::size_t fields = 0;
+  for (const Write& write : take<Write>()) {
+    for (const SegmentRecord& record : write.segments)
+      for (const Entry& entry : record.control)
+        for (const Op& op : entry.ops) fields += std::get<Define>(op).schema.fields.size();
+  }
+  EXPECT_GT(fields, 0u);
+  EXPECT_LT(fields * sizeof(Field), 16u << 20);
+  EXPECT_GT(replica_->stats().refused.at("backpressure"), 100u);
 }
 
 TEST_F(ReceiverTest, AClaimThatNobodyBearsOutIsForgotten) {
