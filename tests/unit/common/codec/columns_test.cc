@@ -123,7 +123,7 @@ Op random_op(Random& random) {
     case 0:
       return Open{Bytes(91, 7), "greenhouse-7"};
     case 1:
-      return Seal{{random.next()}, {1}, random.next(), Hash{1, 2, 3}};
+      return Seal{{random.next()}, {1}, random.next() >> 2, Hash{1, 2, 3}};
     case 2: {
       StreamSchema schema{"greenhouse", {{"temperature", FieldType::decimal, "Cel", 2}}};
       return Define{random.below(9), 1 + random.below(3), schema};
