@@ -84,14 +84,22 @@ class Salvager {
         const ByteView body = select->blob(0);
         const Bytes bytes(body.begin(), body.end());
         select->reset();
-        DUNLIN_TRY(take(bytes, control));
+        DUNLIN_TRY(take(id, bytes, control));
       }
     }
     DUNLIN_TRY(flush());
+    DUNLIN_TRY(take_vouched(*select));
     return take_states(db);
   }
 
  private:
+  // A segment whose signature does not verify.
+  struct Doubtful {
+    LogId log;
+    Seq first = 0, last = 0;
+    Hash before{}, after{};
+    std::int64_t id = 0;
+  };
   struct Range {
     std::int64_t first = std::numeric_limits<std::int64_t>::max();
     std::int64_t last = 0;
@@ -134,7 +142,7 @@ class Salvager {
     }
   }
 
-  Result<void> take(const Bytes& bytes, bool control) {
+  Result<void> take(std::int64_t id, const Bytes& bytes, bool control) {
     const Result<SegmentHeader> header = parse_segment(bytes);
     if (!header.ok()) return report_.refused += control ? 1 : 0, Result<void>{};
     if ((header->log.track == kControlTrack) != control) return {};
@@ -144,10 +152,48 @@ class Salvager {
     const auto key = keys_.find(header->log.node);
     const Bytes statement = head_statement(header->log, header->last, decoded->info.after);
     if (key == keys_.end() || !verifier_.verify(key->second, statement, header->signature).ok()) {
+      const SegmentInfo& info = decoded->info;
+      doubtful_.push_back({info.log, info.first, info.last, info.before, info.after, id});
       return report_.refused++, Result<void>{};
     }
-    SegmentRecord record{decoded->info, std::make_shared<const Bytes>(bytes), {}};
-    if (control) record.control = std::move(decoded->entries);
+    return add(bytes, *std::move(decoded));
+  }
+
+  // When it came, a verified successor vouched for it, and nobody looked at its signature. Newest
+  // first, so that each may vouch for the one before it.
+  Result<void> take_vouched(Statement& select) {
+    std::sort(doubtful_.begin(), doubtful_.end(), [](const Doubtful& a, const Doubtful& b) {
+      return a.log != b.log ? a.log < b.log : a.last > b.last;
+    });
+    std::map<std::pair<LogId, Seq>, Hash> vouched;  // the hash before those that are taken here
+    for (const Doubtful& item : doubtful_) {
+      const LogState* state = fresh_.state(item.log);
+      const Hash* verified = state == nullptr ? nullptr : state->hash_before(item.last + 1);
+      const auto here = vouched.find({item.log, item.last + 1});
+      const bool proven = (verified != nullptr && *verified == item.after) ||
+                          (here != vouched.end() && here->second == item.after);
+      if (!proven) continue;
+      select.bind(1, item.id);
+      const Result<bool> row = select.step();
+      if (!row.ok() || !*row) continue;
+      const ByteView body = select.blob(0);
+      const Bytes bytes(body.begin(), body.end());
+      select.reset();
+      const Result<SegmentHeader> header = parse_segment(bytes);
+      if (!header.ok()) continue;
+      Result<DecodedSegment> decoded = decode_segment(*header);
+      if (!decoded.ok() || decoded->info.after != item.after) continue;
+      vouched[{item.log, item.first}] = item.before;
+      report_.refused -= 1;
+      DUNLIN_TRY(add(bytes, *std::move(decoded)));
+    }
+    return flush();
+  }
+
+  Result<void> add(const Bytes& bytes, DecodedSegment decoded) {
+    const bool control = decoded.info.log.track == kControlTrack;
+    SegmentRecord record{std::move(decoded.info), std::make_shared<const Bytes>(bytes), {}};
+    if (control) record.control = std::move(decoded.entries);
     batch_.segments.push_back(std::move(record));
     return batch_.segments.size() < kBatch ? Result<void>{} : flush();
   }
@@ -203,6 +249,7 @@ class Salvager {
   Verifier& verifier_;
   LogStore::Salvage& report_;
   std::map<NodeId, Bytes> keys_;
+  std::vector<Doubtful> doubtful_;
   Changes batch_;
 };
 

@@ -107,6 +107,37 @@ TEST_F(SalvageTest, PagesInTheMiddleHideNoOthers) {
   EXPECT_EQ(held_in(*store), held);
 }
 
+// What came newest first was vouched for by its successor, and nobody looked at its signature: a
+// broker may have spoilt it.
+TEST_F(SalvageTest, ASuccessorVouchesForWhatDoesNotVerify) {
+  const auto spoil = [&](Seq first, Seq last) {
+    Connection db = Connection::open(path_, SQLITE_OPEN_READWRITE).value();
+    Statement select = db.prepare(
+                             "SELECT s.id, body FROM segments s JOIN logs l ON l.id = s.log"
+                             " WHERE track = 1 AND first >= ?1 AND last <= ?2")
+                           .value();
+    Statement update = db.prepare("UPDATE segments SET body = ?2 WHERE id = ?1").value();
+    select.bind(1, static_cast<std::int64_t>(first)).bind(2, static_cast<std::int64_t>(last));
+    while (select.step().value()) {
+      Bytes body(select.blob(1).begin(), select.blob(1).end());
+      body.back() ^= 1;
+      EXPECT_TRUE(update.bind(1, select.integer(0)).bind(2, ByteView(body)).run().ok());
+    }
+    EXPECT_TRUE(db.execute("UPDATE logs SET state = x'00'").ok());
+  };
+  close();
+  spoil(1, 1980);
+  EXPECT_EQ(salvaged(), kEntries);
+  {
+    Connection db = Connection::open(path_, SQLITE_OPEN_READWRITE).value();
+    ASSERT_TRUE(db.execute("DELETE FROM segments WHERE first = 981").ok());
+    ASSERT_TRUE(db.execute("UPDATE logs SET state = x'00'").ok());
+  }
+  EXPECT_EQ(salvaged(), 1000u);
+  spoil(1981, 2000);
+  EXPECT_EQ(salvaged(), 0u);
+}
+
 TEST_F(SalvageTest, WhatWasReleasedAndAckedIsKnown) {
   const auto old = store_->oldest(origin_.log(), 100'000);
   ASSERT_TRUE(old.ok());
