@@ -85,9 +85,6 @@ Result<void> LogStore::prepare() {
       prepare_into(insert_stream_,
                    "INSERT OR IGNORE INTO streams(node, epoch, id, version, name, definition)"
                    " VALUES(?1, ?2, ?3, ?4, ?5, ?6)"));
-  DUNLIN_TRY(prepare_into(insert_fork_,
-                          "INSERT OR IGNORE INTO forks(log, seq, hash, body) SELECT ?1, ?2, ?3, ?4"
-                          " WHERE (SELECT count(*) FROM forks WHERE log = ?1) < ?5"));
   DUNLIN_TRY(
       prepare_into(insert_anchor_,
                    "INSERT OR IGNORE INTO anchors(node, epoch, boot, seq, boot_id, monotonic,"
@@ -237,8 +234,11 @@ Result<WriteOutcome> LogStore::store_segment(const SegmentRecord& segment,
     DUNLIN_TRY(set_aside(row, won->info.first, info, parting->seq));
     outcome = {WriteOutcome::Kind::won, parting->seq};
   } else if (const auto twice = parting ? parting->seq : row.state.misfit(info)) {
-    const Evidence evidence{*twice, info.after, *segment.bytes};
-    DUNLIN_ASSIGN(const bool fresh, keep_evidence(row, evidence, kForksKeptPerLog));
+    Forks forks(db_);
+    DUNLIN_ASSIGN(const std::uint64_t known, forks.count_of(row.id));
+    if (known >= kForksKeptPerLog) return WriteOutcome{WriteOutcome::Kind::fork, *twice, true};
+    DUNLIN_ASSIGN(std::int64_t room, forks.room(info.log.node));
+    DUNLIN_ASSIGN(const bool fresh, forks.keep(row.id, {*twice, info.after, *segment.bytes}, room));
     return WriteOutcome{WriteOutcome::Kind::fork, *twice, !fresh};
   } else if (fit == LogState::Fit::covered) {
     return WriteOutcome{WriteOutcome::Kind::duplicate};
@@ -343,32 +343,26 @@ Result<std::optional<Hash>> LogStore::hash_at(const LogRow& row, Seq seq) {
   return found.empty() ? std::optional<Hash>() : hash_in(found.front().bytes, seq);
 }
 
-// What was stored may have been acknowledged: whole segments of it stay, however many, except those
-// that end before the branches part and say nothing that the winner does not.
+// What was stored may have been acknowledged: whole segments of it stay, as many as there is room
+// for, except those that end before the branches part and say nothing that the winner does not.
 Result<void> LogStore::set_aside(LogRow& row, Seq from, const SegmentInfo& winner, Seq parting) {
   DUNLIN_ASSIGN(Statement select, db_.prepare("SELECT first, last, body FROM segments"
                                               " WHERE log = ?1 AND first >= ?2 AND last >= ?3"));
   select.bind(1, row.id).bind(2, stored(from)).bind(3, stored(parting));
-  while (true) {
+  Forks forks(db_);
+  DUNLIN_ASSIGN(std::int64_t room, forks.room(row.state.id().node));
+  for (bool first = true; first || room > 0; first = false) {
     DUNLIN_ASSIGN(const bool more, select.step());
     if (!more) break;
     const ByteView body = select.blob(2);
     DUNLIN_ASSIGN(const std::optional<Hash> after, hash_in(body, loaded(select.integer(1))));
     if (!after) return {Errc::corrupt, "a segment does not end where its row says"};
-    const Seq first = std::max(parting, loaded(select.integer(0)));
-    DUNLIN_TRY(keep_evidence(row, {first, *after, body}, kSeqMax));
+    const Seq seq = std::max(parting, loaded(select.integer(0)));
+    DUNLIN_TRY(forks.keep(row.id, {seq, *after, body}, room));
   }
+  select.reset();
   DUNLIN_TRY(delete_range(row, {from, kSeqMax}));
   return cut(row, winner.first - 1, winner.before);
-}
-
-// False when it is kept already, or `kept_max` are.
-Result<bool> LogStore::keep_evidence(const LogRow& row, const Evidence& evidence,
-                                     std::uint64_t kept_max) {
-  insert_fork_.bind(1, row.id).bind(2, stored(evidence.seq)).bind(3, ByteView(evidence.after));
-  insert_fork_.bind(4, evidence.body).bind(5, stored(kept_max));
-  DUNLIN_TRY(insert_fork_.run());
-  return sqlite3_changes(db_.raw()) != 0;
 }
 
 Result<void> LogStore::apply_control(const SegmentRecord& segment,
@@ -728,11 +722,6 @@ Result<std::uint64_t> LogStore::spare_bytes() {
   DUNLIN_ASSIGN(const std::int64_t free_pages, db_.query_integer("PRAGMA freelist_count"));
   DUNLIN_ASSIGN(const std::int64_t page_size, db_.query_integer("PRAGMA page_size"));
   return loaded(free_pages * page_size);
-}
-
-Result<std::uint64_t> LogStore::fork_count() {
-  DUNLIN_ASSIGN(const std::int64_t count, db_.query_integer("SELECT count(*) FROM forks"));
-  return loaded(count);
 }
 
 std::uint64_t LogStore::log_bytes(const LogId& log) const {

@@ -9,6 +9,7 @@
 #include "common/log/stored.h"
 #include "common/storage/branch.h"
 #include "common/storage/compactor.h"
+#include "common/storage/forks.h"
 #include "common/storage/quarantine.h"
 #include "common/storage/sqlite.h"
 
@@ -116,7 +117,7 @@ class LogStore {
   Result<std::uint64_t> used_bytes();
   // Bytes of its file that hold nothing: they are used before the file grows.
   Result<std::uint64_t> spare_bytes();
-  Result<std::uint64_t> fork_count();
+  Result<std::uint64_t> fork_count() { return Forks(db_).count(); }
   Quarantine quarantine() { return Quarantine(db_); }
   // Bytes of the stored segments of a log; 0 for an unknown one.
   std::uint64_t log_bytes(const LogId& log) const;
@@ -128,11 +129,6 @@ class LogStore {
     LogState state;
     std::uint64_t bytes = 0;
     std::uint64_t segments = 0;
-  };
-  struct Evidence {
-    Seq seq = 0;   // the first with two hashes
-    Hash after{};  // of the last entry
-    ByteView body;
   };
 
   LogStore(Connection db, const Options& options);
@@ -155,7 +151,6 @@ class LogStore {
   Result<std::optional<LogState::Sealed>> end_of(const LogRow& row);
   Result<std::optional<Hash>> hash_at(const LogRow& row, Seq seq);
   Result<void> set_aside(LogRow& row, Seq from, const SegmentInfo& winner, Seq parting);
-  Result<bool> keep_evidence(const LogRow& row, const Evidence& evidence, std::uint64_t kept_max);
   Result<void> apply_control(const SegmentRecord& segment, std::map<LogId, LogRow>& changed);
   Result<void> apply_revocation(const LogId& log, Hlc hlc, const Op& op);
   Result<void> note_redefined();
@@ -192,7 +187,7 @@ class LogStore {
   Compactor compactor_;
 
   Statement insert_segment_, insert_log_, update_log_, insert_node_, insert_member_;
-  Statement insert_stream_, insert_fork_, insert_revocation_, delete_boot_spans_;
+  Statement insert_stream_, insert_revocation_, delete_boot_spans_;
   Statement select_earliest_, select_farthest_, select_newest_, select_oldest_, delete_range_;
   Statement select_first_arrived_, insert_anchor_, insert_boot_span_, delete_one_, update_segment_;
 };

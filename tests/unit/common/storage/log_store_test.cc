@@ -238,6 +238,33 @@ TEST_F(LogStoreTest, OfTwoBranchesTheSmallerHashWinsInEitherOrder) {
   }
 }
 
+// A member could fill the disk with branches of its own log. That there was one stays known.
+TEST_F(LogStoreTest, EvidenceOfForksIsBounded) {
+  const auto [winner, loser] = branches(15, 8);
+  LogStore store = open();
+  ASSERT_TRUE(store
+                  .commit({.segments = {control_segment(), segment(winner, 1, 7),
+                                        segment(loser, 8, 10), segment(loser, 11, 15)}})
+                  .ok());
+  {
+    Connection other = Connection::open(path(), SQLITE_OPEN_READWRITE).value();
+    ASSERT_TRUE(other
+                    .execute("INSERT INTO forks(log, seq, hash, body)"
+                             " SELECT id, 1, x'00', zeroblob(64 << 20) FROM logs WHERE track = 0")
+                    .ok());
+  }
+  EXPECT_EQ(commit_one(store, segment(winner, 8, 10)).kind, WriteOutcome::Kind::won);
+  const auto kept = ask(store, "SELECT seq FROM forks WHERE seq > 1");
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0][0], Value(std::int64_t{8}));
+  const WriteOutcome fork = commit_one(store, segment(loser, 8, 9));
+  EXPECT_EQ(fork.kind, WriteOutcome::Kind::fork);
+  EXPECT_TRUE(fork.known);
+  EXPECT_EQ(store.fork_count().value(), 2U);
+  EXPECT_EQ(store.load()->forked.size(), 2U);
+  EXPECT_EQ(state_of(store, log()).head(), 10U);
+}
+
 TEST_F(LogStoreTest, OfThreeBranchesOneWinsInAnyOrder) {
   std::vector<Chain> all{chain(6), chain(6, 1000, 4), chain(6, 2000, 3)};
   const auto smaller = [](const Chain& a, const Chain& b) {
