@@ -21,6 +21,7 @@ constexpr Duration kClaimLifetime = std::chrono::minutes(15);
 constexpr std::size_t kWantIntervalsMax = 512;  // of one log in one Fetch
 constexpr std::size_t kLogsPerNodeMax = 256;
 constexpr std::size_t kUnsealedEpochsMax = 16;
+constexpr std::size_t kQuarantineLimitsMax = 1024;
 // Canonical bytes of a message after which no more of it is decoded: what compresses well would
 // keep the loop for seconds.
 constexpr std::size_t kDecodedMax = 4 * 1024 * 1024;
@@ -285,7 +286,20 @@ void Receiver::refuse(const Moment& now, const NodeId& peer,
                       const std::shared_ptr<const Bytes>& bytes, const Error& error) {
   constexpr std::int64_t kRow = 2048;  // what it takes besides its bytes
   c_.refuse(peer, error);
-  if (!quarantine_limit_.take(now.mono, kRow + static_cast<std::int64_t>(bytes->size()))) return;
+  if (quarantine_limit(peer).take(now.mono, kRow + static_cast<std::int64_t>(bytes->size())))
+    quarantine(now, peer, bytes, error);
+}
+
+TokenBucket& Receiver::quarantine_limit(const NodeId& peer) {
+  const bool room = quarantine_limits_.size() < kQuarantineLimitsMax;
+  const NodeId whose = room || quarantine_limits_.contains(peer) ? peer : NodeId{};
+  return quarantine_limits_
+      .try_emplace(whose, options_.quarantine_per_second, options_.quarantine_burst)
+      .first->second;
+}
+
+void Receiver::quarantine(const Moment& now, const NodeId& peer,
+                          const std::shared_ptr<const Bytes>& bytes, const Error& error) {
   c_.stats.quarantined[to_string(error.code)] += 1;
   ForeignWrite batch;
   batch.lane = Lane::bulk;
@@ -293,9 +307,18 @@ void Receiver::refuse(const Moment& now, const NodeId& peer,
   write(std::move(batch));
 }
 
+// What is refused again goes back to where it was taken from, whatever else comes.
 void Receiver::reconsider(const Moment& now, const std::vector<Quarantined>& refused) {
-  for (const Quarantined& item : refused)
-    on_segments(now, item.peer, Segments{Lane::bulk, 0, true, {item.bytes}});
+  for (const Quarantined& item : refused) {
+    ForeignWrite batch;
+    batch.lane = Lane::bulk;
+    const Result<void> taken = take(now, item.bytes, 0, batch);
+    if (!taken.ok()) {
+      c_.refuse(item.peer, taken.error());
+      quarantine(now, item.peer, item.bytes, taken.error());
+    }
+    if (!batch.segments.empty()) write(std::move(batch));
+  }
 }
 
 bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finished) {

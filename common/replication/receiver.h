@@ -18,8 +18,8 @@ struct ReceiverOptions {
   std::uint64_t chunk_bytes = 128 * 1024;           // of fetch credit; two are in flight
   std::size_t sessions_max = 16;                    // peers that are fetched from at a time
   std::size_t logs_max = 100'000;
-  // Of what is refused so many bytes go to storage, for a person to look at: a flood wears no
-  // flash.
+  // Of what is refused so many bytes of each peer go to storage, for a person to look at: a flood
+  // wears no flash, and pushes out nobody else's.
   std::int64_t quarantine_per_second = 16 * 1024;
   std::int64_t quarantine_burst = 1024 * 1024;
 };
@@ -28,10 +28,7 @@ struct ReceiverOptions {
 // fetches what is missing from the node that it belongs to.
 class Receiver {
  public:
-  Receiver(Context& context, ReceiverOptions options)
-      : c_(context),
-        options_(options),
-        quarantine_limit_(options.quarantine_per_second, options.quarantine_burst) {}
+  Receiver(Context& context, ReceiverOptions options) : c_(context), options_(options) {}
 
   void on_segments(const Moment& now, const NodeId& peer, const Segments& segments);
   // A log of `peer` is said to reach `head`.
@@ -89,6 +86,9 @@ class Receiver {
   Result<DecodedSegment> decode(const SegmentHeader& header, ForeignWrite& batch);
   void refuse(const Moment& now, const NodeId& peer, const std::shared_ptr<const Bytes>& bytes,
               const Error& error);
+  TokenBucket& quarantine_limit(const NodeId& peer);
+  void quarantine(const Moment& now, const NodeId& peer, const std::shared_ptr<const Bytes>& bytes,
+                  const Error& error);
   bool is_authority(const NodeId& node) const {
     return c_.members.authority() != nullptr && node == *c_.members.authority();
   }
@@ -121,7 +121,7 @@ class Receiver {
   std::map<NodeId, Session> sessions_;
   std::map<NodeId, Peer> peers_;
   Acknowledger acknowledger_;
-  TokenBucket quarantine_limit_;
+  std::map<NodeId, TokenBucket> quarantine_limits_;  // of many peers the rest share the zero id's
 };
 
 }  // namespace dunlin::replication

@@ -10,6 +10,7 @@ namespace dunlin::storage {
 namespace {
 
 constexpr std::int64_t kItemsMax = 1000, kBytesMax = 16 * 1024 * 1024;
+constexpr std::int64_t kRow = 2048;  // what an item takes besides its bytes
 
 NodeId node_of(ByteView blob) {
   NodeId node;
@@ -36,10 +37,12 @@ Result<void> Quarantine::keep(const Quarantined& refused) {
     const bool fits = sum.integer(0) <= kItemsMax && sum.integer(1) <= kBytesMax;
     sum.reset();
     if (fits) return {};
-    DUNLIN_TRY(db_.execute(
-        "DELETE FROM quarantine WHERE id = (SELECT id FROM quarantine WHERE peer ="
-        " (SELECT peer FROM quarantine GROUP BY peer ORDER BY sum(length(body)) DESC LIMIT 1)"
-        " ORDER BY at, id LIMIT 1)"));
+    DUNLIN_ASSIGN(Statement remove,
+                  db_.prepare("DELETE FROM quarantine WHERE id = (SELECT id FROM quarantine"
+                              " WHERE peer = (SELECT peer FROM quarantine GROUP BY peer"
+                              " ORDER BY sum(length(body) + ?1) DESC LIMIT 1)"
+                              " ORDER BY at, id LIMIT 1)"));
+    DUNLIN_TRY(remove.bind(1, kRow).run());
   }
 }
 

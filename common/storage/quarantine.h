@@ -9,9 +9,10 @@
 namespace dunlin::storage {
 
 // What a store was handed and did not take, in its table `quarantine`, for a person to look at: at
-// most 1000 segments and 16 MiB. Beyond that the oldest goes of whoever has most there, so that
-// nobody pushes out what others are accused of. Borrows the connection, in whose transaction it
-// writes. Another process may list, release and discard while a program runs.
+// most 1000 segments and 16 MiB. Beyond that the oldest goes of whoever has most there, each item
+// counted with 2 KiB besides its bytes, so that nobody pushes out what others are accused of.
+// Borrows the connection, in whose transaction it writes. Another process may list, release and
+// discard while a program runs.
 class Quarantine {
  public:
   struct Item {

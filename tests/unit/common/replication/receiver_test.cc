@@ -330,6 +330,22 @@ TEST_F(ReceiverTest, AFloodIsNotQuarantined) {
   EXPECT_EQ(take<Write>().size(), 2u);
 }
 
+// Each peer has its own share, and what was released and is refused again needs none: nothing that
+// a flood brings takes the place of what others are accused of.
+TEST_F(ReceiverTest, AFloodTakesNobodyElsesPlaceInQuarantine) {
+  start_linked({.quarantine_per_second = 2500, .quarantine_burst = 12'500});
+  meet();
+  Peer other;
+  SegmentRecord noise = peer_.samples();
+  noise.bytes = std::make_shared<const Bytes>(Bytes(452, 0xff));
+  for (int i = 0; i < 100; ++i) hear_live(peer_, {noise});
+  EXPECT_EQ(take<Write>().size(), 5u);
+  hear_live(other, {noise});
+  EXPECT_EQ(take<Write>().size(), 1u);
+  ASSERT_TRUE(step(Reconsider{{{peer_.node(), Errc::malformed, "", 0, noise.bytes}}}).ok());
+  EXPECT_EQ(take<Write>().size(), 1u);
+}
+
 // It may have been refused for what is otherwise by now, and if not, it is refused once more.
 TEST_F(ReceiverTest, WhatIsReleasedIsLookedAtAgain) {
   start_linked();

@@ -60,6 +60,23 @@ TEST_F(QuarantineTest, WhoHasMostThereLosesTheOldest) {
   EXPECT_EQ(kept.back().peer, peer(3));
 }
 
+// Tiny ones cost a row each, and would be the last to go by their bytes alone.
+TEST_F(QuarantineTest, TinyItemsPushOutNobodyElses) {
+  Changes flood;
+  const auto add = [&](std::uint8_t from, std::size_t size, std::uint32_t n) {
+    Bytes all(size, 'x');
+    std::memcpy(all.data(), &n, sizeof n);
+    flood.refused.push_back(
+        {peer(from), Errc::bad_hash, "", kStart, std::make_shared<const Bytes>(all)});
+  };
+  for (std::uint32_t n = 0; n < 10; ++n) add(1, 20'000, n);
+  for (std::uint32_t n = 0; n < 1100; ++n) add(2, 4, n);
+  ASSERT_TRUE(store_->commit(flood).ok());
+  std::size_t others = 0;
+  for (const Quarantine::Item& item : items()) others += item.peer == peer(1) ? 1U : 0U;
+  EXPECT_EQ(others, 10u);
+}
+
 // By another process, while the store is open.
 TEST_F(QuarantineTest, IsReleasedAndDiscardedById) {
   for (std::uint8_t n = 1; n <= 3; ++n) keep(peer(n), Bytes(n, 'a'));
