@@ -1,6 +1,7 @@
 #include "common/log/interval_set.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "common/base/check.h"
 
@@ -70,11 +71,37 @@ void IntervalSet::erase(Interval interval) {
 }
 
 void IntervalSet::insert(const IntervalSet& other) {
-  for (const Interval& i : other.intervals_) insert(i);
+  std::vector<Interval> both;
+  both.reserve(intervals_.size() + other.intervals_.size());
+  std::merge(intervals_.begin(), intervals_.end(), other.intervals_.begin(), other.intervals_.end(),
+             std::back_inserter(both));
+  intervals_.clear();
+  for (const Interval& i : both) {
+    const bool joins = !intervals_.empty() &&
+                       (intervals_.back().last == ~Seq{0} || i.first <= intervals_.back().last + 1);
+    if (joins) {
+      intervals_.back().last = std::max(intervals_.back().last, i.last);
+    } else {
+      intervals_.push_back(i);
+    }
+  }
 }
 
 void IntervalSet::erase(const IntervalSet& other) {
-  for (const Interval& i : other.intervals_) erase(i);
+  std::vector<Interval> kept;
+  auto hole = other.intervals_.begin();
+  for (Interval i : intervals_) {
+    while (hole != other.intervals_.end() && hole->last < i.first) ++hole;
+    // The hole that goes beyond this interval may go into the next one.
+    for (; hole != other.intervals_.end() && hole->first <= i.last; ++hole) {
+      if (hole->first > i.first) kept.push_back({i.first, hole->first - 1});
+      if (hole->last >= i.last) break;
+      i.first = hole->last + 1;
+    }
+    const bool gone = hole != other.intervals_.end() && hole->first <= i.last;
+    if (!gone) kept.push_back(i);
+  }
+  intervals_ = std::move(kept);
 }
 
 IntervalSet IntervalSet::complement(Interval within) const {
@@ -89,6 +116,11 @@ IntervalSet IntervalSet::complement(Interval within) const {
   }
   out.intervals_.push_back({next, within.last});
   return out;
+}
+
+Seq IntervalSet::first_absent(Seq from) const {
+  const auto it = ending_at_or_after(intervals_, from);
+  return it != intervals_.end() && it->first <= from ? it->last + 1 : from;
 }
 
 Seq IntervalSet::prefix() const {

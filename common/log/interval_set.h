@@ -16,7 +16,8 @@ struct Interval {
 };
 
 // A set of sequence numbers as sorted, disjoint, non-adjacent closed intervals.
-// Operations cost O(log n) to find plus O(n) to shift, n intervals; n is 1 for a healthy log.
+// Operations cost O(log n) to find plus O(n) to shift, those with another set O(n + m), n and m
+// intervals; n is 1 for a healthy log.
 class IntervalSet {
  public:
   IntervalSet() = default;
@@ -35,6 +36,8 @@ class IntervalSet {
 
   // Members of `within` that are not in this set.
   IntervalSet complement(Interval within) const;
+  // The smallest number from `from` on that is not in the set.
+  Seq first_absent(Seq from) const;
   // The largest n such that [1..n] is in the set; 0 when 1 is not.
   Seq prefix() const;
   std::optional<Seq> first() const;

@@ -30,8 +30,24 @@ IntervalSet LogState::missing() const {
 }
 
 Seq LogState::complete() const {
-  const IntervalSet gaps = missing();
-  return gaps.empty() ? head_ : gaps.intervals().front().first - 1;
+  Seq next = 1;  // nothing before it is missing
+  for (Seq from = 0; from != next;) {
+    from = next;
+    const auto run = ending_at_or_after(runs_, next);
+    if (run != runs_.end() && run->first <= next) next = run->last + 1;
+    next = released_.first_absent(lost_.first_absent(next));
+  }
+  return std::min(next - 1, head_);
+}
+
+std::size_t LogState::pieces() const {
+  return runs_.size() + released_.intervals().size();
+}
+
+bool LogState::joins(Interval interval) const {
+  const Interval around{interval.first - 1, interval.last + 1};
+  const auto run = ending_at_or_after(runs_, around.first);
+  return (run != runs_.end() && run->first <= around.last) || released_.intersects(around);
 }
 
 LogState::Fit LogState::fit(const SegmentInfo& segment) const {

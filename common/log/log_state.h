@@ -62,6 +62,11 @@ class LogState {
   // The largest n such that none of [1..n] is missing.
   Seq complete() const;
 
+  // Runs and released intervals: what the row costs in memory, and in each commit of the log.
+  std::size_t pieces() const;
+  // Whether entries touch one of them, so that there is no more of them with these.
+  bool joins(Interval interval) const;
+
   Fit fit(const SegmentInfo& segment) const;
   // Where an end does not join a run beside it: the sequence number that has two hashes.
   std::optional<Seq> misfit(const SegmentInfo& segment) const;

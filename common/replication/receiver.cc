@@ -106,6 +106,7 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   DUNLIN_ASSIGN(const Bytes* const key, key_of(header, decoded));
   const std::map<LogId, bool> named = named_by(id, decoded.entries);
   DUNLIN_TRY(check_room(id.node, named));
+  DUNLIN_TRY(check_lost(id, decoded.entries));
   const LogRecord* known = c_.table.find(id);
   if (known != nullptr) {
     const Hash* same = known->state.hash_after(info.last);
@@ -116,6 +117,7 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
       return {};
     }
   }
+  if (known != nullptr) DUNLIN_TRY(check_pieces(*known, info));
   if (!vouched) {
     DUNLIN_TRY(
         c_.verifier.verify(*key, head_statement(id, info.last, info.after), header.signature));
@@ -196,6 +198,35 @@ Result<void> Receiver::check_room(const NodeId& node, const std::map<LogId, bool
   if (open.size() > kUnsealedEpochsMax) {
     return {Errc::too_large, "more than " + std::to_string(kUnsealedEpochsMax) +
                                  " epochs of one node are not sealed"};
+  }
+  return {};
+}
+
+// A log in ever more pieces costs ever more, in memory and in each commit. What would be one more
+// is fetched again, when gaps between them are closed.
+Result<void> Receiver::check_pieces(const LogRecord& log, const SegmentInfo& info) const {
+  const std::size_t pieces = log.state.pieces() + log.writing.intervals().size();
+  const bool joins =
+      log.state.joins(info.interval()) || log.writing.intersects({info.first - 1, info.last + 1});
+  if (joins || pieces < options_.pieces_max) return {};
+  return {Errc::backpressure, "log " + info.log.to_string() + " is in too many pieces"};
+}
+
+Result<void> Receiver::check_lost(const LogId& id, const std::vector<Entry>& entries) const {
+  if (id.track != kControlTrack) return {};
+  std::map<LogId, IntervalSet> lost;
+  for (const Entry& entry : entries) {
+    for (const Op& op : entry.ops) {
+      const auto* said = std::get_if<Lost>(&op);
+      if (said == nullptr) continue;
+      const LogId log{id.node, said->epoch, said->track};
+      const auto [at, fresh] = lost.try_emplace(log);
+      IntervalSet& all = at->second;
+      if (const LogRecord* known = c_.table.find(log); known && fresh) all = known->state.lost();
+      for (const LostRange& range : said->ranges) all.insert({range.first, range.last});
+      if (all.intervals().size() > options_.pieces_max)
+        return {Errc::too_large, "log " + log.to_string() + " lost too many pieces"};
+    }
   }
   return {};
 }
@@ -286,6 +317,7 @@ void Receiver::refuse(const Moment& now, const NodeId& peer,
                       const std::shared_ptr<const Bytes>& bytes, const Error& error) {
   constexpr std::int64_t kRow = 2048;  // what it takes besides its bytes
   c_.refuse(peer, error);
+  if (error.code == Errc::backpressure) return;  // it is fetched again
   if (quarantine_limit(peer).take(now.mono, kRow + static_cast<std::int64_t>(bytes->size())))
     quarantine(now, peer, bytes, error);
 }

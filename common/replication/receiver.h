@@ -18,6 +18,7 @@ struct ReceiverOptions {
   std::uint64_t chunk_bytes = 128 * 1024;           // of fetch credit; two are in flight
   std::size_t sessions_max = 16;                    // peers that are fetched from at a time
   std::size_t logs_max = 100'000;
+  std::size_t pieces_max = 4096;  // of a log: LogState::pieces(), and ranges that were lost
   // Of what is refused so many bytes of each peer go to storage, for a person to look at: a flood
   // wears no flash, and pushes out nobody else's.
   std::int64_t quarantine_per_second = 16 * 1024;
@@ -95,6 +96,8 @@ class Receiver {
   bool vouched_for(const SegmentInfo& info) const;
   Result<void> check_room(const LogId& log) const;
   Result<void> check_room(const NodeId& node, const std::map<LogId, bool>& named) const;
+  Result<void> check_pieces(const LogRecord& log, const SegmentInfo& info) const;
+  Result<void> check_lost(const LogId& log, const std::vector<Entry>& entries) const;
   // Of a segment of track 0: its log and those that it speaks of, of the same node; true: as
   // sealed.
   static std::map<LogId, bool> named_by(const LogId& log, const std::vector<Entry>& entries);

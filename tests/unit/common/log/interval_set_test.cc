@@ -91,6 +91,34 @@ TEST(IntervalSet, SetsInsertAndEraseEachOther) {
   EXPECT_EQ(set, set_of({{1, 2}, {4, 6}, {20, 21}}));
 }
 
+TEST(IntervalSet, AgreesWithAPlainSetUnderOperationsWithSets) {
+  constexpr Seq kBound = 60;
+  Random random(7);
+  const auto some = [&](Seq spread) {
+    IntervalSet set;
+    for (Seq first = random.below(spread); first <= kBound; first += 2 + random.below(spread))
+      set.insert({first, std::min(kBound, first + random.below(spread))});
+    return set;
+  };
+  for (int step = 0; step < 2000; ++step) {
+    const IntervalSet one = some(8), other = some(12);
+    std::set<Seq> both, left;
+    for (Seq seq = 0; seq <= kBound; ++seq) {
+      if (one.contains(seq) || other.contains(seq)) both.insert(seq);
+      if (one.contains(seq) && !other.contains(seq)) left.insert(seq);
+    }
+    IntervalSet sum = one, difference = one;
+    sum.insert(other);
+    difference.erase(other);
+    expect_same(sum, both, kBound + 1);
+    expect_same(difference, left, kBound + 1);
+    Seq absent = random.below(kBound);
+    const Seq found = one.first_absent(absent);
+    while (one.contains(absent)) ++absent;
+    ASSERT_EQ(found, absent);
+  }
+}
+
 TEST(IntervalSet, ReachesTheLastSequenceNumberWithoutWrapping) {
   IntervalSet set = set_of({{0, 0}, {kMax - 1, kMax}});
   EXPECT_TRUE(set.contains(kMax));

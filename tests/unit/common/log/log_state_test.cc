@@ -213,6 +213,18 @@ TEST(LogState, JoinsRunsAndKeepsTheirEnds) {
   EXPECT_EQ(state.runs()[0], (LogState::Run{1, 6, hash_of(0), hash_of(6)}));
 }
 
+TEST(LogState, CountsItsPiecesAndWhatJoinsOne) {
+  LogState state;
+  state.admit(segment(4, 5));
+  state.admit(segment(10, 12));
+  state.release({10, 11}, hash_of(9), hash_of(11));
+  EXPECT_EQ(state.pieces(), 3U);
+  for (const Interval joining : {Interval{1, 3}, {6, 6}, {5, 9}, {9, 9}, {13, 20}, {1, 20}})
+    EXPECT_TRUE(state.joins(joining)) << joining.first;
+  for (const Interval other : {Interval{1, 2}, {7, 8}, {14, 20}})
+    EXPECT_FALSE(state.joins(other)) << other.first;
+}
+
 TEST(LogState, SeesForksAtBothEnds) {
   LogState state;
   state.admit(segment(5, 6));

@@ -672,6 +672,43 @@ TEST_F(ReceiverTest, ManyEpochsMayBeSealedAtOnce) {
   EXPECT_EQ(replica_->stats().refused.at("too_large"), 1u);
 }
 
+// It is not lost: when gaps are closed there is room for it, and nothing of it is for a person.
+TEST_F(ReceiverTest, ALogInTooManyPiecesWaitsUntilGapsAreClosed) {
+  start_linked({.pieces_max = 3});
+  meet();
+  std::vector<SegmentRecord> all;
+  for (int i = 0; i < 10; ++i) all.push_back(peer_.samples());
+  hear_live(peer_, {all[1], all[3], all[5], all[7]});  // 2, 4, 6 and 8
+  EXPECT_EQ(replica_->stats().refused.at("backpressure"), 1u);
+  EXPECT_TRUE(replica_->stats().quarantined.empty());
+  serve();
+  EXPECT_EQ(stored(peer_.log()).runs().size(), 3u);
+  hear_live(peer_, {all[9], all[6], all[2]});  // the first of them would be another piece
+  serve();
+  EXPECT_EQ(replica_->stats().refused.at("backpressure"), 2u);
+  EXPECT_EQ(stored(peer_.log()).runs().size(), 2u);
+  hear_live(peer_, {all[9]});
+  serve();
+  EXPECT_EQ(stored(peer_.log()).head(), 10u);
+}
+
+TEST_F(ReceiverTest, LostRangesOfALogAreBounded) {
+  start_linked({.pieces_max = 10});
+  meet();
+  const auto lost = [&](Seq first, int ranges) {
+    Lost op{peer_.log().epoch, kSamplesTrack, {}};
+    for (int i = 0; i < ranges; ++i, first += 2) op.ranges.push_back({first, first, {}, {}, 1});
+    hear_live(peer_, {peer_.control({op})});
+    serve();
+  };
+  lost(1, 10);
+  lost(1, 10);  // says the same again
+  EXPECT_EQ(refusals(), 0u);
+  lost(31, 5);
+  EXPECT_EQ(replica_->stats().refused.at("too_large"), 1u);
+  EXPECT_EQ(stored(peer_.log()).lost().intervals().size(), 10u);
+}
+
 TEST_F(ReceiverTest, WhoComesIsToldWhatIsHere) {
   start_linked();
   greet(peer_, Role::agent);
