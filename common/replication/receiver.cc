@@ -24,7 +24,7 @@ constexpr std::size_t kUnsealedEpochsMax = 16;
 constexpr std::size_t kQuarantineLimitsMax = 1024;
 // Canonical bytes of a message after which no more of it is decoded: what compresses well would
 // keep the loop for seconds.
-constexpr std::size_t kDecodedMax = 4 * 1024 * 1024;
+constexpr std::size_t kDecodedMax = 2 * 1024 * 1024;
 
 // What a segment takes until it is durable, at most. Operations are larger than the few bytes that
 // they may stand in, and what they hold is up to 16 times as large.
@@ -70,7 +70,7 @@ void Receiver::on_segments(const Moment& now, const NodeId& peer, const Segments
       break;
     }
     if (batch.decoded > kDecodedMax) {
-      c_.refuse(peer, {Errc::too_large, "a message that is more than 4 MiB when it is decoded"});
+      c_.refuse(peer, {Errc::too_large, "a message that is more than 2 MiB when it is decoded"});
       break;
     }
     const Result<void> taken = take(now, bytes, segments.request, batch);
@@ -280,7 +280,7 @@ void Receiver::retry_waiting(const Moment& now, const NodeId& origin) {
   std::size_t decoded = 0;
   for (Waiting& item : all) {
     // Of what is taken now the commit brings us back to the rest.
-    if (item.origin != origin || decoded >= kSegmentDecodedBytesMax) {
+    if (item.origin != origin || decoded >= kDecodedMax / 4) {
       waiting_bytes_ += item.bytes->size();
       waiting_.push_back(std::move(item));
       continue;

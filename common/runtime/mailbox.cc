@@ -11,9 +11,6 @@ constexpr std::int64_t kBytesBesides = 1024;
 constexpr std::size_t kSendersMax = 1024;
 // A sender may bring some 60 messages a second that are refused.
 constexpr std::size_t kRefusedCost = 256 * 1024;
-// Readings decode to some six times their bytes. What a sender may bring keeps the loop busy for
-// half of its time.
-constexpr std::uint64_t kDecodedPerCost = 4;
 
 }  // namespace
 
@@ -69,8 +66,8 @@ void Mailbox::take_round(std::deque<Task>& out) {
 }
 
 std::size_t cost_besides(std::size_t bytes, std::uint64_t decoded, bool refused) {
-  const std::uint64_t work = decoded / kDecodedPerCost;
-  return (refused ? kRefusedCost : 0) + (work > bytes ? static_cast<std::size_t>(work - bytes) : 0);
+  return (refused ? kRefusedCost : 0) +
+         static_cast<std::size_t>(std::max<std::uint64_t>(decoded, bytes) - bytes);
 }
 
 }  // namespace dunlin::runtime

@@ -55,7 +55,8 @@ class Mailbox {
 };
 
 // What a message of so many bytes cost besides them, as bytes: when something of it was refused,
-// and when it decoded to much more than readings do, `decoded` canonical bytes.
+// and when it decoded to more, `decoded` canonical bytes. What a sender may bring keeps the loop
+// busy for half of its time at most.
 std::size_t cost_besides(std::size_t bytes, std::uint64_t decoded, bool refused);
 
 }  // namespace dunlin::runtime
