@@ -116,8 +116,8 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
       c_.stats.duplicates += 1;
       return {};
     }
+    DUNLIN_TRY(check_pieces(*known, info));
   }
-  if (known != nullptr) DUNLIN_TRY(check_pieces(*known, info));
   if (!vouched) {
     DUNLIN_TRY(
         c_.verifier.verify(*key, head_statement(id, info.last, info.after), header.signature));
