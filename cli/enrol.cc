@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "cli/answer.h"
 #include "cli/json_text.h"
 #include "common/security/keys.h"
 #include "common/security/private_file.h"
@@ -85,21 +86,12 @@ Result<Membership> ask(const std::string& gateway, const Certificate& authority,
   const httplib::Result answer = client.Post("/v1/enrol", body.dump(), "application/json");
   if (!answer) return unreached(gateway, answer);
   if (answer->status != 200) return refused(*answer);
-  const json issued = json::parse(answer->body, nullptr, false);
-  if (!issued.is_object()) return {Errc::malformed, gateway + ": no JSON object"};
-  DUNLIN_ASSIGN(Certificate certificate, Certificate::from_pem(text_of(issued, "certificate")));
-  DUNLIN_TRY(verify(certificate, authority, std::nullopt));
-  if (certificate.public_key() != key.public_key())
-    return {Errc::untrusted, gateway + " sent the certificate of another key"};
-  // The authority's certificate may have got more time since.
-  const Result<Certificate> newer = Certificate::from_pem(text_of(issued, "authority"));
-  const bool takes = newer.ok() && succeeds(*newer, authority);
+  Result<Membership> issued = read_answer(answer->body, authority, key.public_key());
+  if (!issued.ok()) return Error{issued.error().code, gateway + ": " + issued.error().context};
   DUNLIN_ASSIGN(std::string key_pem, key.to_pem());
-  const std::string next = text_of(issued, "gateway");
-  const security::Bundle bundle{{std::move(certificate),
-                                 takes ? *newer : authority,
-                                 {text_of(issued, "broker"), next.empty() ? gateway : next}},
-                                std::move(key_pem)};
+  security::Bundle bundle{*std::move(issued), std::move(key_pem)};
+  std::string& next = bundle.membership.addresses.gateway;
+  if (next.empty()) next = gateway;
   DUNLIN_TRY(security::install(bundle, data_dir));
   return bundle.membership;
 }

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <tuple>
 
+#include "cli/answer.h"
 #include "cli/broker.h"
 #include "cli/broker_files.h"
 #include "common/base/utf8.h"
@@ -251,6 +252,11 @@ Result<Certificate> Fleet::renew(const NodeId& node, UtcMicros now, int days) {
   if (former.validity().until < now)
     return {Errc::expired, "the certificate of " + node.to_string() + " is over"};
   return issue(former.public_key(), *former.member(), now, days, former.hosts());
+}
+
+Result<std::string> Fleet::answer(const Certificate& certificate) {
+  DUNLIN_TRY(unlock());
+  return write_answer({certificate, authority_, addresses_}, unlocked_->key());
 }
 
 Result<std::vector<Certificate>> Fleet::members() const {

@@ -18,9 +18,9 @@ namespace dunlin::cli {
 // certificate by which the operator meets broker and gateways (`operator.key`, `operator.crt`), the
 // certificate of every member (`members/NODE.crt`), tokens (`tokens/`, see tokens.h), and what the
 // broker needs (`broker/`). Whoever has the authority's key makes members: it belongs on no device.
-// It is read by what signs alone: add, admit, renew, revoke, rotate; these fail with `untrusted`
-// when the passphrase is wrong, and with `invalid_argument` when none is to be had.
-// An object holds the folder's lock: another process waits until it is gone.
+// It is read by what signs alone: add, admit, renew, answer, revoke, rotate; these fail with
+// `untrusted` when the passphrase is wrong, and with `invalid_argument` when none is to be had. An
+// object holds the folder's lock: another process waits until it is gone.
 class Fleet {
  public:
   // Asked once, when the key is needed and locked.
@@ -59,6 +59,8 @@ class Fleet {
   Result<security::Certificate> renew(const NodeId& node, UtcMicros now, int days);
   // `not_found` when the node never had one.
   Result<security::Certificate> member(const NodeId& node) const;
+  // What the holder of that certificate is answered: see cli/answer.h.
+  Result<std::string> answer(const security::Certificate& certificate);
   // Every certificate that was given, by cell and name; revoked ones too.
   Result<std::vector<security::Certificate>> members() const;
   // New keys of the operator and the broker, in place of the former ones, of which the operator's

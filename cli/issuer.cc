@@ -78,8 +78,8 @@ Result<Certificate> renew(Fleet& fleet, const security::Request& request, UtcMic
 }
 
 struct Issued {
-  Certificate certificate, authority;
-  security::Addresses addresses;
+  Certificate certificate;
+  std::string answer;
 };
 
 Result<Issued> issue(Fleet fleet, const Asked& asked, UtcMicros now, int days) {
@@ -87,7 +87,8 @@ Result<Issued> issue(Fleet fleet, const Asked& asked, UtcMicros now, int days) {
   DUNLIN_ASSIGN(Certificate certificate, asked.token.empty()
                                              ? renew(fleet, request, now, days)
                                              : enrol(fleet, asked, request, now, days));
-  return Issued{std::move(certificate), fleet.authority(), fleet.addresses()};
+  DUNLIN_ASSIGN(std::string answer, fleet.answer(certificate));
+  return Issued{std::move(certificate), std::move(answer)};
 }
 
 }  // namespace
@@ -117,12 +118,7 @@ http::Response answer_enrolment(const std::string& folder, const std::string& bo
                        {"cell", member.cell},
                        {"until", issued->certificate.validity().until},
                        {"token", asked->token}});
-  return {.body = json{{"certificate", issued->certificate.to_pem()},
-                       {"authority", issued->authority.to_pem()},
-                       {"broker", issued->addresses.broker},
-                       {"gateway", issued->addresses.gateway}}
-                      .dump() +
-                  "\n"};
+  return {.body = issued->answer};
 }
 
 int serve_enrolments(const std::string& folder, const std::string& listen, int days,

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "common/security/private_file.h"
+#include "common/security/token.h"
 
 namespace dunlin::security {
 
@@ -41,6 +42,16 @@ std::string header(std::string_view text, std::string_view name) {
 
 std::string line(std::string_view name, const std::string& value) {
   return value.empty() ? value : std::string(name) + value + "\n";
+}
+
+// They are written as lines above PEM blocks: nothing in them may be a line, or a block, of its
+// own.
+Result<void> check_addresses(const Addresses& addresses) {
+  if (!addresses.broker.empty() && !is_url(addresses.broker, "mqtts://"))
+    return {Errc::malformed, "the broker is mqtts://HOST[:PORT]"};
+  if (!addresses.gateway.empty() && !is_gateway_url(addresses.gateway))
+    return {Errc::malformed, "the gateway is https://HOST[:PORT]"};
+  return {};
 }
 
 Result<void> belong_together(const Membership& membership) {
@@ -94,6 +105,7 @@ Result<Bundle> read_bundle(std::string_view text) {
 }
 
 Result<void> install(const Bundle& bundle, const std::string& data_dir) {
+  DUNLIN_TRY(check_addresses(bundle.membership.addresses));
   std::error_code failed;
   std::filesystem::create_directories(data_dir, failed);
   if (failed) return {Errc::io, "cannot create " + data_dir + ": " + failed.message()};

@@ -36,7 +36,7 @@ std::string write_bundle(const Bundle& bundle);
 Result<Bundle> read_bundle(std::string_view text);
 
 // Puts the three files in place, `node.crt` last; once more after a crash. `exists` when the
-// directory belongs to another node.
+// directory belongs to another node, `malformed` when an address is none.
 Result<void> install(const Bundle& bundle, const std::string& data_dir);
 // Nothing when the directory belongs to nobody yet, or to a node without a fleet's authority.
 // `not_found` when one of the files is there without the others: who lost its certificate is not to

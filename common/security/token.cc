@@ -14,7 +14,6 @@ namespace dunlin::security {
 
 namespace {
 
-constexpr std::string_view kScheme = "https://";
 constexpr std::size_t kIdBytes = 8, kSecretBytes = 16;
 
 // `size` bytes of hex digits up to the next dot or the end.
@@ -29,11 +28,15 @@ Result<Bytes> take(std::string_view& text, std::size_t size) {
 
 }  // namespace
 
-bool is_gateway_url(std::string_view text) {
-  return text.starts_with(kScheme) && text.size() > kScheme.size() &&
-         std::all_of(text.begin() + kScheme.size(), text.end(), [](char c) {
+bool is_url(std::string_view text, std::string_view scheme) {
+  return text.starts_with(scheme) && text.size() > scheme.size() &&
+         std::all_of(text.begin() + scheme.size(), text.end(), [](char c) {
            return c > ' ' && c < 0x7f && c != '/' && c != '#' && c != '?';
          });
+}
+
+bool is_gateway_url(std::string_view text) {
+  return is_url(text, "https://");
 }
 
 Token make_token(std::string gateway, const NodeId& authority) {

@@ -21,7 +21,9 @@ struct Token {
 Token make_token(std::string gateway, const NodeId& authority);
 std::string write_token(const Token& token);
 Result<Token> read_token(std::string_view text);
-bool is_gateway_url(std::string_view text);  // https://HOST[:PORT] and nothing behind it
+// A scheme, as in "https://", HOST[:PORT] in printable ASCII, and nothing behind it.
+bool is_url(std::string_view text, std::string_view scheme);
+bool is_gateway_url(std::string_view text);  // https://HOST[:PORT]
 
 // That who makes this request has the token, without showing it: HMAC-SHA-256 of the request's text
 // under the secret. Whoever passes it on can put no other key in its place.

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "cli/answer.h"
 #include "cli/fleet.h"
 #include "cli/issuer.h"
 #include "cli/tokens.h"
@@ -77,7 +78,10 @@ void take(ByteView input) {
   const Result<security::Request> request =
       security::read_request(asked.at("request").get<std::string>());
   DUNLIN_CHECK(members[0].public_key() == request->public_key);
-  DUNLIN_CHECK(json::parse(answer.body).at("certificate") == members[0].to_pem());
+  const security::Certificate authority = cli::Fleet::open(fleet.folder())->authority();
+  const Result<security::Membership> read =
+      cli::read_answer(answer.body, authority, request->public_key);
+  DUNLIN_CHECK(read.ok() && read->certificate.der() == members[0].der());
   fleet.begin_anew();
 }
 

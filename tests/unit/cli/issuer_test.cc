@@ -52,10 +52,13 @@ class IssuerTest : public testing::Test {
     const json problem = json::parse(response.body);
     return std::to_string(response.status) + " " + problem.at("code").get<std::string>();
   }
+  static json signed_part(const http::Response& response) {
+    return json::parse(json::parse(response.body).at("answer").get<std::string>());
+  }
   Certificate certificate(const http::Response& response) {
     EXPECT_EQ(response.status, 200) << response.body;
-    const json issued = json::parse(response.body);
-    return Certificate::from_pem(issued.at("certificate").get<std::string>()).value();
+    return Certificate::from_pem(signed_part(response).at("certificate").get<std::string>())
+        .value();
   }
 
   test::TempDir dir_;
@@ -75,7 +78,7 @@ TEST_F(IssuerTest, ATokenMakesAMemberOfOneKey) {
   EXPECT_EQ(*issued.member(), (security::Member{"mountain", "north", "agent", "pond"}));
   EXPECT_EQ(issued.validity().until, kNow + kDays * kDay);
   EXPECT_EQ(fleet.members()->size(), 1u);
-  const json read = json::parse(answer.body);
+  const json read = signed_part(answer);
   EXPECT_EQ(read.at("broker"), "mqtts://broker:8883");
   EXPECT_EQ(read.at("gateway"), "https://gate:7443");
   EXPECT_EQ(Certificate::from_pem(read.at("authority").get<std::string>())->der(),

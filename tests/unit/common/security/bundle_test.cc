@@ -72,6 +72,24 @@ TEST_F(BundleTest, MakesADirectoryThatOfItsMember) {
             good.membership.certificate.der());
 }
 
+// They would stand above the authority's certificate, in a file of whom to trust.
+TEST_F(BundleTest, AnAddressIsAnAddress) {
+  const std::string foreign =
+      Authority::create(NodeKey::generate().value(), "x", kAlways)->certificate().to_pem();
+  for (const std::string& broker : {std::string("mqtt://10.0.0.1"), std::string("broker:8883"),
+                                    "mqtts://b:8883\n" + foreign, std::string("mqtts://b\r")}) {
+    Bundle bad = bundle();
+    bad.membership.addresses.broker = broker;
+    EXPECT_EQ(install(bad, data_dir_).error().code, Errc::malformed) << broker;
+  }
+  for (const std::string& gateway : {std::string("http://g"), "https://g\n" + foreign}) {
+    Bundle bad = bundle();
+    bad.membership.addresses.gateway = gateway;
+    EXPECT_EQ(install(bad, data_dir_).error().code, Errc::malformed) << gateway;
+  }
+  EXPECT_FALSE(std::filesystem::exists(data_dir_));
+}
+
 TEST_F(BundleTest, AForeignAuthorityInTheDirectoryIsNoticed) {
   ASSERT_TRUE(install(bundle(), data_dir_).ok());
   const Authority other =
