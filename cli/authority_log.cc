@@ -49,6 +49,11 @@ Result<void> AuthorityLog::append(UtcMicros now, Op op, security::NodeKey& key) 
   Chain chain;
   DUNLIN_TRY(chain.add({state == nullptr ? 1 : state->head() + 1, hlc, {std::move(op)}}, before));
   DUNLIN_ASSIGN(std::vector<SegmentRecord> segments, build_segments(id, before, 0, chain, key));
+  // What others refuse to read must not be in it: it is never taken back.
+  for (const SegmentRecord& segment : segments) {
+    DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*segment.bytes));
+    DUNLIN_TRY(decode_segment(header));
+  }
   DUNLIN_TRY(message_with(segments));
   DUNLIN_TRY(store_.commit({.segments = std::move(segments)}));
   return {};

@@ -21,7 +21,7 @@ class AuthorityLog {
   static Result<AuthorityLog> open(const std::string& path, const NodeId& authority);
 
   // One entry, durable when this returns, signed by the authority's key. `too_large` when the log
-  // has no room for it in a message.
+  // has no room for it in a message, `malformed` when nobody could read it.
   Result<void> append(UtcMicros now, Op op, security::NodeKey& key);
   // What counts of the revocations, by node.
   Result<std::map<NodeId, Revoke>> revocations();

@@ -2,8 +2,11 @@
 
 #include <httplib.h>
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
+
+#include "common/log/limits.h"
 
 namespace dunlin::cli {
 
@@ -19,6 +22,7 @@ Result<Revoke::End> end_of(const json& log) {
     return {Errc::malformed, "the epoch " + epoch};
   end.track.value = log.at("track").get<std::uint64_t>();
   end.last = log.at("proven").get<std::uint64_t>();
+  if (end.last > kSeqMax) return {Errc::malformed, "a log that ends beyond 2^62"};
   DUNLIN_ASSIGN(const Bytes hash, from_hex(log.at("proven_hash").get<std::string>()));
   if (hash.size() != end.hash.size()) return {Errc::malformed, "a hash of another size"};
   std::copy(hash.begin(), hash.end(), end.hash.begin());
@@ -50,6 +54,9 @@ Result<std::vector<Revoke::End>> ends_of(const std::string& url, const NodeId& n
   } catch (const json::exception& error) {
     return {Errc::malformed, url + "/v1/nodes: " + error.what()};
   }
+  // Who wants to keep a key from being revoked begins a thousand logs with it: the longest count.
+  std::ranges::stable_sort(ends, std::ranges::greater(), &Revoke::End::last);
+  ends.resize(std::min(ends.size(), kRevokedLogsMax));
   return ends;
 }
 

@@ -10,8 +10,6 @@ namespace dunlin {
 
 namespace {
 
-constexpr std::uint64_t kRevokedLogsMax = 256;
-
 void encode_cell(CborWriter& writer, const Rows& rows, const Cell& cell) {
   switch (cell.kind) {
     case Cell::Kind::missing:

@@ -18,5 +18,6 @@ inline constexpr std::uint64_t kSeqMax = 1ULL << 62;
 inline constexpr std::size_t kFieldsMax = 256;     // of a stream
 inline constexpr std::size_t kNameBytesMax = 128;  // of a node, stream, field or unit
 inline constexpr std::size_t kEntryReadingsMax = 1000;
+inline constexpr std::size_t kRevokedLogsMax = 256;  // of a node, in its Revoke
 
 }  // namespace dunlin

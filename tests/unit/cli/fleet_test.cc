@@ -9,6 +9,7 @@
 #include "cli/broker_files.h"
 #include "common/codec/segment_codec.h"
 #include "common/log/chain.h"
+#include "common/log/limits.h"
 #include "common/replication/envelope.h"
 #include "common/security/locked_key.h"
 #include "tests/support/temp_dir.h"
@@ -242,6 +243,16 @@ TEST_F(FleetTest, TheAuthoritysLogHasRoomForWhatAMessageTakes) {
   EXPECT_EQ(done.error().code, Errc::too_large);
   EXPECT_GT(revoked, 5u);
   EXPECT_EQ(fleet.revocations()->size(), revoked);
+}
+
+TEST_F(FleetTest, TheAuthoritySignsNothingThatNobodyCanRead) {
+  Fleet fleet = create();
+  EXPECT_EQ(fleet.revoke(NodeId{}, std::vector<Revoke::End>(257), kNow).error().code,
+            Errc::malformed);
+  EXPECT_EQ(fleet.revoke(NodeId{}, {{.last = kSeqMax + 1}}, kNow).error().code, Errc::malformed);
+  EXPECT_TRUE(fleet.revocations()->empty());
+  EXPECT_TRUE(fleet.revoke(NodeId{}, std::vector<Revoke::End>(256), kNow).ok());
+  EXPECT_EQ(fleet.revocations()->size(), 1u);
 }
 
 TEST_F(FleetTest, TheAuthoritysLogIsLikeAnyOther) {
