@@ -1,13 +1,14 @@
 #include "cli/enrol.h"
 
 #include <httplib.h>
-#include <openssl/pem.h>
+#include <openssl/ssl.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/answer.h"
 #include "cli/json_text.h"
+#include "common/base/check.h"
 #include "common/security/keys.h"
 #include "common/security/private_file.h"
 
@@ -19,13 +20,6 @@ using nlohmann::json;
 using security::Certificate;
 using security::Membership;
 using security::NodeKey;
-
-struct BioFree {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-struct CertificateFree {
-  void operator()(X509* certificate) const { X509_free(certificate); }
-};
 
 httplib::Client client_of(const std::string& gateway) {
   httplib::Client client(gateway);
@@ -40,7 +34,7 @@ Error unreached(const std::string& gateway, const httplib::Result& answer) {
   return {Errc::io, gateway + ": " + httplib::to_string(answer.error())};
 }
 
-// The certificate of the authority, as long as it is of that key.
+// The certificate of the authority, as long as it is of that key and by it.
 Result<Certificate> fetch_authority(const std::string& gateway, const NodeId& authority) {
   httplib::Client client = client_of(gateway);
   client.enable_server_certificate_verification(false);
@@ -49,27 +43,42 @@ Result<Certificate> fetch_authority(const std::string& gateway, const NodeId& au
   if (answer->status != 200)
     return {Errc::io, gateway + "/v1/authority: HTTP " + std::to_string(answer->status)};
   DUNLIN_ASSIGN(Certificate certificate, Certificate::from_pem(answer->body));
-  if (!certificate.is_authority() || certificate.node() != authority)
+  if (!certificate.is_authority() || certificate.node() != authority ||
+      !is_signed_by_itself(certificate))
     return {Errc::untrusted, gateway + " is of another fleet than the token"};
   return certificate;
 }
 
-Result<void> trust(httplib::Client& client, const Certificate& authority) {
-  const std::string pem = authority.to_pem();
-  const std::unique_ptr<BIO, BioFree> bio(
-      BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  const std::unique_ptr<X509, CertificateFree> certificate(
-      PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
-  X509_STORE* store = X509_STORE_new();  // the client's from here on
-  if (certificate == nullptr || store == nullptr ||
-      X509_STORE_add_cert(store, certificate.get()) != 1) {
-    X509_STORE_free(store);
-    return {Errc::malformed, "the authority's certificate"};
+// Whom to believe, when a certificate is looked at: that one alone. httplib adds the authorities of
+// the system to whatever store it is given.
+class Trust {
+ public:
+  static Result<Trust> make(const Certificate& authority) {
+    const unsigned char* at = authority.der().data();
+    X509* const certificate = d2i_X509(nullptr, &at, static_cast<long>(authority.der().size()));
+    if (certificate == nullptr) return {Errc::malformed, "the authority's certificate"};
+    Trust trust;
+    trust.alone_.reset(sk_X509_new_null());
+    DUNLIN_CHECK(trust.alone_ && sk_X509_push(trust.alone_.get(), certificate) > 0);
+    return trust;
   }
-  client.set_ca_cert_store(store);
-  client.enable_server_certificate_verification(true);
-  return {};
-}
+  // For as long as the client lives.
+  void give(httplib::Client& client) const {
+    client.enable_server_certificate_verification(true);
+    SSL_CTX_set_cert_verify_callback(client.ssl_context(), look, alone_.get());
+  }
+
+ private:
+  struct Free {
+    void operator()(STACK_OF(X509) * stack) const { sk_X509_pop_free(stack, X509_free); }
+  };
+  static int look(X509_STORE_CTX* chain, void* alone) {
+    X509_STORE_CTX_set0_trusted_stack(chain, static_cast<STACK_OF(X509)*>(alone));
+    return X509_verify_cert(chain);
+  }
+
+  std::unique_ptr<STACK_OF(X509), Free> alone_;
+};
 
 Error refused(const httplib::Response& response) {
   const json problem = json::parse(response.body, nullptr, false);
@@ -81,13 +90,14 @@ Error refused(const httplib::Response& response) {
 // Asks, and puts in place what is answered.
 Result<Membership> ask(const std::string& gateway, const Certificate& authority, const NodeKey& key,
                        json body, const std::string& data_dir) {
+  DUNLIN_ASSIGN(const Trust trust, Trust::make(authority));
   httplib::Client client = client_of(gateway);
-  DUNLIN_TRY(trust(client, authority));
+  trust.give(client);
   const httplib::Result answer = client.Post("/v1/enrol", body.dump(), "application/json");
   if (!answer) return unreached(gateway, answer);
   if (answer->status != 200) return refused(*answer);
   Result<Membership> issued = read_answer(answer->body, authority, key.public_key());
-  if (!issued.ok()) return Error{issued.error().code, gateway + ": " + issued.error().context};
+  if (!issued.ok()) return {issued.error().code, gateway + ": " + issued.error().context};
   DUNLIN_ASSIGN(std::string key_pem, key.to_pem());
   security::Bundle bundle{*std::move(issued), std::move(key_pem)};
   std::string& next = bundle.membership.addresses.gateway;

@@ -408,6 +408,15 @@ Result<bool> is_signed_by(const Certificate& certificate, const Certificate& aut
 
 }  // namespace
 
+bool is_signed_by_itself(const Certificate& certificate) {
+  // Not is_signed_by(): to be trusted already is enough for that.
+  ParsedCertificate parsed;
+  if (!parse(certificate.der(), parsed).ok() || parsed->sig_md != MBEDTLS_MD_SHA256) return false;
+  const Hash digest = sha256({parsed->tbs.p, parsed->tbs.len});
+  return mbedtls_pk_verify(&parsed->pk, MBEDTLS_MD_SHA256, digest.data(), digest.size(),
+                           parsed->sig.p, parsed->sig.len) == 0;
+}
+
 bool succeeds(const Certificate& newer, const Certificate& former) {
   if (!newer.is_authority() || newer.public_key() != former.public_key() ||
       newer.common_name() != former.common_name() ||

@@ -64,6 +64,9 @@ class Certificate {
 Result<void> verify(const Certificate& certificate, const Certificate& authority,
                     std::optional<UtcMicros> now);
 
+// Whether the key that it is over signed it: all of an authority's certificate, its times as well.
+bool is_signed_by_itself(const Certificate& certificate);
+
 // Whether `newer` is a certificate of the same authority, over its same key and by it, that is
 // valid for longer: it may take the place of `former`.
 bool succeeds(const Certificate& newer, const Certificate& former);

@@ -84,6 +84,9 @@ TEST_F(CertificateTest, AnAuthorityGetsMoreTime) {
   forged.back() ^= 1;  // of its signature
   const auto read = Certificate::from_der(forged);
   EXPECT_FALSE(read.ok() && succeeds(*read, former));
+  EXPECT_FALSE(read.ok() && is_signed_by_itself(*read));
+  EXPECT_TRUE(is_signed_by_itself(newer));
+  EXPECT_FALSE(is_signed_by_itself(after));
 }
 
 TEST_F(CertificateTest, OnlyTheFleetsAuthorityVouches) {
