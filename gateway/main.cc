@@ -12,17 +12,18 @@ int run(const runtime::NodeConfig& config, std::stop_token stop) {
   Result<std::unique_ptr<Database>> database = Database::open(config.database);
   if (!database.ok()) return runtime::fail_to_start(database.error());
   Result<std::unique_ptr<api::HttpApi>> http = api::HttpApi::start(
-      (*database)->node(), {config.http_listen,
-                            (*database)->path(),
-                            kVersion,
-                            kRevision,
-                            {},
-                            config.log_level,
-                            config.log_format,
-                            config.https_listen,
-                            {config.database.transport.cert_file,
-                             config.database.transport.key_file, config.database.transport.ca_file},
-                            config.issuer});
+      (*database)->node(),
+      {config.http_listen,
+       (*database)->path(),
+       kVersion,
+       kRevision,
+       {},
+       config.log_level,
+       config.log_format,
+       config.https_listen,
+       {config.member_files.certificate, config.member_files.key, config.member_files.authority},
+       
+       config.issuer});
   if (!http.ok()) return runtime::fail_to_start(http.error());
   runtime::announce(**database, config, (*http)->port(), (*http)->https_port());
   runtime::wait_until(stop, (*database)->node());

@@ -90,9 +90,12 @@ void read_node(config::Table node, Role role, NodeConfig& out) {
   if (options.cells != security::cells_of(cell))
     node.mistake(role == Role::gateway ? "cells" : "cell", "its certificate says \"" + cell + "\"");
   options.broker_url = membership->addresses.broker;
-  options.transport.ca_file = security::authority_file(options.data_dir);
-  options.transport.cert_file = security::certificate_file(options.data_dir);
-  options.transport.key_file = security::key_file(options.data_dir);
+  out.member_files = {security::certificate_file(options.data_dir),
+                      security::key_file(options.data_dir),
+                      security::authority_file(options.data_dir)};
+  options.transport.ca_file = out.member_files.authority;
+  options.transport.cert_file = out.member_files.certificate;
+  options.transport.key_file = out.member_files.key;
 }
 
 void read_broker(config::Table broker, NodeConfig& out) {
@@ -200,7 +203,7 @@ NodeConfig read_node_config(config::Table& root, Role role) {
   if (role == Role::gateway) {
     config::Table https = root.table("https");
     out.https_listen = https.text("listen");
-    if (!out.https_listen.empty() && options.transport.cert_file.empty())
+    if (!out.https_listen.empty() && out.member_files.certificate.empty())
       https.mistake("listen", "without the certificate of a fleet: bundle in [node]");
     config::Table enrol = root.table("enrol");
     out.issuer = enrol.text("issuer");

@@ -15,9 +15,13 @@ namespace dunlin::runtime {
 struct NodeConfig {
   DatabaseOptions database;
   std::optional<security::Bundle> bundle;  // to be installed in the data directory
-  std::string http_listen;                 // "" = no HTTP
-  std::string https_listen;                // "" = no HTTPS; only where there is a certificate
-  std::string issuer;                      // http://HOST:PORT that answers /v1/enrol; "" = none
+  struct Files {
+    std::string certificate, key, authority;
+  };
+  Files member_files;        // in the data directory; "" = of no fleet
+  std::string http_listen;   // "" = no HTTP
+  std::string https_listen;  // "" = no HTTPS; only for a member
+  std::string issuer;        // http://HOST:PORT that answers /v1/enrol; "" = none
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::logfmt;
 };

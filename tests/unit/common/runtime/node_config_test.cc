@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/security/private_file.h"
+#include "tests/support/temp_dir.h"
+
 namespace dunlin::runtime {
 namespace {
 
@@ -17,15 +20,29 @@ constexpr const char* kIds =
 
 // What is wrong with `lines` behind a data_dir: they begin at line 3.
 struct Read {
-  explicit Read(const std::string& lines, Role role = Role::agent) {
-    auto document =
-        config::Document::parse("[node]\ndata_dir = \"d\"\n" + lines, "node.toml", {}).value();
-    options = read_node_config(document.root(), role).database;
+  explicit Read(const std::string& lines, Role role = Role::agent,
+                const std::string& data_dir = "d") {
+    const std::string text = "[node]\ndata_dir = \"" + data_dir + "\"\n" + lines;
+    auto document = config::Document::parse(text, "node.toml", {}).value();
+    config = read_node_config(document.root(), role);
+    options = config.database;
     mistakes = document.mistakes();
   }
+  NodeConfig config;
   DatabaseOptions options;
   std::vector<std::string> mistakes;
 };
+
+// Of a fleet of its own.
+security::Bundle make_member(const security::Member& member) {
+  constexpr security::Validity kAlways{0, 4'000'000'000'000'000};
+  auto authority =
+      security::Authority::create(security::NodeKey::generate().value(), member.fleet, kAlways);
+  const auto key = security::NodeKey::generate().value();
+  auto certificate = authority->issue(key->public_key(), member, kAlways).value();
+  return {{std::move(certificate), authority->certificate(), {"mqtts://broker:8883", ""}},
+          key->to_pem().value()};
+}
 
 TEST(NodeConfig, TheArchiveSaysWhoseAcksCount) {
   const Read absent("");
@@ -94,6 +111,24 @@ TEST(NodeConfig, HttpsIsForMembersAndTheIssuerForThisMachine) {
     EXPECT_THAT(mistakes("[enrol]\nissuer = \"" + std::string(wrong) + "\"\n"),
                 Contains(HasSubstr("on this machine")))
         << wrong;
+}
+
+// Whatever the broker's certificate is of.
+TEST(NodeConfig, HttpsShowsTheMembersOwnCertificate) {
+  const std::string others = "[broker]\nca_file = \"x\"\ncert_file = \"y\"\nkey_file = \"z\"\n";
+  const std::string https = "[https]\nlisten = \"0.0.0.0:7443\"\n";
+  EXPECT_THAT(Read(others + https, Role::gateway).mistakes,
+              ElementsAre(HasSubstr("without the certificate of a fleet")));
+  const test::TempDir folder;
+  const std::string data_dir = folder.file("data");
+  ASSERT_TRUE(
+      security::install(make_member({"mountain", "north", "gateway", "gate"}), data_dir).ok());
+  const Read read(others + https, Role::gateway, data_dir);
+  EXPECT_THAT(read.mistakes, IsEmpty());
+  EXPECT_EQ(read.config.database.transport.ca_file, "x");
+  EXPECT_EQ(read.config.member_files.authority, data_dir + "/fleet.crt");
+  EXPECT_EQ(read.config.member_files.certificate, data_dir + "/node.crt");
+  EXPECT_EQ(read.config.member_files.key, data_dir + "/node.key");
 }
 
 TEST(NodeConfig, ATrackOverflowsAsTheStorageDoesUnlessItSaysHow) {
