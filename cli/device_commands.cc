@@ -95,9 +95,10 @@ void add_device_commands(CLI::App& app, Command& chosen) {
   add_folder(command, asked->folder);
   add_passphrase(command, asked->passphrase_file);
   command->add_option("name", asked->name, "of the device")->required();
-  command->add_option("--cell", asked->cell, "of a gateway: its cells, with commas (default)");
+  command->add_option("--cell", asked->cell,
+                      "of a gateway or reader: its cells, with commas (default)");
   CLI::Option* gateway = command->add_flag("--gateway", asked->gateway, "a gateway, not an agent");
-  command->add_flag("--reader", asked->reader, "no node: may read gateways over HTTPS")
+  command->add_flag("--reader", asked->reader, "no node: may read gateways of its cells over HTTPS")
       ->excludes(gateway);
   command->add_option("--host", asked->hosts, "names and addresses under which it serves HTTPS");
   command->add_option("--days", asked->days, "that its certificate is valid (825)")

@@ -22,7 +22,7 @@ int run(const runtime::NodeConfig& config, std::stop_token stop) {
        config.log_format,
        config.https_listen,
        {config.member_files.certificate, config.member_files.key, config.member_files.authority},
-       
+       config.database.cells,
        config.issuer});
   if (!http.ok()) return runtime::fail_to_start(http.error());
   runtime::announce(**database, config, (*http)->port(), (*http)->https_port());

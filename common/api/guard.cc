@@ -1,5 +1,6 @@
 #include "common/api/guard.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "common/security/certificate.h"
@@ -17,11 +18,19 @@ std::optional<http::Response> Guard::refusal(const http::Request& request) {
       security::Certificate::from_der(request.client_certificate);
   const bool known = shown.ok() && shown->member();
   const std::string role = known ? shown->member()->role : "stranger";
-  if (role != "gateway" && role != "reader" && role != "operator")
+  if (role != "reader" && role != "operator")
     return refuse(403, "not_allowed", "the certificate of a " + role);
+  if (role == "reader" && !covers(shown->member()->cell))
+    return refuse(403, "not_allowed", "a reader of other cells than all of this gateway's");
   if (node_.revoked(shown->node()))
     return refuse(403, "revoked", "the fleet's authority revoked it");
   return std::nullopt;
+}
+
+bool Guard::covers(const std::string& cell) const {
+  const std::vector<std::string> read = security::cells_of(cell);
+  return std::ranges::all_of(
+      cells_, [&](const std::string& kept) { return std::ranges::find(read, kept) != read.end(); });
 }
 
 http::Response Guard::refuse(int status, const std::string& code, const std::string& detail) {

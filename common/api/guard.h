@@ -4,6 +4,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/http/message.h"
 #include "common/runtime/node_view.h"
@@ -11,13 +12,14 @@
 
 namespace dunlin::api {
 
-// Who may ask what over HTTPS. Gateways, readers and the operator may ask everything unless they
-// were revoked; anybody may ask whether the program is alive, and to become a member. A device
-// reads nothing here: its certificate is for its own log. Refusals are counted, and logged once a
+// Who may ask what over HTTPS. The operator and readers of all cells that are kept here may ask
+// everything unless they were revoked; anybody may ask whether the program is alive, and to become
+// a member. Agents and other gateways read nothing here. Refusals are counted, and logged once a
 // minute and reason. Thread-safe.
 class Guard {
  public:
-  explicit Guard(runtime::NodeView& node) : node_(node) {}
+  Guard(runtime::NodeView& node, std::vector<std::string> cells)
+      : node_(node), cells_(std::move(cells)) {}
 
   // The answer to a request that is refused, 401 or 403.
   std::optional<http::Response> refusal(const http::Request& request);
@@ -25,9 +27,11 @@ class Guard {
   std::map<std::string, std::uint64_t> refused() const;
 
  private:
+  bool covers(const std::string& cell) const;  // of a certificate, all that are kept here
   http::Response refuse(int status, const std::string& code, const std::string& detail);
 
   runtime::NodeView& node_;
+  const std::vector<std::string> cells_;
   RateLimit logged_;
   mutable std::mutex mutex_;
   std::map<std::string, std::uint64_t> refused_;

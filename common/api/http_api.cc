@@ -13,7 +13,7 @@ class Serving final : public HttpApi {
   Serving(runtime::NodeView& node, HttpApiOptions options)
       : node_(node),
         options_(std::move(options)),
-        guard_(node),
+        guard_(node, options_.cells),
         metrics_({options_.version, options_.revision}) {
     log::set_level(options_.log_level);
     log::set_format(options_.log_format);

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/http/tls.h"
 #include "common/runtime/node_view.h"
@@ -25,9 +26,10 @@ struct HttpApiOptions {
   std::function<InputCounts()> input_counts;  // may be empty
   log::Level log_level = log::Level::info;  // an agent loads this as a module with a log of its own
   log::Format log_format = log::Format::logfmt;
-  std::string https_listen = {};  // the same for members of the fleet alone; "" = no HTTPS
-  http::TlsFiles tls = {};        // for that
-  std::string issuer = {};        // http://HOST:PORT that answers /v1/enrol; "" = none
+  std::string https_listen = {};        // the same for members of the fleet alone; "" = no HTTPS
+  http::TlsFiles tls = {};              // for that
+  std::vector<std::string> cells = {};  // that are kept here: HTTPS is for readers of all of them
+  std::string issuer = {};              // http://HOST:PORT that answers /v1/enrol; "" = none
 };
 
 // The HTTP endpoints of a node (common/doc/http.md): /v1/nodes, /v1/lag, /v1/gaps, /v1/sql,

@@ -29,10 +29,9 @@ class KnowingNode final : public runtime::NodeView {
 
 class GuardTest : public testing::Test {
  protected:
-  Certificate certificate(const std::string& role) {
+  Certificate certificate(const std::string& role, const std::string& cell = "north,south") {
     const auto key = NodeKey::generate().value();
-    return authority_.issue(key->public_key(), {"mountain", "north", role, "name"}, kAlways)
-        .value();
+    return authority_.issue(key->public_key(), {"mountain", cell, role, "name"}, kAlways).value();
   }
   // "200", or the status and the code of the problem.
   std::string ask(const std::string& path, Bytes der) {
@@ -43,19 +42,26 @@ class GuardTest : public testing::Test {
   }
 
   KnowingNode node_;
-  Guard guard_{node_};
+  Guard guard_{node_, {"north", "south"}};
   security::Authority authority_ =
       security::Authority::create(NodeKey::generate().value(), "mountain", kAlways).value();
 };
 
 TEST_F(GuardTest, LetsReadersRead) {
-  for (const std::string role : {"gateway", "reader", "operator"})
+  for (const std::string role : {"reader", "operator"})
     EXPECT_EQ(ask("/v1/sql", certificate(role).der()), "200") << role;
-  for (const std::string role : {"agent", "broker", "authority", "Reader", ""})
+  for (const std::string role : {"agent", "gateway", "broker", "authority", "Reader", ""})
     EXPECT_EQ(ask("/v1/sql", certificate(role).der()), "403 not_allowed") << role;
   EXPECT_EQ(ask("/v1/sql", authority_.certificate().der()), "403 not_allowed");
   EXPECT_EQ(ask("/v1/sql", {1, 2, 3}), "403 not_allowed");
   EXPECT_EQ(ask("/v1/sql", {}), "401 no_certificate");
+}
+
+TEST_F(GuardTest, AReaderReadsItsCells) {
+  for (const std::string cell : {"north", "south", "north,east", "nort", "north,southern", ""})
+    EXPECT_EQ(ask("/v1/nodes", certificate("reader", cell).der()), "403 not_allowed") << cell;
+  EXPECT_EQ(ask("/v1/nodes", certificate("reader", "south,east,north").der()), "200");
+  EXPECT_EQ(ask("/v1/nodes", certificate("operator", "").der()), "200");
 }
 
 TEST_F(GuardTest, WhoWasRevokedReadsNothing) {
