@@ -16,6 +16,7 @@ Result<AuthorityLog> AuthorityLog::open_store(const std::string& path, const Nod
   options.path = path;
   options.fresh_epoch = Epoch{security::random_u64()};
   options.authority = authority;
+  options.compaction.fan_in = 2;
   const std::unique_ptr<Verifier> verifier = security::make_mbedtls_verifier();
   DUNLIN_ASSIGN(storage::LogStore store,
                 storage::LogStore::open(options, authority, *verifier, nullptr));
@@ -54,8 +55,16 @@ Result<void> AuthorityLog::append(UtcMicros now, Op op, security::NodeKey& key) 
     DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*segment.bytes));
     DUNLIN_TRY(decode_segment(header));
   }
-  DUNLIN_TRY(message_with(segments));
+  std::uint64_t bytes = store_.log_bytes(id);
+  for (const SegmentRecord& segment : segments) bytes += segment.bytes->size();
+  if (bytes > kAuthorityLogBytesMax)
+    return {Errc::too_large, "the authority's log is full: it has room for " +
+                                 std::to_string(kAuthorityLogBytesMax) + " bytes"};
   DUNLIN_TRY(store_.commit({.segments = std::move(segments)}));
+  // Each segment has a signature; what the log has room for is better spent.
+  // It is written, whether they merge or not.
+  while (store_.compactions_due() > 0 && store_.compact_step().ok()) {
+  }
   return {};
 }
 
@@ -66,7 +75,7 @@ Result<std::map<NodeId, Revoke>> AuthorityLog::revocations() {
   return out;
 }
 
-Result<Bytes> AuthorityLog::message_with(const std::vector<SegmentRecord>& more) {
+Result<Bytes> AuthorityLog::message() {
   replication::Segments message{replication::Lane::live, 0, true, {}};
   for (const LogId& log : store_.logs()) {
     DUNLIN_ASSIGN(const std::vector<StoredSegment> newest_first,
@@ -74,12 +83,7 @@ Result<Bytes> AuthorityLog::message_with(const std::vector<SegmentRecord>& more)
     for (auto it = newest_first.rbegin(); it != newest_first.rend(); ++it)
       message.segments.push_back(std::make_shared<const Bytes>(it->bytes));
   }
-  for (const SegmentRecord& segment : more) message.segments.push_back(segment.bytes);
-  Bytes bytes =
-      replication::encode_envelope({Nonce{security::random_u64()}, 1, std::move(message)});
-  if (bytes.size() > kMessageBytesMax)
-    return {Errc::too_large, "the authority's log of " + std::to_string(bytes.size()) + " bytes"};
-  return bytes;
+  return replication::encode_envelope({Nonce{security::random_u64()}, 1, std::move(message)});
 }
 
 }  // namespace dunlin::cli

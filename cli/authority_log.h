@@ -21,16 +21,15 @@ class AuthorityLog {
   static Result<AuthorityLog> open(const std::string& path, const NodeId& authority);
 
   // One entry, durable when this returns, signed by the authority's key. `too_large` when the log
-  // has no room for it in a message, `malformed` when nobody could read it.
+  // would not fit into a message any more, `malformed` when nobody could read it.
   Result<void> append(UtcMicros now, Op op, security::NodeKey& key);
   // What counts of the revocations, by node.
   Result<std::map<NodeId, Revoke>> revocations();
   // All of it as the message that brokers retain.
-  Result<Bytes> message() { return message_with({}); }
+  Result<Bytes> message();
 
  private:
   static Result<AuthorityLog> open_store(const std::string& path, const NodeId& authority);
-  Result<Bytes> message_with(const std::vector<SegmentRecord>& more);
   explicit AuthorityLog(storage::LogStore store) : store_(std::move(store)) {}
 
   storage::LogStore store_;

@@ -12,6 +12,10 @@ inline constexpr std::size_t kSegmentBytesMax = 64 * 1024;               // an e
 inline constexpr std::size_t kSegmentDecodedBytesMax = 1024 * 1024;  // canonical, of its entries
 inline constexpr std::size_t kSegmentEntriesMax = 4096;
 inline constexpr std::size_t kMessageBytesMax = 128 * 1024;  // an envelope on the wire
+// The log of a fleet's authority is one message for ever: so much of segments goes into it, and so
+// much at most is written, since copies elsewhere may lie in more segments.
+inline constexpr std::size_t kAuthorityMessageBytesMax = 120 * 1024;
+inline constexpr std::size_t kAuthorityLogBytesMax = kAuthorityMessageBytesMax - 8 * 1024;
 // SQL keeps sequence numbers as signed integers.
 inline constexpr std::uint64_t kSeqMax = 1ULL << 62;
 

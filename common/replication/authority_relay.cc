@@ -10,9 +10,8 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr Duration kDelay = seconds(5);        // and so often at most
-constexpr Duration kSpread = seconds(5);       // gateways do not publish in chorus
-constexpr std::size_t kBytesMax = 120 * 1024;  // what a message has room for
+constexpr Duration kDelay = seconds(5);   // and so often at most
+constexpr Duration kSpread = seconds(5);  // gateways do not publish in chorus
 
 // What a message has of one log.
 struct Extent {
@@ -71,8 +70,11 @@ void AuthorityRelay::on_deadline(const Moment& now) {
   for (auto it = begin; it != end; ++it) {
     if (it->first.track != kControlTrack || it->second.state.head() == 0) continue;
     reads_.insert(c_.next_token());
-    c_.outputs.push_back(
-        Read{c_.last_token, it->first, {1, it->second.state.head()}, kBytesMax, Lane::live});
+    c_.outputs.push_back(Read{c_.last_token,
+                              it->first,
+                              {1, it->second.state.head()},
+                              kAuthorityMessageBytesMax,
+                              Lane::live});
   }
 }
 
@@ -89,7 +91,7 @@ bool AuthorityRelay::on_read_finished(const ReadFinished& finished) {
   if (!reads_.empty()) return true;
   std::size_t bytes = 0;
   for (const auto& segment : read_) bytes += segment->size();
-  if (bytes > kBytesMax) return true;
+  if (bytes > kAuthorityMessageBytesMax) return true;
   c_.send(TopicClass::authority, *c_.members.authority(), Lane::live,
           Segments{Lane::live, 0, true, std::exchange(read_, {})});
   return true;

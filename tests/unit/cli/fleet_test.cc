@@ -228,7 +228,30 @@ TEST_F(FleetTest, ALostOrDamagedLogIsNotBegunAnew) {
   EXPECT_EQ(fleet.revocations()->size(), 1u);
 }
 
-TEST_F(FleetTest, TheAuthoritysLogHasRoomForWhatAMessageTakes) {
+// Some 900 in all, as SECURITY.md says.
+TEST_F(FleetTest, ARevocationTakes125Bytes) {
+  const auto key = security::NodeKey::generate().value();
+  AuthorityLog log =
+      AuthorityLog::create(folder_.file("authority.db"), *key, kNow, "mountain").value();
+  constexpr std::size_t kRevoked = 100;
+  std::vector<Revoke::End> ends(2);  // control and samples
+  for (std::size_t n = 0; n < kRevoked; ++n) {
+    NodeId node;
+    security::random_bytes(node.bytes);
+    for (Revoke::End& end : ends) {
+      end.epoch.value = security::random_u64();
+      end.last = 1'000'000 + n;
+      security::random_bytes(end.hash);
+    }
+    ASSERT_TRUE(log.append(kNow, Revoke{node, ends}, *key).ok());
+  }
+  EXPECT_EQ(log.revocations()->size(), kRevoked);
+  const Bytes message = log.message().value();
+  EXPECT_LT(message.size(), 125 * kRevoked);
+  EXPECT_GE(kAuthorityLogBytesMax / 125, 900u);
+}
+
+TEST_F(FleetTest, AFullLogOfTheAuthorityStaysWhole) {
   Fleet fleet = create();
   std::vector<Revoke::End> ends(256);
   for (std::size_t i = 0; i < ends.size(); ++i) ends[i].hash = sha256(as_bytes(std::to_string(i)));
@@ -264,7 +287,7 @@ TEST_F(FleetTest, TheAuthoritysLogIsLikeAnyOther) {
   const Bytes message = log.message().value();
   const auto envelope = replication::decode_envelope(message).value();
   const auto& segments = std::get<replication::Segments>(envelope.message).segments;
-  ASSERT_EQ(segments.size(), 2u);
+  ASSERT_FALSE(segments.empty());
   const auto verifier = security::make_mbedtls_verifier();
   std::optional<Hash> before;
   for (const auto& bytes : segments) {
