@@ -315,6 +315,8 @@ Result<void> Fleet::publish() {
   how.seed = security::random_u64();
   how.ca_file = folder_ + "/broker/fleet.crt";
   how.cert_file = operator_path(folder_, "crt");
+  // Whoever appended to the log may have been killed before it said so to the broker.
+  DUNLIN_TRY(write_rights());
   how.key_file = operator_path(folder_, "key");
   return cli::publish(std::move(how), name(), authority().node(), cells, message);
 }

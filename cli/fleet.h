@@ -73,7 +73,8 @@ class Fleet {
   // Who is one no more; of its logs counts what `ends` say. The broker's files forget it.
   Result<void> revoke(const NodeId& node, std::vector<Revoke::End> ends, UtcMicros now);
   Result<std::map<NodeId, Revoke>> revocations();
-  // Puts the authority's log before every cell that has a member: see cli/broker.h.
+  // Writes the broker's files, and puts the authority's log before every cell that has a member:
+  // see cli/broker.h.
   Result<void> publish();
   // Writes broker/acl anew, and tells a broker that runs on this machine.
   Result<void> write_rights();

@@ -181,6 +181,27 @@ TEST_F(FleetTest, RightsAreThoseOfTheTopics) {
   }
 }
 
+// Killed behind the append: the log says so, the broker's files do not.
+TEST_F(FleetTest, PublishingWritesTheRightsAnew) {
+  Fleet fleet = create();
+  const std::string file = path_ + "/broker/acl", rights = read(file);
+  std::ofstream(file) << "of before";
+  EXPECT_TRUE(fleet.publish().ok());  // to nobody: there are no members
+  EXPECT_EQ(read(file), rights);
+}
+
+// While somebody is that member; who was it may come back.
+TEST_F(FleetTest, InvitesWhoseCertificateIsOver) {
+  Fleet fleet = create();
+  const security::Member pond{"mountain", "north", "agent", "pond"};
+  const security::Bundle made = fleet.add(pond, kNow, 10).value();
+  const UtcMicros until = made.membership.certificate.validity().until;
+  EXPECT_EQ(fleet.check_inviting(pond, until).error().code, Errc::exists);
+  EXPECT_TRUE(fleet.check_inviting(pond, until + 1).ok());
+  EXPECT_TRUE(fleet.check_free(pond, made.membership.certificate.node()).ok());
+  EXPECT_EQ(fleet.check_free(pond, NodeId{}).error().code, Errc::exists);
+}
+
 TEST_F(FleetTest, RevokedMembersHaveNoRightsAndLeaveTheirName) {
   Fleet fleet = create();
   const auto pond = fleet.add({"mountain", "north", "agent", "pond"}, kNow, 10).value();
