@@ -108,12 +108,13 @@ Result<Membership> ask(const std::string& gateway, const Certificate& authority,
 
 }  // namespace
 
-Result<Membership> enrol(const security::Token& token, const std::string& data_dir) {
+Result<Membership> enrol(const security::Token& token, const std::string& data_dir, UtcMicros now) {
   const Result<std::optional<Membership>> there = security::load_membership(data_dir);
   // Without its certificate it was on the way to one, or lost it.
   if (!there.ok() && there.error().code != Errc::not_found) return there.error();
-  if (there.ok() && *there && (*there)->authority.node() == token.authority) return **there;
-  if (there.ok() && *there)
+  const bool member = there.ok() && *there && (*there)->authority.node() == token.authority;
+  if (member && (*there)->certificate.validity().until >= now) return **there;
+  if (!member && there.ok() && *there)
     return {Errc::exists,
             data_dir + " belongs to a member of the fleet " + (*there)->authority.common_name()};
   std::error_code failed;

@@ -36,7 +36,7 @@ int run_enrol(const Asked& asked) {
     return fail({Errc::not_found, asked.token_file + ": no token can be read"});
   const Result<security::Token> token = security::read_token(text);
   if (!token.ok()) return fail(token.error());
-  return tell(enrol(*token, asked.data_dir));
+  return tell(enrol(*token, asked.data_dir, utc_now()));
 }
 
 int run_renew(const Asked& asked) {

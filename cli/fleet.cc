@@ -190,7 +190,7 @@ Result<void> Fleet::rotate(UtcMicros now) {
   return write_rights();
 }
 
-Result<void> Fleet::check_free(const Member& member) {
+Result<std::optional<Certificate>> Fleet::holder(const Member& member) {
   DUNLIN_TRY(check_cells(member.cell));
   if (member.role == "agent" && security::cells_of(member.cell).size() != 1)
     return {Errc::invalid_argument, "an agent has one cell"};
@@ -198,14 +198,26 @@ Result<void> Fleet::check_free(const Member& member) {
   if (member.name.empty() || member.name.size() > kNameBytesMax || !is_utf8(member.name) ||
       !std::all_of(member.name.begin(), member.name.end(), printable))
     return {Errc::invalid_argument, "the name of a member: 1 to 128 bytes of printable UTF-8"};
-  DUNLIN_ASSIGN(const std::vector<Certificate> known, members());
+  DUNLIN_ASSIGN(std::vector<Certificate> known, members());
   DUNLIN_ASSIGN(const auto gone, revocations());
-  for (const Certificate& other : known) {
+  for (Certificate& other : known) {
     if (gone.contains(other.node())) continue;
     if (other.member()->cell == member.cell && other.member()->name == member.name)
-      return {Errc::exists, "cell " + member.cell + " has a " + member.name};
+      return std::optional(std::move(other));
   }
-  return {};
+  return std::optional<Certificate>();
+}
+
+Result<void> Fleet::check_free(const Member& member, const NodeId& node) {
+  DUNLIN_ASSIGN(const std::optional<Certificate> other, holder(member));
+  if (!other || other->node() == node) return {};
+  return {Errc::exists, "cell " + member.cell + " has a " + member.name};
+}
+
+Result<void> Fleet::check_inviting(const Member& member, UtcMicros now) {
+  DUNLIN_ASSIGN(const std::optional<Certificate> other, holder(member));
+  if (!other || other->validity().until < now) return {};
+  return {Errc::exists, "cell " + member.cell + " has a " + member.name};
 }
 
 Result<Certificate> Fleet::issue(ByteView public_key, const Member& member, UtcMicros now, int days,
@@ -222,7 +234,7 @@ Result<Certificate> Fleet::issue(ByteView public_key, const Member& member, UtcM
 
 Result<Certificate> Fleet::admit(ByteView public_key, const Member& member, UtcMicros now, int days,
                                  const std::vector<std::string>& hosts) {
-  DUNLIN_TRY(check_free(member));
+  DUNLIN_TRY(check_free(member, node_id_of(public_key)));
   DUNLIN_ASSIGN(Certificate certificate, issue(public_key, member, now, days, hosts));
   DUNLIN_TRY(write_rights());
   return certificate;
@@ -303,6 +315,8 @@ Result<void> Fleet::revoke(const NodeId& node, std::vector<Revoke::End> ends, Ut
 }
 
 Result<void> Fleet::publish() {
+  // Whoever appended to the log may have been killed before it said so to the broker.
+  DUNLIN_TRY(write_rights());
   DUNLIN_ASSIGN(const std::vector<Certificate> known, members());
   std::set<std::string> cells;
   for (const Certificate& member : known) cells.merge(each_cell(member));
@@ -315,8 +329,6 @@ Result<void> Fleet::publish() {
   how.seed = security::random_u64();
   how.ca_file = folder_ + "/broker/fleet.crt";
   how.cert_file = operator_path(folder_, "crt");
-  // Whoever appended to the log may have been killed before it said so to the broker.
-  DUNLIN_TRY(write_rights());
   how.key_file = operator_path(folder_, "key");
   return cli::publish(std::move(how), name(), authority().node(), cells, message);
 }

@@ -44,8 +44,10 @@ class Fleet {
   const security::Addresses& addresses() const { return addresses_; }
   const std::string& folder() const { return folder_; }
 
-  // `exists` when a member of that cell has that name, `invalid_argument` when none can.
-  Result<void> check_free(const security::Member& member);
+  // `exists` when another node is a member of that cell and name, `invalid_argument` when none can.
+  Result<void> check_free(const security::Member& member, const NodeId& node);
+  // The same when it is not known yet who will be: the certificate of who was it may be over.
+  Result<void> check_inviting(const security::Member& member, UtcMicros now);
   // A certificate for the holder of a key, who proved it. The broker's files know it from the
   // broker's next reload on. A gateway's is valid from 1970: devices without a clock enrol with it.
   Result<security::Certificate> admit(ByteView public_key, const security::Member& member,
@@ -88,6 +90,8 @@ class Fleet {
         addresses_(std::move(addresses)),
         passphrase_(std::move(passphrase)) {}
 
+  // The certificate of who is that member, and was not revoked.
+  Result<std::optional<security::Certificate>> holder(const security::Member& member);
   Result<AuthorityLog> log() const;
   Result<void> append(UtcMicros now, Revoke revoke);
   Result<security::Certificate> issue(ByteView public_key, const security::Member& member,

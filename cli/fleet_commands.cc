@@ -126,7 +126,7 @@ int token(const Asked& asked) {
     return fail({Errc::invalid_argument, "the gateway is https://HOST[:PORT]"});
   security::Member member = asked.member;
   member.fleet = fleet->name();
-  const Result<void> free = fleet->check_free(member);
+  const Result<void> free = fleet->check_inviting(member, utc_now());
   if (!free.ok()) return fail(free.error());
   const security::Token made = security::make_token(gateway, fleet->authority().node());
   const UtcMicros until = utc_now() + asked.hours * UtcMicros{3'600'000'000};

@@ -8,7 +8,8 @@
 namespace dunlin::cli {
 
 // How far the logs of a node go that a gateway has, by its /v1/nodes; none of a node that it does
-// not know. The 256 longest, as a Revoke has room for so many. `url` is http://HOST[:PORT]. `io` when nobody answers.
+// not know. The 256 longest, as a Revoke has room for so many. `url` is http://HOST[:PORT]. `io`
+// when nobody answers.
 Result<std::vector<Revoke::End>> ends_of(const std::string& url, const NodeId& node);
 
 }  // namespace dunlin::cli

@@ -56,10 +56,15 @@ Result<Certificate> enrol(Fleet& fleet, const Asked& asked, const security::Requ
     return {Errc::exists, "another device used the token"};
   if (invitation->used_by) {
     Result<Certificate> certificate = fleet.member(node);
-    if (certificate.ok() || certificate.error().code != Errc::not_found) return certificate;
+    if (!certificate.ok() && certificate.error().code != Errc::not_found) return certificate;
+    if (certificate.ok() && certificate->validity().until >= now) {
+      // It may be killed between two files: the certificate is there, and no rights are.
+      DUNLIN_TRY(fleet.write_rights());
+      return certificate;
+    }
   }
   if (now > invitation->until) return {Errc::expired, "the token is over"};
-  DUNLIN_TRY(fleet.check_free(invitation->member));
+  DUNLIN_TRY(fleet.check_free(invitation->member, node));
   // First of all it is used: what follows can be done once more, for the same key.
   invitation->used_by = node;
   DUNLIN_TRY(write_invitation(fleet.folder(), asked.token, *invitation));

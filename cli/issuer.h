@@ -11,7 +11,8 @@ namespace dunlin::cli {
 // Answers devices that ask to become a member, or to stay one (common/doc/http.md, POST /v1/enrol),
 // with the authority's key from the fleet's folder. `body` is theirs, whatever came between.
 //
-// A token makes a member of one key, once; the same key may ask again, as answers get lost. Without
+// A token makes a member of one key, once; the same key may ask again, as answers get lost. Who was
+// that member, and let its certificate end, is it again. Without
 // a token a member's certificate is renewed when less than a third of `days` is left of it. The
 // request is signed by the device's key, and who asks in another's name gets nothing but a public
 // certificate.

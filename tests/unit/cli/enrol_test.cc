@@ -82,11 +82,26 @@ class EnrolTest : public testing::Test {
 TEST_F(EnrolTest, MakesAMember) {
   Authority authority = own();
   serve(authority);
-  const auto membership = enrol(invite(), data_dir_);
+  const auto membership = enrol(invite(), data_dir_, now_);
   ASSERT_TRUE(membership.ok()) << membership.error().message();
   EXPECT_EQ(membership->addresses, (security::Addresses{"mqtts://broker:8883", gateway_}));
   EXPECT_EQ(security::load_membership(data_dir_).value()->certificate.der(),
             membership->certificate.der());
+}
+
+TEST_F(EnrolTest, WhoLetItsCertificateEndComesBack) {
+  Authority authority = own();
+  serve(authority);
+  const Certificate first = enrol(invite(), data_dir_, now_)->certificate;
+  EXPECT_EQ(enrol(invite(), data_dir_, now_)->certificate.der(), first.der());
+  EXPECT_EQ(asked_, 1);
+  now_ = first.validity().until + kDay;
+  const auto again = enrol(invite(), data_dir_, now_);
+  ASSERT_TRUE(again.ok()) << again.error().message();
+  EXPECT_EQ(again->certificate.node(), first.node());
+  EXPECT_GT(again->certificate.validity().until, now_);
+  EXPECT_EQ(security::load_membership(data_dir_).value()->certificate.der(),
+            again->certificate.der());
 }
 
 // What the system trusts is not of the fleet.
@@ -94,7 +109,7 @@ TEST_F(EnrolTest, TrustsTheAuthorityAlone) {
   Authority world = Authority::create(NodeKey::generate().value(), "world", kAlways).value();
   serve(world);
   ::setenv("SSL_CERT_FILE", dir_.file("gate.ca").c_str(), 1);
-  EXPECT_EQ(enrol(invite(), data_dir_).error().code, Errc::untrusted);
+  EXPECT_EQ(enrol(invite(), data_dir_, now_).error().code, Errc::untrusted);
   ::unsetenv("SSL_CERT_FILE");
   EXPECT_EQ(asked_, 0);
   EXPECT_FALSE(std::filesystem::exists(data_dir_ + "/node.crt"));
@@ -107,7 +122,7 @@ TEST_F(EnrolTest, TheAuthorityVouchesForItsCertificate) {
   Bytes der = authority.certificate().der();
   der.back() ^= 1;  // of its signature
   root_ = Certificate::from_der(der)->to_pem();
-  EXPECT_EQ(enrol(invite(), data_dir_).error().code, Errc::untrusted);
+  EXPECT_EQ(enrol(invite(), data_dir_, now_).error().code, Errc::untrusted);
   EXPECT_EQ(asked_, 0);
 }
 

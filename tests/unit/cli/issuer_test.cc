@@ -7,6 +7,7 @@
 
 #include "cli/fleet.h"
 #include "cli/tokens.h"
+#include "common/security/private_file.h"
 #include "tests/support/temp_dir.h"
 
 namespace dunlin::cli {
@@ -19,6 +20,10 @@ using security::NodeKey;
 constexpr UtcMicros kNow = 1'800'000'000'000'000;
 constexpr UtcMicros kDay = 86'400'000'000;
 constexpr int kDays = 300;
+
+std::string read(const std::string& path) {
+  return security::read_private_file(path).value();
+}
 
 class IssuerTest : public testing::Test {
  protected:
@@ -92,6 +97,11 @@ TEST_F(IssuerTest, AnAnswerThatWasLostIsGivenAgain) {
   // Killed between the two files: the token is used, and there is no certificate.
   std::filesystem::remove(folder_ + "/members/" + first.node().to_string() + ".crt");
   EXPECT_EQ(outcome(body(*key_, token)), "200");
+  // Or before the broker's rights were written.
+  const std::string rights = folder_ + "/broker/acl";
+  std::filesystem::resize_file(rights, 0);
+  EXPECT_EQ(outcome(body(*key_, token)), "200");
+  EXPECT_NE(read(rights).find(first.node().to_string()), std::string::npos);
 }
 
 TEST_F(IssuerTest, ATokenIsGoodOnceAndForItsTime) {
@@ -142,6 +152,22 @@ TEST_F(IssuerTest, NamesAreNotGivenTwice) {
   const security::Token one = invite("pond"), two = invite("pond");
   EXPECT_EQ(outcome(body(*key_, one)), "200");
   EXPECT_EQ(outcome(body(*other_, two)), "409 exists");
+}
+
+TEST_F(IssuerTest, WhoLetItsCertificateEndComesBackWithAToken) {
+  const security::Token token = invite("pond", kNow + 1000 * kDay);
+  const Certificate first = certificate(ask(body(*key_, token)));
+  const UtcMicros late = kNow + (kDays + 1) * kDay;
+  EXPECT_EQ(outcome(body(*other_, invite("pond", late + kDay)), late), "409 exists");
+  const Certificate second = certificate(ask(body(*key_, invite("pond", late + kDay)), late));
+  EXPECT_EQ(second.node(), first.node());
+  EXPECT_EQ(second.validity().until, late + kDays * kDay);
+  EXPECT_EQ(Fleet::open(folder_)->members()->size(), 1u);
+  // So it does with the former token, while that is good.
+  EXPECT_EQ(certificate(ask(body(*key_, token), late + (kDays + 1) * kDay)).validity().until,
+            late + (2 * kDays + 1) * kDay);
+  ASSERT_TRUE(Fleet::open(folder_)->revoke(key_->node(), {}, kNow).ok());
+  EXPECT_EQ(outcome(body(*key_, invite("pond", 2 * late)), late), "403 revoked");
 }
 
 TEST_F(IssuerTest, RenewsWhatEndsSoon) {
