@@ -3,6 +3,7 @@
 #include <httplib.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -11,9 +12,11 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "common/base/check.h"
 #include "common/http/connection.h"
+#include "common/http/waiting.h"
 #include "common/telemetry/log.h"
 
 namespace dunlin::http {
@@ -21,12 +24,16 @@ namespace dunlin::http {
 namespace {
 
 constexpr std::size_t kWaitingMax = 64;
+constexpr std::size_t kWaitingOfOneMax = 8;  // of an address, where clients have addresses: TLS
 constexpr std::size_t kHeadBytesMax = 64 << 10;
 constexpr std::size_t kPathBytesMax =
     2048;  // below what std::regex inside httplib can recurse into
 constexpr int kRequestsPerConnectionMax = 100;
 constexpr std::chrono::milliseconds kFirstByteGrace{
     1'000};  // for a new connection while others wait
+// Over TLS, of who shows no certificate.
+constexpr std::size_t kStrangersBodyBytesMax = 16 << 10;
+constexpr std::chrono::milliseconds kStrangersPatience{2'000};  // for a head, and for a body
 
 struct Address {
   std::string host;
@@ -49,32 +56,30 @@ Result<Address> parse_address(const std::string& text) {
   return address;
 }
 
-// httplib's pool with a bound: when enough connections wait, accepting waits too.
-class BoundedPool : public httplib::ThreadPool {
+// httplib hands connections over on the thread that accepts; ours wait for one of these threads.
+class Threads : public httplib::TaskQueue {
  public:
-  BoundedPool(std::size_t threads, std::atomic<std::size_t>& waiting)
-      : ThreadPool(threads), waiting_(waiting) {}
-
-  void enqueue(std::function<void()> task) override {
-    {
-      std::unique_lock lock(mutex_);
-      room_.wait(lock, [&] { return waiting_ < kWaitingMax; });
-      ++waiting_;
+  Threads(std::size_t threads, Waiting& waiting, const std::function<void(int)>& serve)
+      : waiting_(waiting) {
+    waiting_.open();
+    for (std::size_t n = 0; n < threads; ++n) {
+      threads_.emplace_back([this, &serve] {
+        while (const auto caller = waiting_.pop()) {
+          serve(caller->fd);
+          waiting_.done(*caller);
+        }
+      });
     }
-    ThreadPool::enqueue([this, task = std::move(task)] {
-      {
-        const std::lock_guard lock(mutex_);
-        --waiting_;
-      }
-      room_.notify_one();
-      task();
-    });
+  }
+  void enqueue(std::function<void()> hand_over) override { hand_over(); }
+  void shutdown() override {
+    waiting_.close();
+    for (std::thread& each : threads_) each.join();
   }
 
  private:
-  std::atomic<std::size_t>& waiting_;
-  std::mutex mutex_;
-  std::condition_variable room_;
+  Waiting& waiting_;
+  std::vector<std::thread> threads_;
 };
 
 // What httplib reads one request and writes its answer through.
@@ -172,7 +177,7 @@ Request translate(const httplib::Request& from, std::string body) {
 struct Server::Impl : httplib::Server {
   explicit Impl(ServerOptions wanted) : options(std::move(wanted)) {
     options.threads = std::clamp<std::size_t>(options.threads, 1, 8);
-    new_task_queue = [this] { return new BoundedPool(options.threads, waiting); };
+    new_task_queue = [this] { return new Threads(options.threads, waiting, serve_one); };
     // Without SO_REUSEPORT, httplib's default, which lets two servers share a port unknowingly.
     set_socket_options([](int fd) {
       const int yes = 1;
@@ -183,11 +188,10 @@ struct Server::Impl : httplib::Server {
     set_keep_alive_max_count(kRequestsPerConnectionMax);
     set_keep_alive_timeout(std::chrono::ceil<std::chrono::seconds>(options.idle_timeout).count());
     set_default_headers({{"X-Content-Type-Options", "nosniff"}});
-    set_expect_100_continue_handler([this](const auto& request, auto& response) {
-      return refuse(request, response) ? response.status : 100;
-    });
-    set_pre_routing_handler([this](const auto& request, auto& response) {
-      return refuse(request, response) ? HandlerResponse::Handled : HandlerResponse::Unhandled;
+    set_expect_100_continue_handler(
+        [](const auto&, auto& response) { return refuse(response) ? response.status : 100; });
+    set_pre_routing_handler([](const auto&, auto& response) {
+      return refuse(response) ? HandlerResponse::Handled : HandlerResponse::Unhandled;
     });
     set_error_handler([](const auto&, auto& response) {
       if (response.body.empty()) answer(plain_problem(response.status, ""), response);
@@ -203,26 +207,24 @@ struct Server::Impl : httplib::Server {
     Post(".*", reading).Put(".*", reading).Patch(".*", reading).Delete(".*", reading);
   }
 
-  bool refuse(const httplib::Request& request, httplib::Response& response) const {
-    auto refused = refusal(request, options.body_bytes_max);
-    if (refused) answer(std::move(*refused), response);
-    return refused.has_value();
+  static bool refuse(httplib::Response& response) {
+    if (refused) answer(*std::exchange(refused, std::nullopt), response);
+    return response.status >= 400;
   }
 
   void dispatch(const httplib::Request& request, httplib::Response& response, std::string body) {
     Request translated = translate(request, std::move(body));
-    std::optional<Response> refused;
-    if (options.guard) refused = options.guard(translated);
-    answer(refused ? *std::move(refused) : router.dispatch(translated), response);
+    answer(router.dispatch(translated), response);
   }
 
   // Bounds what comes out of chunks and compression too.
   void read_and_dispatch(const httplib::Request& request, httplib::Response& response,
                          const httplib::ContentReader& reader) {
+    const std::size_t bytes_max = body_bytes_max(request.ssl);
     std::string body;
     bool too_large = false;
     const bool complete = reader([&](const char* data, std::size_t size) {
-      too_large = body.size() + size > options.body_bytes_max;
+      too_large = body.size() + size > bytes_max;
       if (!too_large) body.append(data, size);
       return !too_large;
     });
@@ -237,7 +239,8 @@ struct Server::Impl : httplib::Server {
     for (;;) {
       if (connection.input_comes()) return true;
       std::chrono::milliseconds patience = options.idle_timeout;
-      if (waiting > 0) patience = first ? std::min(patience, kFirstByteGrace) : patience.zero();
+      if (!waiting.empty())
+        patience = first ? std::min(patience, kFirstByteGrace) : patience.zero();
       if (stopping || Connection::Clock::now() - since >= patience) return false;
     }
   }
@@ -250,26 +253,48 @@ struct Server::Impl : httplib::Server {
     }
     request.ranges.clear();
     request.ssl = connection.tls();
-    const bool refused = refusal(request, options.body_bytes_max).has_value();
+    const std::size_t bytes_max = body_bytes_max(request.ssl);
+    refused = refusal(request, bytes_max);
+    if (!refused && options.guard) refused = options.guard(translate(request, {}));
     if (refused || (has_body(request) && !takes_body(request))) connection.end_input();
     // Chunks of one byte take six, so this lets every body within its bound through.
-    connection.bound_input(Connection::Clock::now() + options.body_timeout,
-                           8 * options.body_bytes_max + kHeadBytesMax);
+    connection.bound_input(
+        Connection::Clock::now() + patience_with(connection.tls(), options.body_timeout),
+        8 * bytes_max + kHeadBytesMax);
+  }
+
+  static bool is_stranger(const SSL* tls) {
+    return tls != nullptr && client_certificate(*tls).empty();
+  }
+  std::size_t body_bytes_max(const SSL* tls) const {
+    return is_stranger(tls) ? std::min(options.body_bytes_max, kStrangersBodyBytesMax)
+                            : options.body_bytes_max;
+  }
+  static std::chrono::milliseconds patience_with(const SSL* tls, std::chrono::milliseconds known) {
+    return is_stranger(tls) ? std::min(known, kStrangersPatience) : known;
+  }
+
+  // A connection that was accepted, on the thread that did.
+  bool process_and_close_socket(socket_t fd) override {
+    if (!waiting.push({fd, address_of_peer(fd)})) ::close(fd);
+    return true;
   }
 
   // One connection, on a worker thread.
-  bool process_and_close_socket(socket_t fd) override {
+  void serve(socket_t fd) {
     Connection connection(fd, stopping);
     if (options.tls != nullptr) {
       const auto patience =
-          waiting > 0 ? std::min(options.head_timeout, kFirstByteGrace) : options.head_timeout;
-      if (!connection.start_tls(*options.tls, Connection::Clock::now() + patience)) return true;
+          waiting.empty() ? options.head_timeout : std::min(options.head_timeout, kFirstByteGrace);
+      if (!connection.start_tls(*options.tls, Connection::Clock::now() + patience)) return;
     }
     for (int left = kRequestsPerConnectionMax; left > 0; --left) {
       if (!request_comes(connection, left == kRequestsPerConnectionMax)) break;
-      connection.bound_input(Connection::Clock::now() + options.head_timeout, kHeadBytesMax);
+      connection.bound_input(
+          Connection::Clock::now() + patience_with(connection.tls(), options.head_timeout),
+          kHeadBytesMax);
       ConnectionStream stream(connection, options.write_timeout);
-      const bool last = left == 1 || waiting > 0;
+      const bool last = left == 1 || !waiting.empty();
       bool understood = false;
       bool close = false;
       const bool answered = process_request(stream, last, close, [&](httplib::Request& request) {
@@ -279,7 +304,6 @@ struct Server::Impl : httplib::Server {
       if (!understood) connection.end_input();
       if (!answered || close || last || connection.input_ended()) break;
     }
-    return true;
   }
 
   // Accepts until stop(). httplib gives up on errors that pass, such as a connection reset before
@@ -314,11 +338,16 @@ struct Server::Impl : httplib::Server {
   Address address;
   std::thread listener;
   std::atomic<bool> stopping{false};
-  std::atomic<std::size_t> waiting{0};  // accepted connections that no thread has taken up yet
+  const std::function<void(int)> serve_one = [this](int fd) { serve(fd); };
+  Waiting waiting{kWaitingMax, options.tls != nullptr ? kWaitingOfOneMax : kWaitingMax};
+  // Why the request at hand is; httplib's handlers see it and nothing around it.
+  static thread_local std::optional<Response> refused;
   std::mutex mutex;
   std::condition_variable wake;
   bool finished = false;
 };
+
+thread_local std::optional<Response> Server::Impl::refused;
 
 Server::Server(ServerOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 

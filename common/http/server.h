@@ -23,14 +23,17 @@ struct ServerOptions {
   std::chrono::milliseconds write_timeout{10'000};  // all of the answer
   std::chrono::milliseconds idle_timeout{5'000};    // between requests, while no one else waits
   std::shared_ptr<TlsContext> tls = {};             // HTTPS; null: HTTP
-  // Asked before a request is: the answer to one that is refused. Called as handlers are.
+  // Asked when a request's head is here, before its body is read: the answer to one that is
+  // refused. Called as handlers are.
   std::function<std::optional<Response>(const Request&)> guard = {};
 };
 
 // A small HTTP/1.1 server: metrics, status and JSON. HTTP itself is cpp-httplib's; what it leaves
 // open is settled here. Every connection has deadlines as a whole, idle ones make room for waiting
 // ones, and 64 accepted ones may wait for a thread; further ones wait in the kernel. A handshake of
-// TLS counts as part of the first head. Every error is a problem+json. No ranges, no multipart.
+// TLS has the time of a head. Over TLS 8 of one address may wait, those of whose address least are
+// served come first, and who shows no certificate sends 16 KiB and has 2 s each for head and body.
+// Every error is a problem+json. No ranges, no multipart.
 //
 //   Server server;
 //   server.route("GET", "/healthz", [](const Request&) { return Response{.body = "{}"}; });

@@ -99,7 +99,7 @@ TEST_F(TlsTest, TellsWhoAsks) {
 
 TEST_F(TlsTest, CarriesLargeBodiesBothWays) {
   const std::string body(1'000'000, 'x');
-  auto connection = client();
+  auto connection = client(make(authority_, "device", {}));
   for (int i = 0; i < 3; ++i) EXPECT_EQ(connection->Post("/echo", body, "text/plain")->body, body);
 }
 
@@ -160,7 +160,7 @@ TEST_F(TlsTest, AByteOfAHandshakeNowAndThenHoldsNobodyUp) {
   server_->stop();
   start({.threads = 2, .head_timeout = milliseconds(100)});
   std::vector<int> sockets;
-  for (int i = 0; i < 12; ++i) sockets.push_back(connected());
+  for (int i = 0; i < 6; ++i) sockets.push_back(connected());
   std::atomic<bool> done{false};
   std::thread feeder([&] {
     const std::string hello("\x16\x03\x01\x3f\xff\x01\x00\x3f\xfb\x03\x03", 11);  // of 16 KiB
@@ -185,10 +185,11 @@ TEST_F(TlsTest, AByteOfAHandshakeNowAndThenHoldsNobodyUp) {
 TEST_F(TlsTest, ASlowBodyHoldsNobodyUp) {
   server_->stop();
   start({.threads = 1, .body_timeout = milliseconds(200)});
+  const Files device = make(authority_, "device", {});
   std::promise<void> begun, answered;
   const auto over = answered.get_future().share();
   auto slow = std::async(std::launch::async, [&] {
-    return client()->Post(
+    return client(device)->Post(
         "/echo", 1'000'000,
         [&](std::size_t offset, std::size_t, httplib::DataSink& sink) {
           if (offset == 0) begun.set_value();
@@ -206,6 +207,44 @@ TEST_F(TlsTest, ASlowBodyHoldsNobodyUp) {
   answered.set_value();
   const httplib::Result refused = slow.get();
   EXPECT_TRUE(!refused || refused->status == 400);
+}
+
+TEST_F(TlsTest, WhoShowsNoCertificateSendsLittle) {
+  EXPECT_EQ(client()->Post("/echo", std::string(16 << 10, 'x'), "text/plain")->status, 200);
+  EXPECT_EQ(client()->Post("/echo", std::string((16 << 10) + 1, 'x'), "text/plain")->status, 413);
+  const auto chunked = [](std::size_t, httplib::DataSink& sink) {
+    const std::string piece(1000, 'x');
+    for (int n = 0; n < 17; ++n) sink.write(piece.data(), piece.size());
+    return sink.done(), true;
+  };
+  EXPECT_EQ(client()->Post("/echo", chunked, "text/plain")->status, 413);
+}
+
+// Who is refused is told so at once: nobody waits for the body, which may never come.
+TEST_F(TlsTest, TheGuardIsAskedBeforeTheBody) {
+  server_->stop();
+  std::atomic<int> asked{0};
+  start({.guard = [&](const Request& request) {
+    asked += 1;
+    return request.client_certificate.empty() ? std::optional(Response{.status = 401})
+                                              : std::nullopt;
+  }});
+  std::promise<void> answered;
+  const auto over = answered.get_future().share();
+  auto slow = std::async(std::launch::async, [&] {
+    return client()->Post(
+        "/echo", 10'000,
+        [&](std::size_t, std::size_t, httplib::DataSink& sink) {
+          return sink.write("y", 1), over.wait_for(milliseconds(5)) != std::future_status::ready;
+        },
+        "text/plain");
+  });
+  EXPECT_TRUE(test::eventually([&] { return asked == 1; }));
+  EXPECT_EQ(client()->Get("/who")->status, 401);
+  EXPECT_EQ(client(make(authority_, "device", {}))->Post("/echo", "x", "text/plain")->body, "x");
+  EXPECT_EQ(asked, 3);
+  answered.set_value();
+  (void)slow.get();
 }
 
 TEST_F(TlsTest, SpeaksNothingOld) {
