@@ -33,7 +33,16 @@ bool Guard::covers(const std::string& cell) const {
       cells_, [&](const std::string& kept) { return std::ranges::find(read, kept) != read.end(); });
 }
 
+void Guard::note_no_handshake(const Error& why) {
+  if (why.code != Errc::closed) note(std::string(to_string(why.code)), why.context);
+}
+
 http::Response Guard::refuse(int status, const std::string& code, const std::string& detail) {
+  note(code, detail);
+  return http::problem(status, code, http::reason_phrase(status), detail);
+}
+
+void Guard::note(const std::string& code, const std::string& detail) {
   {
     const std::lock_guard lock(mutex_);
     refused_[code] += 1;
@@ -42,7 +51,6 @@ http::Response Guard::refuse(int status, const std::string& code, const std::str
   const auto silent = logged_.pass(code, Instant(std::chrono::duration_cast<Duration>(now)));
   if (silent)
     log::warn("http_refused", {{"reason", code}, {"detail", detail}, {"repeated", *silent}});
-  return http::problem(status, code, http::reason_phrase(status), detail);
 }
 
 std::map<std::string, std::uint64_t> Guard::refused() const {

@@ -23,11 +23,14 @@ class Guard {
 
   // The answer to a request that is refused, 401 or 403.
   std::optional<http::Response> refusal(const http::Request& request);
-  // How many were, by the problem's code.
+  // A client that TLS let not in, for its certificate or as it speaks no TLS.
+  void note_no_handshake(const Error& why);
+  // How many were refused, by the problem's code or that of the error.
   std::map<std::string, std::uint64_t> refused() const;
 
  private:
   bool covers(const std::string& cell) const;  // of a certificate, all that are kept here
+  void note(const std::string& code, const std::string& detail);
   http::Response refuse(int status, const std::string& code, const std::string& detail);
 
   runtime::NodeView& node_;

@@ -37,6 +37,7 @@ class Serving final : public HttpApi {
     http::ServerOptions members_only;
     DUNLIN_ASSIGN(members_only.tls, http::TlsContext::load(options_.tls));
     members_only.guard = [this](const http::Request& request) { return guard_.refusal(request); };
+    members_only.on_no_handshake = [this](const Error& why) { guard_.note_no_handshake(why); };
     https_ = std::make_unique<http::Server>(std::move(members_only));
     add_endpoints(*https_, node_, metrics_, guard_, options_);
     if (!options_.issuer.empty()) add_enrolment(*https_, options_.issuer, options_.tls.authority);

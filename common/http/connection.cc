@@ -56,20 +56,31 @@ bool Connection::input_comes() const {
   return buffered || wait(POLLIN, Clock::now() + kSlice);
 }
 
-bool Connection::start_tls(TlsContext& context, Clock::time_point deadline) {
+Result<void> Connection::start_tls(TlsContext& context, Clock::time_point deadline) {
   const int flags = ::fcntl(fd_, F_GETFL);
-  if (flags < 0 || ::fcntl(fd_, F_SETFL, flags | O_NONBLOCK) != 0) return false;
+  if (flags < 0 || ::fcntl(fd_, F_SETFL, flags | O_NONBLOCK) != 0) return {Errc::io, "a socket"};
   TlsSession session = context.session(fd_);
-  if (session == nullptr) return false;
+  if (session == nullptr) return {Errc::io, "no memory for TLS"};
   tls_ = std::move(session);
   while (true) {
     ERR_clear_error();
     const int code = SSL_accept(tls_.get());
-    if (code == 1) return true;
+    if (code == 1) return {};
     if (!wait_for_tls(code, deadline)) break;
   }
+  Error fault = tls_fault(deadline);
   tls_.reset();  // nothing can be said
-  return false;
+  return fault;
+}
+
+Error Connection::tls_fault(Clock::time_point deadline) const {
+  if (stopping_) return {Errc::closed, "the server stops"};
+  const long shown = SSL_get_verify_result(tls_.get());
+  if (shown == X509_V_ERR_CERT_HAS_EXPIRED || shown == X509_V_ERR_CERT_NOT_YET_VALID)
+    return {Errc::expired, X509_verify_cert_error_string(shown)};
+  if (shown != X509_V_OK) return {Errc::untrusted, X509_verify_cert_error_string(shown)};
+  if (Clock::now() >= deadline) return {Errc::timeout, "a handshake of TLS that takes too long"};
+  return {Errc::malformed, "no handshake of TLS, or the client refused ours"};
 }
 
 bool Connection::wait_for_tls(int code, Clock::time_point deadline) const {

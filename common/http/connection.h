@@ -25,9 +25,9 @@ class Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Speaks TLS from here on. False when the client does not, or shows a wrong certificate, or takes
-  // longer.
-  bool start_tls(TlsContext& context, Clock::time_point deadline);
+  // Speaks TLS from here on. `untrusted` or `expired` (before its time, too) when the client shows
+  // such a certificate, `malformed` when it does not speak TLS, `timeout`, or `closed` as we stop.
+  Result<void> start_tls(TlsContext& context, Clock::time_point deadline);
   // Null without TLS.
   const SSL* tls() const { return tls_.get(); }
 
@@ -55,6 +55,8 @@ class Connection {
   ssize_t send_some(const char* data, std::size_t size, Clock::time_point deadline);
   // Waits for what a call of OpenSSL that returned `code` asks for; false when it failed.
   bool wait_for_tls(int code, Clock::time_point deadline) const;
+
+  Error tls_fault(Clock::time_point deadline) const;
 
   static constexpr std::chrono::milliseconds kSlice{50};
 

@@ -286,7 +286,10 @@ struct Server::Impl : httplib::Server {
     if (options.tls != nullptr) {
       const auto patience =
           waiting.empty() ? options.head_timeout : std::min(options.head_timeout, kFirstByteGrace);
-      if (!connection.start_tls(*options.tls, Connection::Clock::now() + patience)) return;
+      const Result<void> begun =
+          connection.start_tls(*options.tls, Connection::Clock::now() + patience);
+      if (!begun.ok() && options.on_no_handshake) options.on_no_handshake(begun.error());
+      if (!begun.ok()) return;
     }
     for (int left = kRequestsPerConnectionMax; left > 0; --left) {
       if (!request_comes(connection, left == kRequestsPerConnectionMax)) break;

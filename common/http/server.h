@@ -26,6 +26,9 @@ struct ServerOptions {
   // Asked when a request's head is here, before its body is read: the answer to one that is
   // refused. Called as handlers are.
   std::function<std::optional<Response>(const Request&)> guard = {};
+  // Told why a client got no connection over TLS: `untrusted`, `expired`, `malformed`, `timeout`.
+  // Called as handlers are.
+  std::function<void(const Error&)> on_no_handshake = {};
 };
 
 // A small HTTP/1.1 server: metrics, status and JSON. HTTP itself is cpp-httplib's; what it leaves

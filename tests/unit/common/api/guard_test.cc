@@ -73,6 +73,15 @@ TEST_F(GuardTest, WhoWasRevokedReadsNothing) {
   EXPECT_EQ(guard_.refused(), (std::map<std::string, std::uint64_t>{{"revoked", 1}}));
 }
 
+TEST_F(GuardTest, CountsWhomTlsLetsNotIn) {
+  guard_.note_no_handshake({Errc::expired, "over"});
+  guard_.note_no_handshake({Errc::expired, "over"});
+  guard_.note_no_handshake({Errc::untrusted, "foreign"});
+  guard_.note_no_handshake({Errc::closed, "the server stops"});
+  EXPECT_EQ(guard_.refused(),
+            (std::map<std::string, std::uint64_t>{{"expired", 2}, {"untrusted", 1}}));
+}
+
 TEST_F(GuardTest, AnybodyMayAskThreePaths) {
   for (const std::string path : {"/healthz", "/v1/authority", "/v1/enrol"})
     EXPECT_EQ(ask(path, {}), "200") << path;

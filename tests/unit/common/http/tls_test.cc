@@ -10,6 +10,8 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <mutex>
+#include <set>
 #include <thread>
 
 #include "common/http/server.h"
@@ -104,12 +106,26 @@ TEST_F(TlsTest, CarriesLargeBodiesBothWays) {
 }
 
 TEST_F(TlsTest, LetsNobodyInWithAWrongCertificate) {
+  server_->stop();
+  std::mutex mutex;
+  std::multiset<Errc> told;
+  start({.on_no_handshake = [&](const Error& why) {
+    const std::lock_guard lock(mutex);
+    told.insert(why.code);
+  }});
   Authority foreign = make_authority();
   EXPECT_FALSE(client(make(foreign, "foreign", {}))->Get("/who"));
   EXPECT_FALSE(client(make(authority_, "over", {}, {0, 1'000'000}))->Get("/who"));
   EXPECT_FALSE(client(make(authority_, "early", {}, {kAlways.until - 1'000'000, kAlways.until}))
                    ->Get("/who"));
   EXPECT_TRUE(client()->Get("/who"));
+  EXPECT_FALSE(httplib::Client("localhost", port_).Get("/who"));
+  const std::multiset<Errc> all{Errc::untrusted, Errc::expired, Errc::expired, Errc::malformed};
+  EXPECT_TRUE(test::eventually([&] {
+    const std::lock_guard lock(mutex);
+    return told == all;
+  }));
+  server_->stop();
 }
 
 TEST_F(TlsTest, ClientsTellAnotherServer) {
@@ -245,6 +261,7 @@ TEST_F(TlsTest, TheGuardIsAskedBeforeTheBody) {
   EXPECT_EQ(asked, 3);
   answered.set_value();
   (void)slow.get();
+  server_->stop();
 }
 
 TEST_F(TlsTest, SpeaksNothingOld) {
