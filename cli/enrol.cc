@@ -21,8 +21,10 @@ using security::Certificate;
 using security::Membership;
 using security::NodeKey;
 
-httplib::Client client_of(const std::string& gateway) {
-  httplib::Client client(gateway);
+// `member`: of a data directory whose certificate is shown; "" = none is.
+httplib::Client client_of(const std::string& gateway, const std::string& member = {}) {
+  httplib::Client client(gateway, member.empty() ? member : security::certificate_file(member),
+                         member.empty() ? member : security::key_file(member));
   client.set_connection_timeout(10);
   client.set_read_timeout(20);
   return client;
@@ -87,11 +89,18 @@ Error refused(const httplib::Response& response) {
               text_of(problem, "detail")};
 }
 
+struct Asking {
+  std::string gateway;
+  std::string data_dir;
+  bool shows_certificate = false;
+};
+
 // Asks, and puts in place what is answered.
-Result<Membership> ask(const std::string& gateway, const Certificate& authority, const NodeKey& key,
-                       json body, const std::string& data_dir) {
+Result<Membership> ask(const Asking& asking, const Certificate& authority, const NodeKey& key,
+                       const json& body) {
+  const auto& [gateway, data_dir, shows_certificate] = asking;
   DUNLIN_ASSIGN(const Trust trust, Trust::make(authority));
-  httplib::Client client = client_of(gateway);
+  httplib::Client client = client_of(gateway, shows_certificate ? data_dir : "");
   trust.give(client);
   const httplib::Result answer = client.Post("/v1/enrol", body.dump(), "application/json");
   if (!answer) return unreached(gateway, answer);
@@ -124,14 +133,13 @@ Result<Membership> enrol(const security::Token& token, const std::string& data_d
                 NodeKey::load_or_create(security::key_file(data_dir)));
   DUNLIN_ASSIGN(const std::string request, make_request(*key, key->node().to_string()));
   DUNLIN_ASSIGN(const Certificate authority, fetch_authority(token.gateway, token.authority));
-  return ask(token.gateway, authority, *key,
+  return ask({token.gateway, data_dir}, authority, *key,
              {{"request", request},
               {"token", token.id},
-              {"proof", to_hex(security::prove(token.secret, request))}},
-             data_dir);
+              {"proof", to_hex(security::prove(token.secret, request))}});
 }
 
-Result<Membership> renew(const std::string& data_dir, const std::string& gateway) {
+Result<Membership> renew(const std::string& data_dir, const std::string& gateway, UtcMicros now) {
   DUNLIN_ASSIGN(const std::optional<Membership> there, security::load_membership(data_dir));
   if (!there) return {Errc::not_found, data_dir + " belongs to no member of a fleet"};
   const std::string& asked = gateway.empty() ? there->addresses.gateway : gateway;
@@ -140,7 +148,9 @@ Result<Membership> renew(const std::string& data_dir, const std::string& gateway
   DUNLIN_ASSIGN(const std::string pem, security::read_private_file(security::key_file(data_dir)));
   DUNLIN_ASSIGN(const std::unique_ptr<NodeKey> key, NodeKey::from_pem(pem));
   DUNLIN_ASSIGN(const std::string request, make_request(*key, key->node().to_string()));
-  return ask(asked, there->authority, *key, {{"request", request}}, data_dir);
+  // One that is over would get no connection, and no word why.
+  const bool shows = there->certificate.validity().until >= now;
+  return ask({asked, data_dir, shows}, there->authority, *key, {{"request", request}});
 }
 
 }  // namespace dunlin::cli

@@ -19,8 +19,10 @@ namespace dunlin::cli {
 Result<security::Membership> enrol(const security::Token& token, const std::string& data_dir,
                                    UtcMicros now);
 
-// The same for a member whose certificate ends: by the gateway that its bundle or token named, or
-// by `gateway`. What it gets may be the certificate it has, while that is good for long.
-Result<security::Membership> renew(const std::string& data_dir, const std::string& gateway = {});
+// The same for a member whose certificate ends, which it shows: by the gateway that its bundle or
+// token named, or by `gateway`. What it gets may be the certificate it has, while that is good for
+// long.
+Result<security::Membership> renew(const std::string& data_dir, const std::string& gateway,
+                                   UtcMicros now);
 
 }  // namespace dunlin::cli

@@ -48,7 +48,7 @@ int run_renew(const Asked& asked) {
     if (now > kEarliestPlausibleUtc && now < valid.until - kRenewBefore)
       return std::printf("not yet: valid until %s\n", day_of(valid.until).c_str()), kOk;
   }
-  return tell(renew(asked.data_dir, asked.gateway));
+  return tell(renew(asked.data_dir, asked.gateway, utc_now()));
 }
 
 }  // namespace

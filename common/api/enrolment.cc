@@ -4,15 +4,11 @@
 
 #include <chrono>
 #include <fstream>
-#include <mutex>
-
-#include "common/base/token_bucket.h"
 
 namespace dunlin::api {
 
 namespace {
 
-constexpr std::int64_t kPerSecond = 4, kBurst = 20;
 constexpr std::size_t kBytesMax = 16 * 1024;
 constexpr std::chrono::seconds kPatience{5};
 
@@ -23,7 +19,8 @@ class IssuerProxy {
   http::Response pass_on(const http::Request& request) {
     if (request.body.size() > kBytesMax)
       return http::problem(413, "too_large", "Content Too Large", "a request of that size");
-    if (!take()) {
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    if (!limit_.take(request, Instant(std::chrono::duration_cast<Duration>(now)))) {
       http::Response busy =
           http::problem(503, "busy", "Busy", "too many devices ask; try again in some seconds");
       busy.headers.emplace_back("Retry-After", "10");
@@ -40,15 +37,8 @@ class IssuerProxy {
   }
 
  private:
-  bool take() {
-    const auto now = std::chrono::steady_clock::now().time_since_epoch();
-    const std::lock_guard lock(mutex_);
-    return limit_.take(Instant(std::chrono::duration_cast<Duration>(now)));
-  }
-
   const std::string issuer_url_;
-  std::mutex mutex_;
-  TokenBucket limit_{kPerSecond, kBurst};
+  EnrolmentLimit limit_;
 };
 
 http::Response authority(const std::string& file) {
@@ -61,6 +51,20 @@ http::Response authority(const std::string& file) {
 }
 
 }  // namespace
+
+bool EnrolmentLimit::Share::take(const std::string& asker, Instant now) {
+  // Who has a thousand names has as many anyhow.
+  if (of_each.size() >= kAskersMax) of_each.clear();
+  const auto of_one = of_each.try_emplace(asker, kPerSecondOfOne, kBurstOfOne).first;
+  return of_one->second.take(now) && of_all.take(now);
+}
+
+bool EnrolmentLimit::take(const http::Request& request, Instant now) {
+  const Bytes& shown = request.client_certificate;
+  const std::lock_guard lock(mutex_);
+  return shown.empty() ? strangers_.take(request.client_address, now)
+                       : members_.take({shown.begin(), shown.end()}, now);
+}
 
 void add_enrolment(http::Server& server, const std::string& issuer_url,
                    const std::string& authority_file) {

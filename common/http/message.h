@@ -19,7 +19,8 @@ struct Request {
   std::map<std::string, std::string> path_parameters;  // what `{name}` in the route matched
   std::map<std::string, std::string> headers;          // names in lower case; the first of each
   std::string body;
-  Bytes client_certificate;  // DER, verified; empty when none was shown
+  Bytes client_certificate;    // DER, verified; empty when none was shown
+  std::string client_address;  // see address_of_peer()
 
   // The first value of a query parameter.
   std::optional<std::string> parameter(const std::string& name) const;

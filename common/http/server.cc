@@ -59,13 +59,14 @@ Result<Address> parse_address(const std::string& text) {
 // httplib hands connections over on the thread that accepts; ours wait for one of these threads.
 class Threads : public httplib::TaskQueue {
  public:
-  Threads(std::size_t threads, Waiting& waiting, const std::function<void(int)>& serve)
+  Threads(std::size_t threads, Waiting& waiting,
+          const std::function<void(const Waiting::Caller&)>& serve)
       : waiting_(waiting) {
     waiting_.open();
     for (std::size_t n = 0; n < threads; ++n) {
       threads_.emplace_back([this, &serve] {
         while (const auto caller = waiting_.pop()) {
-          serve(caller->fd);
+          serve(*caller);
           waiting_.done(*caller);
         }
       });
@@ -168,6 +169,7 @@ Request translate(const httplib::Request& from, std::string body) {
     to.headers.emplace(std::move(lower), value);
   }
   to.body = std::move(body);
+  to.client_address = from.remote_addr;
   if (from.ssl != nullptr) to.client_certificate = client_certificate(*from.ssl);
   return to;
 }
@@ -281,8 +283,8 @@ struct Server::Impl : httplib::Server {
   }
 
   // One connection, on a worker thread.
-  void serve(socket_t fd) {
-    Connection connection(fd, stopping);
+  void serve(const Waiting::Caller& caller) {
+    Connection connection(caller.fd, stopping);
     if (options.tls != nullptr) {
       const auto patience =
           waiting.empty() ? options.head_timeout : std::min(options.head_timeout, kFirstByteGrace);
@@ -302,6 +304,7 @@ struct Server::Impl : httplib::Server {
       bool close = false;
       const bool answered = process_request(stream, last, close, [&](httplib::Request& request) {
         understood = true;
+        request.remote_addr = caller.address;
         prepare(request, connection);
       });
       if (!understood) connection.end_input();
@@ -341,7 +344,8 @@ struct Server::Impl : httplib::Server {
   Address address;
   std::thread listener;
   std::atomic<bool> stopping{false};
-  const std::function<void(int)> serve_one = [this](int fd) { serve(fd); };
+  const std::function<void(const Waiting::Caller&)> serve_one =
+      [this](const Waiting::Caller& caller) { serve(caller); };
   Waiting waiting{kWaitingMax, options.tls != nullptr ? kWaitingOfOneMax : kWaitingMax};
   // Why the request at hand is; httplib's handlers see it and nothing around it.
   static thread_local std::optional<Response> refused;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -22,14 +23,19 @@ using security::Authority;
 using security::Certificate;
 using security::NodeKey;
 
-constexpr UtcMicros kNow = 1'800'000'000'000'000;
 constexpr UtcMicros kDay = 86'400'000'000;
 constexpr security::Validity kAlways{0, 4'000'000'000'000'000};
+
+// TLS looks at times by the clock of the machine.
+UtcMicros machine_time() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::microseconds>(now).count();
+}
 
 class EnrolTest : public testing::Test {
  protected:
   EnrolTest() {
-    const Fleet fleet = Fleet::create(folder_, {"mountain", {"broker"}}, kNow).value();
+    const Fleet fleet = Fleet::create(folder_, {"mountain", {"broker"}}, now_).value();
     root_ = fleet.authority().to_pem();
     authority_ = fleet.authority().node();
   }
@@ -47,6 +53,7 @@ class EnrolTest : public testing::Test {
                    [this](const http::Request&) { return http::Response{.body = root_}; });
     server_->route("POST", "/v1/enrol", [this](const http::Request& request) {
       asked_ += 1;
+      shown_ = request.client_certificate;
       return answer_enrolment(folder_, request.body, now_, 300);
     });
     gateway_ = "https://localhost:" + std::to_string(server_->start("127.0.0.1:0").value());
@@ -71,10 +78,11 @@ class EnrolTest : public testing::Test {
 
   test::TempDir dir_;
   std::string folder_ = dir_.file("fleet"), data_dir_ = dir_.file("data");
+  UtcMicros now_ = machine_time();
   std::string root_;  // what is shown as the authority's certificate
   NodeId authority_;
-  UtcMicros now_ = kNow;
   std::atomic<int> asked_{0};
+  Bytes shown_;  // by who asked last
   std::unique_ptr<http::Server> server_;
   std::string gateway_;
 };
@@ -102,6 +110,21 @@ TEST_F(EnrolTest, WhoLetItsCertificateEndComesBack) {
   EXPECT_GT(again->certificate.validity().until, now_);
   EXPECT_EQ(security::load_membership(data_dir_).value()->certificate.der(),
             again->certificate.der());
+}
+
+TEST_F(EnrolTest, WhoRenewsShowsItsCertificate) {
+  Authority authority = own();
+  serve(authority);
+  const Certificate first = enrol(invite(), data_dir_, now_)->certificate;
+  EXPECT_TRUE(shown_.empty());
+  now_ = first.validity().until - kDay;
+  const Certificate second = renew(data_dir_, "", now_)->certificate;
+  EXPECT_EQ(shown_, first.der());
+  EXPECT_GT(second.validity().until, first.validity().until);
+  now_ = second.validity().until + kDay;
+  const auto late = renew(data_dir_, "", now_);
+  EXPECT_TRUE(!late.ok() && late.error().code == Errc::untrusted) << "and is told so";
+  EXPECT_TRUE(shown_.empty());
 }
 
 // What the system trusts is not of the fleet.

@@ -64,7 +64,29 @@ TEST_F(EnrolmentTest, WhatIsTooLargeOrTooManyStaysHere) {
   }
   EXPECT_EQ(reply.status, 503);
   EXPECT_EQ(code(reply), "busy");
-  EXPECT_GE(taken, 20);
+  EXPECT_GE(taken, 5);
+}
+
+// One address has its share, and members have theirs.
+TEST(EnrolmentLimit, NobodyTakesItAll) {
+  EnrolmentLimit limit;
+  const Instant now{std::chrono::seconds(1)};
+  const auto takes = [&](const std::string& address, Bytes certificate) {
+    int taken = 0;
+    while (limit.take({.client_certificate = certificate, .client_address = address}, now) &&
+           taken < 1000)
+      taken += 1;
+    return taken;
+  };
+  EXPECT_EQ(takes("one", {}), 5);
+  EXPECT_EQ(takes("one", {}), 0);
+  EXPECT_EQ(takes("two", {}), 5);
+  int all = 10;
+  for (int n = 0; n < 5000; ++n) all += takes(std::to_string(n), {});
+  EXPECT_EQ(all, 20);
+  EXPECT_EQ(takes("one", {7}), 5);
+  EXPECT_EQ(takes("two", {7}), 0) << "a member is itself wherever it is";
+  EXPECT_EQ(takes("one", {8}), 5);
 }
 
 TEST_F(EnrolmentTest, SaysWhenNobodyHasTheKey) {

@@ -60,6 +60,9 @@ class TlsTest : public testing::Test {
     server_->route("GET", "/who", [](const Request& request) {
       return Response{.body = to_hex(request.client_certificate)};
     });
+    server_->route("GET", "/where", [](const Request& request) {
+      return Response{.body = to_hex(as_bytes(request.client_address))};
+    });
     server_->route("POST", "/echo",
                    [](const Request& request) { return Response{.body = request.body}; });
     port_ = server_->start("127.0.0.1:0").value();
@@ -97,6 +100,7 @@ TEST_F(TlsTest, TellsWhoAsks) {
   const Files device = make(authority_, "device", {});
   EXPECT_EQ(client(device)->Get("/who")->body, to_hex(device.der));
   EXPECT_EQ(client(device, "127.0.0.1")->Get("/who")->body, to_hex(device.der));
+  EXPECT_EQ(client(device, "127.0.0.1")->Get("/where")->body, "7f000001");
 }
 
 TEST_F(TlsTest, CarriesLargeBodiesBothWays) {
