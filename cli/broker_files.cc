@@ -1,6 +1,7 @@
 #include "cli/broker_files.h"
 
 #include <algorithm>
+#include <map>
 
 #include "common/runtime/topics.h"
 #include "common/transport/mqtt/broker_url.h"
@@ -27,6 +28,8 @@ std::string broker_configuration(const std::string& folder, const std::vector<st
          file("acl_file", "acl") +
          "set_tcp_nodelay true\n"
          "message_size_limit 262144\n"
+         "max_queued_bytes 67108864\n"
+         "memory_limit 536870912\n"
          "max_keepalive 300\n";
 }
 
@@ -38,6 +41,12 @@ std::string broker_rights(const std::string& fleet, const NodeId& authority,
   out += "\n# the operator\nuser " + fleet_operator.to_string() + "\ntopic readwrite " +
          runtime::topic_name(fleet, "+", TopicClass::authority, authority) +
          "\ntopic read $SYS/broker/#\n";
+  std::map<std::string, std::vector<NodeId>> gateways;  // of each cell
+  for (const security::Certificate& certificate : members) {
+    if (certificate.member()->role != "gateway") continue;
+    for (const std::string& cell : security::cells_of(certificate.member()->cell))
+      gateways[cell].push_back(certificate.node());
+  }
   for (const security::Certificate& certificate : members) {
     const security::Member& member = *certificate.member();
     if (member.role != "agent" && member.role != "gateway") continue;
@@ -61,9 +70,17 @@ std::string broker_rights(const std::string& fleet, const NodeId& authority,
       own(TopicClass::live);
       own(TopicClass::gossip);
       own(TopicClass::bulk);
-      std::string inbox = runtime::topic_name(fleet, cell, TopicClass::inbox, node);
-      const std::string nobodys = NodeId{}.to_string();
-      out += "topic write " + inbox.replace(inbox.find(nobodys), nobodys.size(), "+") + "\n";
+      const auto inbox = [&](const NodeId& reader) {
+        return runtime::topic_name(fleet, cell, TopicClass::inbox, node, reader);
+      };
+      if (gateway) {
+        std::string any = inbox({});
+        const std::string nobodys = NodeId{}.to_string();
+        out += "topic write " + any.replace(any.find(nobodys), nobodys.size(), "+") + "\n";
+      } else {
+        // A name that nobody has would be one more that the broker retains something for.
+        for (const NodeId& each : gateways[cell]) out += "topic write " + inbox(each) + "\n";
+      }
       if (!gateway) continue;
       all(TopicClass::hello);
       out += "topic write " + runtime::topic_name(fleet, cell, TopicClass::authority, authority);

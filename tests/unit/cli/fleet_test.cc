@@ -168,7 +168,7 @@ TEST_F(FleetTest, RightsAreThoseOfTheTopics) {
         "read " + root + "north/hello/" + p, "read " + root + "north/gate/+",
         "write " + root + "north/hello/" + p, "write " + root + "north/live/" + p,
         "write " + root + "north/gossip/" + p, "write " + root + "north/bulk/" + p,
-        "write " + root + "north/inbox/+/" + p})
+        "write " + root + "north/inbox/" + g + "/" + p})
     expected += "topic " + line + "\n";
   const std::string rights = read(path_ + "/broker/acl");
   EXPECT_EQ(rights.substr(0, expected.size()), expected);
@@ -176,7 +176,8 @@ TEST_F(FleetTest, RightsAreThoseOfTheTopics) {
     const std::string at = root + cell + "/";
     for (const std::string& line :
          {"read " + at + "live/+", "read " + at + "hello/+", "write " + at + "gate/" + g,
-          "write " + at + "hello/+", "write " + at + "authority/" + a})
+          "write " + at + "hello/+", "write " + at + "authority/" + a,
+          "write " + at + "inbox/+"})
       EXPECT_NE(rights.find("topic " + line + "\n"), std::string::npos) << line;
   }
 }
