@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "common/security/certificate.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"
 
@@ -61,8 +62,8 @@ class Membership : public testing::Test {
   }
   std::string bundle(const std::string& name) const { return folder_.file(name + ".bundle"); }
   std::string url() const { return "mqtts://127.0.0.1:" + std::to_string(port_); }
-  Member make(const std::string& name, bool gateway = false) {
-    const std::string cell = gateway ? "cells = [\"north\"]\n" : "";
+  Member make(const std::string& name, bool gateway = false, const std::string& of = "north") {
+    const std::string cell = gateway ? "cells = [\"" + of + "\"]\n" : "";
     return Member(folder_, {.name = name,
                             .gateway = gateway,
                             .broker_url = url(),
@@ -70,8 +71,8 @@ class Membership : public testing::Test {
   }
   // A member that does not run, its certificate in hostile hands: two clients of one certificate
   // would take each other's session.
-  Member stolen(const std::string& name, bool gateway = false) {
-    Member member = make(name, gateway);
+  Member stolen(const std::string& name, bool gateway = false, const std::string& of = "north") {
+    Member member = make(name, gateway, of);
     EXPECT_TRUE(member.start().ok());
     EXPECT_EQ(member.stop(), 0);
     return member;
@@ -91,13 +92,32 @@ class Membership : public testing::Test {
                const std::string& client = "publisher") {
     publish_with(as(member, client), topic, text);
   }
-  void publish_with(std::vector<std::string> args, const std::string& topic,
-                    const std::string& text) {
+  // Its exit code.
+  int publish_with(std::vector<std::string> args, const std::string& topic,
+                   const std::string& text) {
     args.insert(args.end(), {"-q", "1", "-t", topic, "-m", text});
-    (void)test::run_program({.program = "mosquitto_pub",
-                             .args = std::move(args),
-                             .env = {},
-                             .output_file = folder_.file("publish.log")});
+    return test::run_program({.program = "mosquitto_pub",
+                              .args = std::move(args),
+                              .env = {},
+                              .output_file = folder_.file("publish.log")})
+        .value_or(-1);
+  }
+  // The fleet's own, as whoever holds its folder could use it.
+  security::Authority authority() const {
+    auto key = security::NodeKey::from_pem(read_file(fleet_ + "/authority.key")).value();
+    const std::string pem = read_file(fleet_ + "/broker/fleet.crt");
+    return security::Authority::load(std::move(key), security::Certificate::from_pem(pem).value())
+        .value();
+  }
+  // PATH of PATH.crt and PATH.key, for an agent in north.
+  std::string issue(security::Authority& by, const std::string& name,
+                    security::Validity validity) const {
+    const auto key = security::NodeKey::generate().value();
+    const security::Member member{by.fleet(), "north", "agent", name};
+    std::ofstream(folder_.file(name + ".crt"))
+        << by.issue(key->public_key(), member, validity)->to_pem();
+    std::ofstream(folder_.file(name + ".key")) << key->to_pem().value();
+    return folder_.file(name);
   }
   // The broker's certificate, as it shows it to who connects.
   std::string shown_by_broker() const {
@@ -119,6 +139,15 @@ class Membership : public testing::Test {
         .value();
   }
   std::string heard(const std::string& to) const { return folder_.file(to + ".heard"); }
+  // Of the lines so far; others are of payloads.
+  std::vector<std::string> topics(const std::string& to) const {
+    std::vector<std::string> found;
+    std::istringstream lines(read_file(heard(to)));
+    for (std::string line; std::getline(lines, line);) {
+      if (line.starts_with(root_)) found.push_back(line.substr(0, line.find(' ')));
+    }
+    return found;
+  }
   bool hears(const std::string& to, const std::string& text) const {
     return test::eventually([&] { return read_file(heard(to)).find(text) != std::string::npos; });
   }
