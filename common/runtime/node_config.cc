@@ -111,6 +111,8 @@ void read_broker(config::Table broker, NodeConfig& out) {
     broker.mistake("url", "plain TCP to another machine: mqtts://, or plain = true");
   }
   const std::string password_file = broker.text("password_file");
+  } else if (!url->tls && !out.member_files.certificate.empty()) {
+    broker.mistake("url", "a member of a fleet speaks TLS: mqtts://");
   if (!password_file.empty()) {
     std::ifstream file(password_file);
     if (!std::getline(file, options.transport.password))

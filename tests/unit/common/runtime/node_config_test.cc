@@ -113,6 +113,19 @@ TEST(NodeConfig, HttpsIsForMembersAndTheIssuerForThisMachine) {
         << wrong;
 }
 
+TEST(NodeConfig, AMemberSpeaksTls) {
+  const test::TempDir folder;
+  const std::string data_dir = folder.file("data");
+  ASSERT_TRUE(
+      security::install(make_member({"mountain", "north", "agent", "pond"}), data_dir).ok());
+  const auto mistakes = [&](const std::string& text) {
+    return Read(text, Role::agent, data_dir).mistakes;
+  };
+  EXPECT_THAT(mistakes("[broker]\nurl = \"mqtts://elsewhere\"\n"), IsEmpty());
+  EXPECT_THAT(mistakes("[broker]\nurl = \"mqtt://127.0.0.1:1883\"\n"),
+              ElementsAre(HasSubstr("a member of a fleet speaks TLS")));
+}
+
 // Whatever the broker's certificate is of.
 TEST(NodeConfig, HttpsShowsTheMembersOwnCertificate) {
   const std::string others = "[broker]\nca_file = \"x\"\ncert_file = \"y\"\nkey_file = \"z\"\n";
