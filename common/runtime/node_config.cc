@@ -42,13 +42,17 @@ std::optional<security::Membership> read_membership(config::Table& node, Role ro
     return wrong("data_dir", there.error().message());
   std::optional<security::Membership> membership;
   if (there.ok()) membership = *std::move(there);
-  if (!membership && !bundle_file.empty()) {
-    const Result<std::string> text = security::read_private_file(bundle_file);
+  const bool installed = membership.has_value();
+  const Result<std::string> text = security::read_private_file(bundle_file);
+  // Once it is installed it may go.
+  if (!bundle_file.empty() && (text.ok() || !installed)) {
     if (!text.ok()) return wrong("bundle", text.error().message());
     Result<security::Bundle> bundle = security::read_bundle(*text);
     if (!bundle.ok()) return wrong("bundle", bundle.error().message());
-    membership = bundle->membership;
-    out.bundle = *std::move(bundle);
+    if (installed && bundle->membership.certificate.node() != membership->certificate.node())
+      return wrong("bundle", "is of another node than " + out.database.data_dir + " belongs to");
+    if (!installed) membership = bundle->membership;
+    if (!installed) out.bundle = *std::move(bundle);
   }
   if (!membership) return membership;
   const std::string wanted = role == Role::gateway ? "gateway" : "agent";
@@ -107,12 +111,12 @@ void read_broker(config::Table broker, NodeConfig& out) {
   const Result<BrokerUrl> url = BrokerUrl::parse(options.broker_url);
   if (!url.ok()) {
     broker.mistake("url", url.error().message());
+  } else if (!url->tls && !out.member_files.certificate.empty()) {
+    broker.mistake("url", "a member of a fleet speaks TLS: mqtts://");
   } else if (url->is_exposed() && !options.transport.plain) {
     broker.mistake("url", "plain TCP to another machine: mqtts://, or plain = true");
   }
   const std::string password_file = broker.text("password_file");
-  } else if (!url->tls && !out.member_files.certificate.empty()) {
-    broker.mistake("url", "a member of a fleet speaks TLS: mqtts://");
   if (!password_file.empty()) {
     std::ifstream file(password_file);
     if (!std::getline(file, options.transport.password))

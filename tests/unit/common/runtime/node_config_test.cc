@@ -126,6 +126,22 @@ TEST(NodeConfig, AMemberSpeaksTls) {
               ElementsAre(HasSubstr("a member of a fleet speaks TLS")));
 }
 
+TEST(NodeConfig, ABundleIsOfTheNodeThatIsThere) {
+  const test::TempDir folder;
+  const std::string data_dir = folder.file("data"), file = folder.file("pond.bundle");
+  const security::Member pond{"mountain", "north", "agent", "pond"};
+  const security::Bundle own = make_member(pond);
+  ASSERT_TRUE(security::install(own, data_dir).ok());
+  const auto mistakes = [&] {
+    return Read("bundle = \"" + file + "\"\n", Role::agent, data_dir).mistakes;
+  };
+  EXPECT_THAT(mistakes(), IsEmpty()) << "it may be gone";
+  ASSERT_TRUE(security::write_private_file(file, write_bundle(own)).ok());
+  EXPECT_THAT(mistakes(), IsEmpty());
+  ASSERT_TRUE(security::write_private_file(file, write_bundle(make_member(pond))).ok());
+  EXPECT_THAT(mistakes(), ElementsAre(HasSubstr("of another node")));
+}
+
 // Whatever the broker's certificate is of.
 TEST(NodeConfig, HttpsShowsTheMembersOwnCertificate) {
   const std::string others = "[broker]\nca_file = \"x\"\ncert_file = \"y\"\nkey_file = \"z\"\n";
