@@ -98,20 +98,24 @@ Result<Issued> issue(Fleet fleet, const Asked& asked, UtcMicros now, int days) {
 
 }  // namespace
 
-http::Response answer_enrolment(const std::string& folder, const std::string& body, UtcMicros now,
-                                int days, const Fleet::Passphrase& passphrase) {
+http::Response Issuer::answer(const std::string& body, UtcMicros now) {
   const Result<Asked> asked = read(body);
   if (!asked.ok()) return http::problem(asked.error());
   const char* what = asked->token.empty() ? "renewal" : "enrolment";
-  Result<Fleet> fleet = Fleet::open(folder, passphrase);
+  Result<Fleet> fleet = Fleet::open(folder_, passphrase_);
   const Result<Issued> issued =
-      fleet.ok() ? issue(*std::move(fleet), *asked, now, days) : Result<Issued>(fleet.error());
+      fleet.ok() ? issue(*std::move(fleet), *asked, now, days_) : Result<Issued>(fleet.error());
   if (!issued.ok()) {
     const Error& error = issued.error();
-    log::warn("security", {{"what", what},
-                           {"reason", to_string(error.code)},
-                           {"token", asked->token},
-                           {"error", error.context}});
+    const auto since = std::chrono::steady_clock::now().time_since_epoch();
+    const auto silent =
+        logged_.pass(to_string(error.code), Instant(std::chrono::duration_cast<Duration>(since)));
+    if (silent)
+      log::warn("security", {{"what", what},
+                             {"reason", to_string(error.code)},
+                             {"token", asked->token},
+                             {"error", error.context},
+                             {"repeated", *silent}});
     if (error.code == Errc::bad_signature)
       return http::problem(403, to_string(error.code), "Forbidden", error.context);
     return http::problem(error);
@@ -153,12 +157,12 @@ int serve_enrolments(const std::string& folder, const std::string& listen, int d
       return fail(unlocked.error());
     name = fleet->name();
   }
+  Issuer issuer(folder, days, once);
   http::Server server;
   server.route("POST", "/v1/enrol", [&](const http::Request& request) {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return answer_enrolment(folder, request.body,
-                            std::chrono::duration_cast<std::chrono::microseconds>(now).count(),
-                            days, once);
+    return issuer.answer(request.body,
+                         std::chrono::duration_cast<std::chrono::microseconds>(now).count());
   });
   const Result<int> port = server.start(listen);
   if (!port.ok()) return fail(port.error());

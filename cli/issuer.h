@@ -5,6 +5,7 @@
 #include "cli/fleet.h"
 #include "common/base/time.h"
 #include "common/http/message.h"
+#include "common/telemetry/rate_limit.h"
 
 namespace dunlin::cli {
 
@@ -15,9 +16,19 @@ namespace dunlin::cli {
 // that member, and let its certificate end, is it again. Without
 // a token a member's certificate is renewed when less than a third of `days` is left of it. The
 // request is signed by the device's key, and who asks in another's name gets nothing but a public
-// certificate.
-http::Response answer_enrolment(const std::string& folder, const std::string& body, UtcMicros now,
-                                int days, const Fleet::Passphrase& passphrase = {});
+// certificate. What is refused is logged, once a minute and reason. Thread-safe.
+class Issuer {
+ public:
+  Issuer(std::string folder, int days, Fleet::Passphrase passphrase = {})
+      : folder_(std::move(folder)), days_(days), passphrase_(std::move(passphrase)) {}
+  http::Response answer(const std::string& body, UtcMicros now);
+
+ private:
+  const std::string folder_;
+  const int days_;
+  const Fleet::Passphrase passphrase_;
+  RateLimit logged_;
+};
 
 // Does that on HOST:PORT of this machine until SIGINT or SIGTERM; returns an exit code. Asks for
 // the passphrase when it starts, if the key has one.

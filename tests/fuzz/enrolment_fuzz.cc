@@ -67,7 +67,8 @@ bool is_proved(const json& body) {
 void take(ByteView input) {
   static OpenFleet fleet;
   const std::string body(as_text(input));
-  const http::Response answer = cli::answer_enrolment(fleet.folder(), body, kNow, 300);
+  static cli::Issuer issuer(fleet.folder(), 300);
+  const http::Response answer = issuer.answer(body, kNow);
   DUNLIN_CHECK(answer.status == 200 || (answer.status >= 400 && answer.status < 500));
   DUNLIN_CHECK((answer.status == 200) == fleet.has_members());
   if (answer.status != 200) return;

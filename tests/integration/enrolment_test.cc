@@ -88,7 +88,7 @@ TEST_F(Enrolment, ATokenIsAllThatADeviceNeeds) {
   EXPECT_TRUE(test::eventually([&] { return front_->readings(late.node()) == 1; })) << late.log();
   // Once more for the same device; never for another.
   EXPECT_EQ(enrol(token, data("late")), 0) << read_file(said());
-  EXPECT_NE(enrol(token, data("other")), 0);
+  for (int again = 0; again < 2; ++again) EXPECT_NE(enrol(token, data("other")), 0);
   EXPECT_NE(read_file(said()).find("409 exists"), std::string::npos) << read_file(said());
   const std::string key = read_file(data("late") + "/node.key");
   ASSERT_NE(key.find("PRIVATE KEY"), std::string::npos);
@@ -98,7 +98,11 @@ TEST_F(Enrolment, ATokenIsAllThatADeviceNeeds) {
     EXPECT_EQ(log.find(secret), std::string::npos);
     EXPECT_EQ(log.find("PRIVATE KEY"), std::string::npos);
   }
-  EXPECT_NE(read_file(folder_.file("issuer.log")).find("event=security"), std::string::npos);
+  // It was told of, once.
+  const std::string issuers = read_file(folder_.file("issuer.log"));
+  const std::size_t told = issuers.find("event=security");
+  ASSERT_NE(told, std::string::npos);
+  EXPECT_EQ(issuers.find("event=security", told + 1), std::string::npos) << issuers;
 }
 
 // It cannot tell whether a certificate is valid yet, and needs none that is not.

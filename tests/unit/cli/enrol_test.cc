@@ -54,7 +54,7 @@ class EnrolTest : public testing::Test {
     server_->route("POST", "/v1/enrol", [this](const http::Request& request) {
       asked_ += 1;
       shown_ = request.client_certificate;
-      return answer_enrolment(folder_, request.body, now_, 300);
+      return issuer_.answer(request.body, now_);
     });
     gateway_ = "https://localhost:" + std::to_string(server_->start("127.0.0.1:0").value());
   }
@@ -79,6 +79,7 @@ class EnrolTest : public testing::Test {
   test::TempDir dir_;
   std::string folder_ = dir_.file("fleet"), data_dir_ = dir_.file("data");
   UtcMicros now_ = machine_time();
+  Issuer issuer_{folder_, 300};
   std::string root_;  // what is shown as the authority's certificate
   NodeId authority_;
   std::atomic<int> asked_{0};

@@ -48,7 +48,7 @@ class IssuerTest : public testing::Test {
             {"proof", to_hex(security::prove(token.secret, request))}};
   }
   http::Response ask(const json& body, UtcMicros now = kNow) {
-    return answer_enrolment(folder_, body.dump(), now, kDays);
+    return issuer_.answer(body.dump(), now);
   }
   // "200", or the status and the code of the problem.
   std::string outcome(const json& body, UtcMicros now = kNow) {
@@ -68,6 +68,7 @@ class IssuerTest : public testing::Test {
 
   test::TempDir dir_;
   std::string folder_ = dir_.file("fleet");
+  Issuer issuer_{folder_, kDays};
   NodeId authority_;
   std::unique_ptr<NodeKey> key_ = NodeKey::generate().value();
   std::unique_ptr<NodeKey> other_ = NodeKey::generate().value();
@@ -138,11 +139,11 @@ TEST_F(IssuerTest, WhoHasNoTokenGetsNothing) {
 TEST_F(IssuerTest, AnythingElseIsMalformed) {
   const security::Token token = invite("pond");
   for (const std::string text : {"", "[]", "{", "{\"request\": 7}", "null", "\xff"}) {
-    EXPECT_EQ(answer_enrolment(folder_, text, kNow, kDays).status, 400) << text;
+    EXPECT_EQ(issuer_.answer(text, kNow).status, 400) << text;
   }
   const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
   for (const std::string& text : {deep, "{\"request\":" + deep + "}"})
-    EXPECT_EQ(answer_enrolment(folder_, text, kNow, kDays).status, 400);
+    EXPECT_EQ(issuer_.answer(text, kNow).status, 400);
   json short_proof = body(*key_, token);
   short_proof["proof"] = "00";
   EXPECT_EQ(outcome(short_proof), "400 malformed");
