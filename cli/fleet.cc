@@ -17,6 +17,7 @@
 #include "common/security/locked_key.h"
 #include "common/security/private_file.h"
 #include "common/security/token.h"
+#include "common/transport/mqtt/broker_url.h"
 
 namespace dunlin::cli {
 
@@ -89,7 +90,12 @@ Result<Fleet> Fleet::create(const std::string& folder, const Plan& plan, UtcMicr
   if (plan.broker_hosts.empty()) return {Errc::invalid_argument, "a broker needs a host name"};
   if (!plan.gateway.empty() && !security::is_gateway_url(plan.gateway))
     return {Errc::invalid_argument, "the gateway is https://HOST[:PORT]"};
-  if (fs::exists(key_path(folder))) return {Errc::exists, folder + " holds a fleet"};
+  const security::Addresses addresses{
+      "mqtts://" + plan.broker_hosts.front() + ":" + std::to_string(plan.broker_port),
+      plan.gateway};
+  DUNLIN_TRY(BrokerUrl::parse(addresses.broker));
+  const Error exists{Errc::exists, folder + " holds a fleet"};
+  if (fs::exists(key_path(folder))) return exists;
   std::error_code failed;
   const std::string root = fs::absolute(folder).lexically_normal().string();
   for (const char* each : {"/members", "/tokens", "/broker"}) {
@@ -97,6 +103,13 @@ Result<Fleet> Fleet::create(const std::string& folder, const Plan& plan, UtcMicr
     if (failed) return {Errc::io, "cannot create " + root + each + ": " + failed.message()};
   }
   DUNLIN_ASSIGN(FolderLock lock, FolderLock::take(root));
+  if (fs::exists(key_path(root)) || !fs::is_empty(root + "/members", failed) || failed)
+    return exists;  // made meanwhile, or its key is elsewhere
+  // The key comes last: without it this was not finished, and nobody has a log by it.
+  for (const char* each : {"", "-wal", "-shm"}) {
+    fs::remove(log_path(root) + each, failed);
+    if (failed) return {Errc::io, log_path(root) + each + ": " + failed.message()};
+  }
   DUNLIN_ASSIGN(std::unique_ptr<NodeKey> key, NodeKey::generate());
   DUNLIN_ASSIGN(std::string key_pem, key->to_pem());
   if (!plan.passphrase.empty()) {
@@ -104,9 +117,6 @@ Result<Fleet> Fleet::create(const std::string& folder, const Plan& plan, UtcMicr
   }
   const security::Validity validity = long_validity(now);
   DUNLIN_ASSIGN(Authority authority, Authority::create(std::move(key), name, validity));
-  const security::Addresses addresses{
-      "mqtts://" + plan.broker_hosts.front() + ":" + std::to_string(plan.broker_port),
-      plan.gateway};
   Fleet fleet(std::move(lock), root, authority.certificate(), addresses, {});
   fleet.unlocked_ = std::move(authority);
   DUNLIN_TRY(fleet.make_broker(validity, plan.broker_hosts));

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <sstream>
 
 #include "cli/broker_files.h"
@@ -50,6 +51,29 @@ TEST_F(FleetTest, IsOpenedAsItWasMade) {
   const auto again = Fleet::create(path_, {"valley", {"b"}}, kNow);
   EXPECT_EQ(again.error().code, Errc::exists);
   EXPECT_EQ(Fleet::open(folder_.file("none")).error().code, Errc::not_found);
+}
+
+TEST_F(FleetTest, IsMadeOnceMoreWhenThatWasCutShort) {
+  const Fleet::Plan plan{"mountain", {"b"}};
+  create();
+  std::filesystem::remove(path_ + "/authority.key");  // the last file
+  {
+    Fleet fleet = Fleet::create(path_, plan, kNow).value();
+    EXPECT_TRUE(fleet.add({"mountain", "north", "agent", "pond"}, kNow, 10).ok());
+  }
+  // Somebody's key is elsewhere: the fleet has members.
+  std::filesystem::remove(path_ + "/authority.key");
+  EXPECT_EQ(Fleet::create(path_, plan, kNow).error().code, Errc::exists);
+  EXPECT_TRUE(Fleet::open(path_)->revocations().ok());
+}
+
+TEST_F(FleetTest, IsMadeOnceByTwo) {
+  const Fleet::Plan plan{"mountain", {"b"}};
+  auto other =
+      std::async(std::launch::async, [&] { return Fleet::create(path_, plan, kNow).ok(); });
+  const bool own = Fleet::create(path_, plan, kNow).ok();
+  EXPECT_NE(own, other.get());
+  EXPECT_TRUE(Fleet::open(path_)->unlock().ok());
 }
 
 TEST_F(FleetTest, APassphraseKeepsTheAuthoritysKey) {
@@ -114,6 +138,8 @@ TEST_F(FleetTest, RotatesWhatIsInDailyUse) {
 TEST_F(FleetTest, RefusesNamesThatAreNoTopics) {
   EXPECT_EQ(Fleet::create(path_, {"a/b", {"b"}}, kNow).error().code, Errc::invalid_argument);
   EXPECT_EQ(Fleet::create(path_, {"a", {}}, kNow).error().code, Errc::invalid_argument);
+  for (const char* host : {"::1", "a/b", "me@b", ""})
+    EXPECT_EQ(Fleet::create(path_, {"a", {host}}, kNow).error().code, Errc::invalid_argument);
   Fleet fleet = create();
   for (const char* cell : {"", "north,", "a/b", "+"})
     EXPECT_EQ(fleet.add({"mountain", cell, "agent", "a"}, kNow, 10).error().code,
@@ -176,8 +202,7 @@ TEST_F(FleetTest, RightsAreThoseOfTheTopics) {
     const std::string at = root + cell + "/";
     for (const std::string& line :
          {"read " + at + "live/+", "read " + at + "hello/+", "write " + at + "gate/" + g,
-          "write " + at + "hello/+", "write " + at + "authority/" + a,
-          "write " + at + "inbox/+"})
+          "write " + at + "hello/+", "write " + at + "authority/" + a, "write " + at + "inbox/+"})
       EXPECT_NE(rights.find("topic " + line + "\n"), std::string::npos) << line;
   }
 }
