@@ -112,7 +112,10 @@ Result<std::unique_ptr<NodeKey>> NodeKey::load_or_create(const std::string& path
   if (there.error().code != Errc::not_found) return there.error();
   DUNLIN_ASSIGN(std::unique_ptr<NodeKey> key, generate());
   DUNLIN_ASSIGN(const std::string pem, key->to_pem());
-  DUNLIN_TRY(write_private_file(path, pem));
+  const Result<void> created = create_private_file(path, pem);
+  // Somebody else was first: agent and `dunlin enrol` may start together.
+  if (!created.ok() && created.error().code == Errc::exists) return load_or_create(path);
+  DUNLIN_TRY(created);
   return key;
 }
 

@@ -16,8 +16,9 @@ std::uint64_t random_u64();
 class NodeKey final : public Signer {
  public:
   static Result<std::unique_ptr<NodeKey>> generate();
-  // Reads a PEM file, or makes a key and writes it with mode 0600 (flushed to disk, then renamed
-  // into place) when there is no file. Refuses files that others may read.
+  // Reads a PEM file, or makes a key and writes it with mode 0600 (flushed to disk, then put
+  // into place) when there is no file; all who do so at once get the same. Refuses files that
+  // others may read.
   static Result<std::unique_ptr<NodeKey>> load_or_create(const std::string& path);
   static Result<std::unique_ptr<NodeKey>> from_pem(std::string_view pem);
   ~NodeKey() override;

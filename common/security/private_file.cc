@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 
 namespace dunlin::security {
@@ -31,6 +32,21 @@ class FileDescriptor {
   int fd_;
 };
 
+Result<void> fill(const FileDescriptor& fd, std::string_view text, const std::string& path) {
+  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+      ::fsync(fd.get()) != 0)
+    return io_error("cannot write", path);
+  return {};
+}
+
+Result<void> flush_folder_of(const std::string& path) {
+  const std::size_t slash = path.find_last_of('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const FileDescriptor dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (dir.get() < 0 || ::fsync(dir.get()) != 0) return io_error("cannot flush", folder);
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> read_private_file(const std::string& path) {
@@ -54,16 +70,21 @@ Result<void> write_private_file(const std::string& path, std::string_view text) 
   ::unlink(fresh.c_str());
   const FileDescriptor fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (fd.get() < 0) return io_error("cannot create", fresh);
-  if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-      ::fsync(fd.get()) != 0) {
-    return io_error("cannot write", fresh);
-  }
+  DUNLIN_TRY(fill(fd, text, fresh));
   if (::rename(fresh.c_str(), path.c_str()) != 0) return io_error("cannot rename to", path);
-  const std::size_t slash = path.find_last_of('/');
-  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const FileDescriptor dir(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (dir.get() < 0 || ::fsync(dir.get()) != 0) return io_error("cannot flush", folder);
-  return {};
+  return flush_folder_of(path);
+}
+
+Result<void> create_private_file(const std::string& path, std::string_view text) {
+  std::string fresh = path + ".XXXXXX";                          // of each who tries
+  const FileDescriptor fd(::mkostemp(fresh.data(), O_CLOEXEC));  // 0600
+  if (fd.get() < 0) return io_error("cannot create", fresh);
+  Result<void> done = fill(fd, text, fresh);
+  if (done.ok() && ::link(fresh.c_str(), path.c_str()) != 0)
+    done = errno == EEXIST ? Error{Errc::exists, path} : io_error("cannot create", path);
+  ::unlink(fresh.c_str());
+  DUNLIN_TRY(done);
+  return flush_folder_of(path);
 }
 
 }  // namespace dunlin::security

@@ -13,5 +13,7 @@ namespace dunlin::security {
 Result<std::string> read_private_file(const std::string& path);
 // Mode 0600; flushed to the disk, then renamed into place.
 Result<void> write_private_file(const std::string& path, std::string_view text);
+// The same where there is none yet, else `exists`: of several that try one succeeds.
+Result<void> create_private_file(const std::string& path, std::string_view text);
 
 }  // namespace dunlin::security

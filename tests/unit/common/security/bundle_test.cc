@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <future>
 
 #include "tests/support/temp_dir.h"
 
@@ -35,6 +36,18 @@ TEST_F(BundleTest, IsReadAsWritten) {
   EXPECT_EQ(read.membership.certificate.der(), written.membership.certificate.der());
   EXPECT_EQ(read.membership.authority.der(), authority_.certificate().der());
   EXPECT_EQ(read.membership.addresses.broker, "mqtts://broker:8883");
+}
+
+// An agent and `dunlin enrol` that start together are one node.
+TEST_F(BundleTest, AKeyIsMadeOnce) {
+  for (int round = 0; round < 10; ++round) {
+    const std::string file = folder_.file("node.key" + std::to_string(round));
+    const auto make = [&] { return NodeKey::load_or_create(file).value()->node(); };
+    auto other = std::async(std::launch::async, make);
+    const NodeId own = make();
+    EXPECT_EQ(own, other.get());
+    EXPECT_EQ(own, make());
+  }
 }
 
 TEST_F(BundleTest, WhatDoesNotBelongTogetherIsRefused) {
