@@ -115,7 +115,7 @@ void add_device_commands(CLI::App& app, Command& chosen) {
                     "not even what gateways have of it: queries leave all of it out");
   command->add_option("--cell", asked->cell, "when several cells have one of that name");
   command->add_option("--gateway", asked->gateway_url,
-                      "that says what counts (http://127.0.0.1:7380)");
+                      "on this machine, that says what counts (http://127.0.0.1:7380)");
   command->callback([&chosen, asked] { chosen = [asked] { return revoke(*asked); }; });
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/log/limits.h"
+#include "common/transport/mqtt/broker_url.h"
 
 namespace dunlin::cli {
 
@@ -32,6 +33,11 @@ Result<Revoke::End> end_of(const json& log) {
 }  // namespace
 
 Result<std::vector<Revoke::End>> ends_of(const std::string& url, const NodeId& node) {
+  constexpr std::string_view kScheme = "http://";
+  if (!url.starts_with(kScheme) ||
+      !is_loopback_address(std::string_view(url).substr(kScheme.size())))
+    return {Errc::invalid_argument,
+            url + ": http://127.0.0.1:PORT, on this machine or through a tunnel"};
   httplib::Client client(url);
   client.set_connection_timeout(5);
   client.set_read_timeout(10);

@@ -13,6 +13,7 @@
 #include "cli/tokens.h"
 #include "common/http/server.h"
 #include "common/telemetry/log.h"
+#include "common/transport/mqtt/broker_url.h"
 
 namespace dunlin::cli {
 
@@ -141,6 +142,8 @@ int serve_enrolments(const std::string& folder, const std::string& listen, int d
     log::error("cannot_start", {{"error", error.message()}});
     return 1;
   };
+  if (!is_loopback_address(listen))
+    return fail({Errc::invalid_argument, listen + ": gateways ask on this machine, in plain HTTP"});
   std::string name;
   // Asked for once: each request opens the fleet again.
   std::optional<std::string> known;

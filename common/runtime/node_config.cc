@@ -23,10 +23,6 @@ std::string host_name() {
   return name;
 }
 
-bool is_loopback(const std::string& address) {  // HOST:PORT
-  return BrokerUrl{.host = address.substr(0, address.rfind(':'))}.is_loopback();
-}
-
 // Whose member this machine is: by its data directory, or else by the bundle that is to go there.
 std::optional<security::Membership> read_membership(config::Table& node, Role role,
                                                     NodeConfig& out) {
@@ -204,7 +200,8 @@ NodeConfig read_node_config(config::Table& root, Role role) {
 
   config::Table http = root.table("http");
   out.http_listen = http.text("listen", role == Role::gateway ? "127.0.0.1:7380" : "");
-  if (!http.boolean("plain", false) && !out.http_listen.empty() && !is_loopback(out.http_listen))
+  if (!http.boolean("plain", false) && !out.http_listen.empty() &&
+      !is_loopback_address(out.http_listen))
     http.mistake("listen", "plain TCP to other machines: [https], or plain = true");
   if (role == Role::gateway) {
     config::Table https = root.table("https");
@@ -215,7 +212,8 @@ NodeConfig read_node_config(config::Table& root, Role role) {
     out.issuer = enrol.text("issuer");
     constexpr std::string_view kScheme = "http://";
     const bool http_url = out.issuer.starts_with(kScheme);
-    if (!out.issuer.empty() && !(http_url && is_loopback(out.issuer.substr(kScheme.size()))))
+    if (!out.issuer.empty() &&
+        !(http_url && is_loopback_address(std::string_view(out.issuer).substr(kScheme.size()))))
       enrol.mistake("issuer", "http://127.0.0.1:PORT, on this machine");
     if (!out.issuer.empty() && out.https_listen.empty())
       enrol.mistake("issuer", "devices enrol over HTTPS: listen in [https]");

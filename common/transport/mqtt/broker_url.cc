@@ -39,6 +39,10 @@ Result<BrokerUrl> BrokerUrl::parse(std::string_view text) {
   return url;
 }
 
+bool is_loopback_address(std::string_view address) {
+  return BrokerUrl{.host = std::string(address.substr(0, address.rfind(':')))}.is_loopback();
+}
+
 bool BrokerUrl::is_loopback() const {
   if (host == "localhost" || host == "[::1]") return true;
   // As an address: 127.example.org is none.

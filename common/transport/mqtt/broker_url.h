@@ -23,4 +23,7 @@ struct BrokerUrl {
   std::string address() const { return host + ":" + std::to_string(port); }
 };
 
+// Whether HOST:PORT is this machine alone, by its name as above.
+bool is_loopback_address(std::string_view address);
+
 }  // namespace dunlin

@@ -48,6 +48,12 @@ TEST_F(GatewayTest, SaysWhatIsProven) {
   EXPECT_TRUE(ends_of(url_, other)->empty());
 }
 
+TEST_F(GatewayTest, IsOnThisMachine) {
+  for (const char* url : {"http://10.0.0.1:7380", "https://127.0.0.1:7380", "127.0.0.1:7380",
+                          "http://127.0.0.1.example.org", "http://me@10.0.0.1:7380"})
+    EXPECT_EQ(ends_of(url, NodeId{}).error().code, Errc::invalid_argument) << url;
+}
+
 TEST_F(GatewayTest, OfAThousandLogsTheLongestCount) {
   for (std::uint64_t n = 1; n <= 1000; ++n) logs_.push_back(log(n, n));
   const auto ends = ends_of(url_, NodeId{}).value();

@@ -198,6 +198,11 @@ TEST_F(IssuerTest, RenewsAGatewayWithItsHosts) {
   EXPECT_EQ(renewed.validity().until, kNow + kDays * kDay);
 }
 
+TEST_F(IssuerTest, ListensOnThisMachine) {
+  for (const char* listen : {"0.0.0.0:0", "[::]:0", ":0", "example.org:0"})
+    EXPECT_EQ(serve_enrolments(folder_, listen, kDays, {}), 1) << listen;
+}
+
 TEST_F(IssuerTest, WhoWasRevokedStaysOut) {
   const security::Token token = invite("pond"), more = invite("pond 2");
   EXPECT_EQ(outcome(body(*key_, token)), "200");
