@@ -25,18 +25,19 @@ struct Asked {
   bool nothing_counts = false;
 };
 
-// The one member of that node id, or else of that name.
-Result<NodeId> find_member(Fleet& fleet, const Asked& asked) {
+// The certificate of the one member of that node id, or else of that name.
+Result<security::Certificate> find_member(const Asked& asked) {
+  DUNLIN_ASSIGN(Fleet fleet, Fleet::open(asked.folder));
   DUNLIN_ASSIGN(const auto members, fleet.members());
   DUNLIN_ASSIGN(const auto revoked, fleet.revocations());
-  std::vector<NodeId> found;
+  std::vector<security::Certificate> found;
   for (const security::Certificate& each : members) {
     const NodeId node = each.node();
     if (revoked.contains(node)) continue;
-    if (node.to_string() == asked.name) return node;
+    if (node.to_string() == asked.name) return each;
     const security::Member& member = *each.member();
     if (member.name == asked.name && (asked.cell.empty() || member.cell == asked.cell))
-      found.push_back(node);
+      found.push_back(each);
   }
   if (found.size() == 1) return found[0];
   return {Errc::invalid_argument,
@@ -45,25 +46,29 @@ Result<NodeId> find_member(Fleet& fleet, const Asked& asked) {
 }
 
 int revoke(const Asked& asked) {
-  auto fleet = Fleet::open(asked.folder, passphrase_from(asked.passphrase_file));
-  if (!fleet.ok()) return fail(fleet.error());
-  const Result<NodeId> node = find_member(*fleet, asked);
-  if (!node.ok()) return fail(node.error());
+  const Result<security::Certificate> member = find_member(asked);
+  if (!member.ok()) return fail(member.error());
+  const NodeId node = member->node();
+  const bool has_logs = member->member()->role != "reader";
   Result<std::vector<Revoke::End>> ends = std::vector<Revoke::End>();
-  if (!asked.nothing_counts) ends = ends_of(asked.gateway_url, *node);
-  if (ends.ok() && ends->empty() && !asked.nothing_counts)
-    ends = Error{Errc::not_found, asked.gateway_url + " has nothing of " + node->to_string()};
+  // While nobody has to wait for the folder.
+  if (has_logs && !asked.nothing_counts) {
+    ends = ends_of(asked.gateway_url, node);
+    if (ends.ok() && ends->empty())
+      ends = Error{Errc::not_found, asked.gateway_url + " has nothing of " + node.to_string()};
+  }
   if (!ends.ok()) {
     std::fprintf(stderr, "dunlin: another --gateway, or --nothing-counts\n");
     return fail(ends.error());
   }
   const std::size_t logs = ends->size();
-  const Result<void> done = fleet->revoke(*node, *std::move(ends), utc_now());
+  auto fleet = Fleet::open(asked.folder, passphrase_from(asked.passphrase_file));
+  if (!fleet.ok()) return fail(fleet.error());
+  const Result<void> done = fleet->revoke(node, *std::move(ends), utc_now());
   if (!done.ok()) return fail(done.error());
-  std::printf("revoked %s; what counts of it: %zu logs, as %s has them\n",
-              node->to_string().c_str(), logs,
-              asked.nothing_counts ? "nobody" : asked.gateway_url.c_str());
-  const Result<void> published = fleet->publish();
+  std::printf("revoked %s; what counts of it: %zu logs, as %s has them\n", node.to_string().c_str(),
+              logs, logs == 0 ? "nobody" : asked.gateway_url.c_str());
+  const Result<void> published = std::move(*fleet).publish();
   if (published.ok()) return kOk;
   std::fprintf(stderr, "dunlin: revoked here, not published: run `dunlin fleet publish` again\n");
   return fail(published.error());

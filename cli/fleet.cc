@@ -324,7 +324,7 @@ Result<void> Fleet::revoke(const NodeId& node, std::vector<Revoke::End> ends, Ut
   return write_rights();
 }
 
-Result<void> Fleet::publish() {
+Result<void> Fleet::publish() && {
   // Whoever appended to the log may have been killed before it said so to the broker.
   DUNLIN_TRY(write_rights());
   DUNLIN_ASSIGN(const std::vector<Certificate> known, members());
@@ -340,6 +340,7 @@ Result<void> Fleet::publish() {
   how.ca_file = folder_ + "/broker/fleet.crt";
   how.cert_file = operator_path(folder_, "crt");
   how.key_file = operator_path(folder_, "key");
+  { const FolderLock given_back(std::move(lock_)); }
   return cli::publish(std::move(how), name(), authority().node(), cells, message);
 }
 

@@ -76,8 +76,8 @@ class Fleet {
   Result<void> revoke(const NodeId& node, std::vector<Revoke::End> ends, UtcMicros now);
   Result<std::map<NodeId, Revoke>> revocations();
   // Writes the broker's files, and puts the authority's log before every cell that has a member:
-  // see cli/broker.h.
-  Result<void> publish();
+  // see cli/broker.h. Others have the folder while the broker is waited for.
+  Result<void> publish() &&;
   // Writes broker/acl anew, and tells a broker that runs on this machine.
   Result<void> write_rights();
 

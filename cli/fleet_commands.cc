@@ -93,7 +93,7 @@ int rotate(const Asked& asked) {
       "new keys for operator and broker; the authority's certificate is valid until %s\n"
       "a broker elsewhere than here needs %s/broker and a kill -HUP\n",
       day_of(fleet->authority().validity().until).c_str(), fleet->folder().c_str());
-  const Result<void> published = fleet->publish();
+  const Result<void> published = std::move(*fleet).publish();
   if (published.ok()) return kOk;
   std::fprintf(stderr,
                "dunlin: the former operator is revoked here, which is not published: "
@@ -111,7 +111,7 @@ int export_authority(const Asked& asked) {
 int publish(const Asked& asked) {
   auto fleet = Fleet::open(asked.folder);
   if (!fleet.ok()) return fail(fleet.error());
-  const Result<void> published = fleet->publish();
+  const Result<void> published = std::move(*fleet).publish();
   return published.ok() ? kOk : fail(published.error());
 }
 

@@ -212,7 +212,7 @@ TEST_F(FleetTest, PublishingWritesTheRightsAnew) {
   Fleet fleet = create();
   const std::string file = path_ + "/broker/acl", rights = read(file);
   std::ofstream(file) << "of before";
-  EXPECT_TRUE(fleet.publish().ok());  // to nobody: there are no members
+  EXPECT_TRUE(std::move(fleet).publish().ok());  // to nobody: there are no members
   EXPECT_EQ(read(file), rights);
 }
 
