@@ -196,6 +196,25 @@ TEST_F(Membership, ARevokedNodeIsCutOffAndWhatItWroteBeforeStays) {
 
 // Broker and operator get new keys while everybody stays connected; members have the certificates
 // that they had, and get on with it.
+TEST_F(Membership, IsShownAndExported) {
+  const auto printed = [&](std::vector<std::string> args) {
+    const std::string file = folder_.file("dunlin.log");
+    std::filesystem::remove(file);
+    EXPECT_EQ(dunlin(std::move(args)), 0);
+    return read_file(file);
+  };
+  ASSERT_EQ(dunlin({"device", "revoke", "b", "--nothing-counts"}), 0);
+  const auto shown = nlohmann::json::parse(printed({"fleet", "show", "--json"}));
+  EXPECT_EQ(shown["fleet"], "mountain");
+  EXPECT_EQ(shown["authority"], authority().certificate().node().to_string());
+  EXPECT_EQ(shown["broker"], url());
+  ASSERT_EQ(shown["members"].size(), 6u);
+  for (const auto& member : shown["members"])
+    EXPECT_EQ(member["revoked"], member["name"] == "b") << member;
+  EXPECT_NE(printed({"fleet", "show"}).find("revoked    b\n"), std::string::npos);
+  EXPECT_EQ(printed({"fleet", "export"}), authority().certificate().to_pem());
+}
+
 TEST_F(Membership, RotationNeedsNobodyElse) {
   Member gateway = make("gate", true), a = make("a");
   for (Member* member : {&gateway, &a}) DUNLIN_ASSERT_OK(member->start());
