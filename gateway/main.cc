@@ -20,6 +20,7 @@ int run(const runtime::NodeConfig& config, std::stop_token stop) {
        {},
        config.log_level,
        config.log_format,
+       config.http_exposed,
        config.https_listen,
        {config.member_files.certificate, config.member_files.key, config.member_files.authority},
        config.database.cells,

@@ -322,11 +322,13 @@ void add_endpoints(http::Server& server, NodeView& node, telemetry::Metrics& met
   server.route("GET", "/v1/lag", with_report(lag));
   server.route("GET", "/v1/gaps", with_report(gaps));
   server.route("GET", "/metrics",
-               [&node, &metrics, &guard, counts = options.input_counts](const http::Request&) {
+               [&node, &metrics, &guard, counts = options.input_counts,
+                exposed = options.http_exposed](const http::Request&) {
                  const InputCounts inputs = counts ? counts() : InputCounts{};
-                 return http::Response{
-                     .content_type = telemetry::Metrics::kContentType,
-                     .body = metrics.render(make_snapshot(node.report(), guard, inputs))};
+                 telemetry::Snapshot snapshot = make_snapshot(node.report(), guard, inputs);
+                 snapshot.http_exposed = exposed;
+                 return http::Response{.content_type = telemetry::Metrics::kContentType,
+                                       .body = metrics.render(snapshot)};
                });
   server.route("POST", "/v1/sql",
                [sql = std::make_shared<SqlEndpoint>(options.database)](

@@ -28,6 +28,7 @@ class Serving final : public HttpApi {
   }
 
   Result<void> start() {
+    if (options_.http_exposed) log::warn("http_exposed", {{"listen", options_.listen}});
     if (!options_.listen.empty()) {
       http_ = std::make_unique<http::Server>();
       add_endpoints(*http_, node_, metrics_, guard_, options_);

@@ -26,6 +26,7 @@ struct HttpApiOptions {
   std::function<InputCounts()> input_counts;  // may be empty
   log::Level log_level = log::Level::info;  // an agent loads this as a module with a log of its own
   log::Format log_format = log::Format::logfmt;
+  bool http_exposed = false;            // `listen` is for other machines, too, which is warned of
   std::string https_listen = {};        // the same for members of the fleet alone; "" = no HTTPS
   http::TlsFiles tls = {};              // for that
   std::vector<std::string> cells = {};  // that are kept here: HTTPS is for readers of all of them

@@ -200,8 +200,8 @@ NodeConfig read_node_config(config::Table& root, Role role) {
 
   config::Table http = root.table("http");
   out.http_listen = http.text("listen", role == Role::gateway ? "127.0.0.1:7380" : "");
-  if (!http.boolean("plain", false) && !out.http_listen.empty() &&
-      !is_loopback_address(out.http_listen))
+  out.http_exposed = !out.http_listen.empty() && !is_loopback_address(out.http_listen);
+  if (!http.boolean("plain", false) && out.http_exposed)
     http.mistake("listen", "plain TCP to other machines: [https], or plain = true");
   if (role == Role::gateway) {
     config::Table https = root.table("https");

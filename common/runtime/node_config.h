@@ -18,10 +18,11 @@ struct NodeConfig {
   struct Files {
     std::string certificate, key, authority;
   };
-  Files member_files;        // in the data directory; "" = of no fleet
-  std::string http_listen;   // "" = no HTTP
-  std::string https_listen;  // "" = no HTTPS; only for a member
-  std::string issuer;        // http://HOST:PORT that answers /v1/enrol; "" = none
+  Files member_files;         // in the data directory; "" = of no fleet
+  std::string http_listen;    // "" = no HTTP
+  bool http_exposed = false;  // plain HTTP to other machines, as asked for
+  std::string https_listen;   // "" = no HTTPS; only for a member
+  std::string issuer;         // http://HOST:PORT that answers /v1/enrol; "" = none
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::logfmt;
 };

@@ -168,6 +168,9 @@ void add_traffic(Page& page, const Snapshot& s) {
   page.family(kGauge, "dunlin_broker_exposed",
               "1 where what goes to the broker is neither encrypted nor on this machine alone.")
       .add(s.broker_exposed);
+  page.family(kGauge, "dunlin_http_exposed",
+              "1 where plain HTTP, which asks nobody who he is, is open to other machines.")
+      .add(s.http_exposed);
 }
 
 void add_storage(Page& page, const Snapshot& s) {

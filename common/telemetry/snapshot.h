@@ -66,6 +66,7 @@ struct Snapshot {
 
   bool broker_connected = false;
   bool broker_exposed = false;
+  bool http_exposed = false;
   bool store_writable = false;
 };
 

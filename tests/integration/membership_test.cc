@@ -316,6 +316,7 @@ TEST(ExposedBroker, IsRefusedOrWarnedOf) {
   EXPECT_TRUE(test::eventually([&] { return !agent.events("broker_connected").empty(); }));
   EXPECT_EQ(agent.events("broker_exposed").size(), 1u);
   EXPECT_EQ(agent.metric("dunlin_broker_exposed"), 1);
+  EXPECT_EQ(agent.metric("dunlin_http_exposed"), 0);
 }
 
 }  // namespace

@@ -61,6 +61,20 @@ class HttpApiTest : public testing::Test {
   std::unique_ptr<HttpApi> api_;
 };
 
+TEST_F(HttpApiTest, SaysWhenItIsExposed) {
+  const auto says = [&](const std::string& value) {
+    const std::string page = test::http_get(port(), "/metrics")->body;
+    return page.find("dunlin_http_exposed " + value) != std::string::npos;
+  };
+  EXPECT_TRUE(says("0"));
+  HttpApiOptions options;
+  options.listen = "0.0.0.0:0";
+  options.database = path_;
+  options.http_exposed = true;
+  api_ = HttpApi::start(node_, options).value();
+  EXPECT_TRUE(says("1"));
+}
+
 TEST_F(HttpApiTest, NoPathLeadsToAFile) {
   ASSERT_EQ(test::http_get(port(), "/v1/nodes")->status, 200);
   for (const std::string path :

@@ -97,7 +97,9 @@ TEST(NodeConfig, HttpStaysOnThisMachineUnlessItSaysSo) {
   for (const char* away : {"0.0.0.0:7380", "0.0.0.0:0", "10.0.0.1:80", "[::]:7380", ":7380"}) {
     const std::string listen = "[http]\nlisten = \"" + std::string(away) + "\"\n";
     EXPECT_THAT(mistakes(listen), ElementsAre(HasSubstr("plain TCP to other machines"))) << away;
-    EXPECT_THAT(mistakes(listen + "plain = true\n"), IsEmpty()) << away;
+    const Read plain(listen + "plain = true\n", Role::gateway);
+    EXPECT_THAT(plain.mistakes, IsEmpty()) << away;
+    EXPECT_TRUE(plain.config.http_exposed) << away;
   }
 }
 

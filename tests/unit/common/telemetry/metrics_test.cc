@@ -61,6 +61,7 @@ Snapshot full_snapshot() {
   s.input_errors = {{"csv \"x\"\n", 6}};
   s.broker_connected = true;
   s.broker_exposed = true;
+  s.http_exposed = true;
   return s;
 }
 
@@ -109,6 +110,7 @@ TEST(Metrics, RendersTotalsAsTheyAre) {
                   R"(dunlin_input_errors_total{input="csv \"x\"\n"} 6)",
                   "dunlin_broker_connected 1",
                   "dunlin_broker_exposed 1",
+                  "dunlin_http_exposed 1",
                   "dunlin_store_writable 0",
                   "dunlin_oldest_gap_age_seconds 601"});
 }
