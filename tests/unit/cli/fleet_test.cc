@@ -202,7 +202,8 @@ TEST_F(FleetTest, RightsAreThoseOfTheTopics) {
     const std::string at = root + cell + "/";
     for (const std::string& line :
          {"read " + at + "live/+", "read " + at + "hello/+", "write " + at + "gate/" + g,
-          "write " + at + "hello/+", "write " + at + "authority/" + a, "write " + at + "inbox/+"})
+          "write " + at + "hello/+", "write " + at + "authority/" + a,
+          "write " + at + "inbox/+/" + g})
       EXPECT_NE(rights.find("topic " + line + "\n"), std::string::npos) << line;
   }
 }
