@@ -4,10 +4,13 @@
 
 #include <atomic>
 #include <cstdio>
+#include <fstream>
 #include <thread>
 
 #include "common/runtime/topics.h"
+#include "common/security/bundle.h"
 #include "tests/support/peer.h"
+#include "tests/support/temp_dir.h"
 
 namespace dunlin::bench {
 
@@ -29,11 +32,35 @@ class Events final : public TransportEvents {
 
 }  // namespace
 
+// A peer with the key and certificate of that bundle, and how it reaches the broker.
+Result<test::Peer> enter(const std::string& bundle, const test::TempDir& folder,
+                         TransportOptions& how) {
+  std::ifstream file(bundle);
+  DUNLIN_ASSIGN(const security::Bundle read,
+                security::read_bundle(std::string(std::istreambuf_iterator<char>(file), {})));
+  DUNLIN_TRY(security::install(read, folder.path().string()));
+  how.ca_file = security::authority_file(folder.path().string());
+  how.cert_file = security::certificate_file(folder.path().string());
+  how.key_file = security::key_file(folder.path().string());
+  DUNLIN_ASSIGN(std::shared_ptr<security::NodeKey> key, security::NodeKey::from_pem(read.key_pem));
+  test::Peer peer(replication::Role::agent, std::move(key));
+  peer.certificate = read.membership.certificate.der();
+  peer.name = read.membership.certificate.member()->name;
+  return peer;
+}
+
 int flood_main(const FloodOptions& options) {
-  Result<std::unique_ptr<Transport>> made =
-      make_transport({.url = "mqtt://127.0.0.1:" + std::to_string(options.broker_port),
-                      .client_id = "flood",
-                      .in_flight_bytes_max = 8 << 20});
+  const bool tls = !options.bundle.empty();
+  const test::TempDir folder;
+  TransportOptions how{.url = (tls ? "mqtts://127.0.0.1:" : "mqtt://127.0.0.1:") +
+                              std::to_string(options.broker_port),
+                       .client_id = "flood",
+                       .in_flight_bytes_max = 8 << 20};
+  Result<test::Peer> entered =
+      tls ? enter(options.bundle, folder, how) : Result<test::Peer>(test::Peer());
+  if (!entered.ok()) return std::fprintf(stderr, "%s\n", entered.error().message().c_str()), 1;
+  test::Peer& peer = *entered;
+  Result<std::unique_ptr<Transport>> made = make_transport(std::move(how));
   if (!made.ok()) return std::fprintf(stderr, "%s\n", made.error().message().c_str()), 1;
   Transport& transport = **made;
   // It stands for another machine: of the processors here it gets what the others leave.
@@ -42,7 +69,6 @@ int flood_main(const FloodOptions& options) {
   if (!transport.start(events, {}, {}).ok()) return 1;
   while (!events.connected) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 
-  test::Peer peer;
   const auto topic = [&](TopicClass kind, const NodeId& node, const NodeId& reader = {}) {
     return runtime::topic_name("default", "default", kind, node, reader);
   };

@@ -12,6 +12,7 @@ struct FloodOptions {
   std::uint16_t broker_port = 0;
   std::chrono::seconds duration{10};
   std::string gateway;  // whose inbox is flooded as well; "" = none
+  std::string bundle;   // its own, in a fleet with an authority
 };
 int flood_main(const FloodOptions& options);
 

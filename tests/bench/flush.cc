@@ -13,7 +13,7 @@
 #include "common/log/log_id.h"
 #include "common/storage/sqlite.h"
 #include "tests/bench/byte_counter.h"
-#include "tests/support/certificates.h"
+#include "tests/bench/fleet.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"
 
@@ -71,37 +71,18 @@ class Sensor {
 class Pair {
  public:
   Result<void> start(std::uint64_t readings_per_flush, bool tls) {
-    test::Mosquitto::Options options;
-    std::string keys;
-    if (tls) {
-      authority_.emplace("bench");
-      const auto server = authority_->sign("server", "IP:127.0.0.1");
-      if (!authority_->ok) return {Errc::io, "openssl makes no certificates"};
-      options.ca_file = authority_->ca_file;
-      options.cert_file = server.cert_file;
-      options.key_file = server.key_file;
-      keys = "ca_file = \"" + authority_->ca_file + "\"\n";
-    }
-    DUNLIN_ASSIGN(broker_, test::Mosquitto::start(options));
-    DUNLIN_ASSIGN(wire_, ByteCounter::start(broker_->port()));
-    gateway_.emplace(folder_, test::Member::Options{.name = "gateway",
-                                                    .gateway = true,
-                                                    .broker_url = broker_->url(),
-                                                    .broker_keys = keys,
-                                                    .storage_keys = "max_bytes = 0\n"});
-    agent_.emplace(folder_,
-                   test::Member::Options{
-                       .name = "agent",
-                       .broker_url = (tls ? "mqtts://127.0.0.1:" : "mqtt://127.0.0.1:") +
-                                     std::to_string(wire_->port()),
-                       .broker_keys = keys,
-                       .storage_keys = "max_bytes = 0\n",
-                       .track_keys = "flush_readings = " + std::to_string(readings_per_flush) +
-                                     "\nflush_bytes = \"46KiB\"\nflush_interval = \"1h\"\n",
-                       .more = Sensor::input(),
-                       .stdin_pipe = true});
-    DUNLIN_TRY(gateway_->start());
-    return agent_->start();
+    DUNLIN_ASSIGN(fleet_, start_fleet(tls));
+    DUNLIN_ASSIGN(wire_, ByteCounter::start(fleet_->broker().port()));
+    gateway_ = &fleet_->add_gateway({.storage_keys = "max_bytes = 0\n"});
+    agent_ = &fleet_->add_agent(
+        "agent", {.broker_url = (tls ? "mqtts://127.0.0.1:" : "mqtt://127.0.0.1:") +
+                                std::to_string(wire_->port()),
+                  .storage_keys = "max_bytes = 0\n",
+                  .track_keys = "flush_readings = " + std::to_string(readings_per_flush) +
+                                "\nflush_bytes = \"46KiB\"\nflush_interval = \"1h\"\n",
+                  .more = Sensor::input(),
+                  .stdin_pipe = true});
+    return fleet_->start();
   }
 
   // Returns once the gateway has it.
@@ -166,11 +147,10 @@ class Pair {
     return 0;
   }
 
-  test::TempDir folder_;
-  std::optional<test::Authority> authority_;
-  std::unique_ptr<test::Mosquitto> broker_;
+  std::unique_ptr<test::Fleet> fleet_;
   std::unique_ptr<ByteCounter> wire_;
-  std::optional<test::Member> gateway_, agent_;
+  test::Member* gateway_ = nullptr;
+  test::Member* agent_ = nullptr;
   Seq flushes_ = 0;
 };
 
@@ -210,6 +190,7 @@ Result<void> measure(const FlushOptions& options, std::uint64_t interval,
   }
   const auto on_wire = static_cast<double>(pair.wire() - wire);
   const auto on_wire_sent = static_cast<double>(pair.sent() - sent);
+  const auto peak_rss = static_cast<double>(pair.agent().peak_rss());
   DUNLIN_TRY(pair.settle());
   const auto on_disk = static_cast<double>(pair.written() - written);
   const bool bounded = batch == 200 && options.shape == Shape::steady;
@@ -228,6 +209,7 @@ Result<void> measure(const FlushOptions& options, std::uint64_t interval,
   }
   add("written_bytes_per_reading", on_disk / readings, "B", "agent");
   add("written_bytes_per_flush", on_disk / flushes, "B", "agent");
+  add("peak_rss_bytes", peak_rss, "B", "agent");
   add("write_amplification", on_disk / readings / fresh, "1", "agent");
   return {};
 }

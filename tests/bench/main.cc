@@ -10,6 +10,7 @@
 #include "tests/bench/pipe/sink.h"
 #include "tests/bench/pipe/source.h"
 #include "tests/bench/replicate.h"
+#include "tests/bench/security.h"
 
 namespace {
 
@@ -87,6 +88,8 @@ int main(int argc, char** argv) {
       ->delimiter(',');
   run->add_option("--against", against, "also run a rival")->check(CLI::IsMember({"pipe"}));
 
+  run->add_flag("--tls", options.tls, "in a fleet with an authority, with certificates and rights");
+
   const std::map<std::string, Shape> shapes{
       {"steady", Shape::steady}, {"idle", Shape::idle}, {"burst", Shape::burst}};
   FlushOptions flush;
@@ -102,12 +105,16 @@ int main(int argc, char** argv) {
   run_flushes->add_option("--quiet", quiet_seconds, "no readings at all for so many seconds");
   run_flushes->add_flag("--tls", flush.tls);
 
+  const CLI::App* security =
+      app.add_subcommand("security", "verifiers, TLS handshakes, and what TLS adds to an agent");
+
   FloodOptions flood;
   int flood_seconds = 10;
   CLI::App* run_flood = app.add_subcommand("flood", "a hostile member, for replicate");
   run_flood->add_option("--port", flood.broker_port)->required();
   run_flood->add_option("--gateway", flood.gateway);
   run_flood->add_option("--seconds", flood_seconds);
+  run_flood->add_option("--bundle", flood.bundle);
 
   PipeSourceOptions source;
   std::string source_mode = "online";
@@ -135,6 +142,7 @@ int main(int argc, char** argv) {
     flood.duration = std::chrono::seconds(flood_seconds);
     return flood_main(flood);
   }
+  if (security->parsed()) return print_all(run_security());
   if (pipe_sink->parsed()) return pipe_sink_main(sink);
   if (run_flushes->parsed()) {
     return print_all(quiet_seconds > 0 ? run_quiet(std::chrono::seconds(quiet_seconds), flush.tls)

@@ -24,6 +24,7 @@ struct ReplicateOptions {
   std::string time;  // its time column or columns ("date time"); "" = stamped when read
   std::vector<std::string> columns;  // the columns to take; empty = all
   bool against_pipe = false;
+  bool tls = false;      // a fleet with an authority: TLS, certificates of both sides, rights
   std::string programs;  // folder of dunlin-agent and dunlin-gateway
   std::string self;      // path of this program
 };

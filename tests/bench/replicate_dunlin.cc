@@ -13,10 +13,10 @@
 #include "common/storage/query.h"
 #include "common/storage/sqlite.h"
 #include "tests/bench/byte_counter.h"
+#include "tests/bench/fleet.h"
 #include "tests/bench/replicate.h"
 #include "tests/support/eventually.h"
 #include "tests/support/http_client.h"
-#include "tests/support/mosquitto.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 
@@ -70,8 +70,12 @@ class DunlinRun {
   explicit DunlinRun(const ReplicateOptions& options) : options_(options) {}
 
   Result<Figures> run() {
-    DUNLIN_ASSIGN(broker_, test::Mosquitto::start());
-    DUNLIN_ASSIGN(wire_, ByteCounter::start(broker_->port()));
+    DUNLIN_ASSIGN(fleet_, start_fleet(options_.tls));
+    for (const std::string name : {"agent", "gateway"}) {
+      DUNLIN_ASSIGN(const std::string bundle, fleet_->admit(name, name == "gateway"));
+      if (!bundle.empty()) bundles_[name] = "bundle = \"" + bundle + "\"\n";
+    }
+    DUNLIN_ASSIGN(wire_, ByteCounter::start(broker().port()));
     http_port_ = test::free_port();
     switch (options_.mode) {
       case Mode::online:
@@ -95,10 +99,12 @@ class DunlinRun {
   void add(const std::string& name, double value, const std::string& unit,
            std::optional<double> bound = {}, bool higher = false, const std::string& side = {}) {
     figures_.push_back(
-        {name, value, unit, "dunlin", to_string(options_.mode), batch(),
+        {name, value, unit, "dunlin", to_string(options_.mode) + (options_.tls ? "_tls" : ""),
+         batch(),
          options_.data.empty() ? "greenhouse" : std::filesystem::path(options_.data).filename(),
          side, bound, higher});
   }
+  test::Mosquitto& broker() { return fleet_->broker(); }
   std::uint64_t batch() const { return options_.mode == Mode::trickle ? 1 : options_.batch; }
 
   std::string input() const {
@@ -124,7 +130,8 @@ class DunlinRun {
     return folder_.write(
         name + ".toml",
         "[node]\nname = \"" + name + "\"\ndata_dir = \"" + folder_.file(name) + "\"\n" +
-            "[broker]\nurl = \"mqtt://127.0.0.1:" + std::to_string(broker_port) + "\"\n" +
+            (options_.tls ? bundles_.at(name) : "") + "[broker]\nurl = \"mqtt" +
+            (options_.tls ? "s" : "") + "://127.0.0.1:" + std::to_string(broker_port) + "\"\n" +
             "[storage]\nmax_bytes = 0\n[log]\nformat = \"json\"\n" + "level = \"" +
             (options_.mode == Mode::trickle || options_.live_seconds > 0 ? "debug" : "info") +
             "\"\n" + more);
@@ -156,7 +163,7 @@ class DunlinRun {
   Result<void> start_gateway() {
     const std::string http = "[http]\nlisten = \"127.0.0.1:" + std::to_string(http_port_) + "\"\n";
     DUNLIN_ASSIGN(gateway_,
-                  start("dunlin-gateway", config("gateway", broker_->port(), http), "gateway.log"));
+                  start("dunlin-gateway", config("gateway", broker().port(), http), "gateway.log"));
     const bool ready = test::eventually([&] {
       const auto reply = test::http_get(http_port_, "/readyz");
       return reply.ok() && reply->status == 200;
@@ -299,12 +306,15 @@ class DunlinRun {
     DUNLIN_ASSIGN(const double connected, wait_event("agent.log", "broker_connected"));
     const double half = static_cast<double>(options_.live_seconds) / 2;
     std::this_thread::sleep_for(std::chrono::duration<double>(half));
+    std::vector<std::string> args{
+        "flood",        "--port",    std::to_string(broker().port()),       "--gateway",
+        gateway_node(), "--seconds", std::to_string(static_cast<int>(half))};
+    DUNLIN_ASSIGN(const std::string bundle, fleet_->admit("hostile", false));
+    if (!bundle.empty()) args.insert(args.end(), {"--bundle", bundle});
     const double begun = now_seconds();
     DUNLIN_ASSIGN(ChildProcess flood,
                   ChildProcess::start({.program = options_.self,
-                                       .args = {"flood", "--port", std::to_string(broker_->port()),
-                                                "--gateway", gateway_node(), "--seconds",
-                                                std::to_string(static_cast<int>(half))},
+                                       .args = std::move(args),
                                        .output_file = folder_.file("flood.log")}));
     if (!flood.wait(std::chrono::seconds(120))) return {Errc::timeout, "the flood does not end"};
     const double ended = now_seconds();
@@ -457,7 +467,8 @@ class DunlinRun {
   const ReplicateOptions& options_;
   Figures figures_;
   test::TempDir folder_;
-  std::unique_ptr<test::Mosquitto> broker_;
+  std::unique_ptr<test::Fleet> fleet_;
+  std::map<std::string, std::string> bundles_;  // by name, as a line of a configuration
   std::unique_ptr<ByteCounter> wire_;
   std::uint16_t http_port_ = 0;
   ChildProcess agent_;

@@ -232,8 +232,8 @@ Result<Fleet::Secured> Fleet::secure() {
   return made;
 }
 
-void Fleet::admit(Member::Options& options) {
-  if (authority_ == nullptr) return;
+Result<std::string> Fleet::admit(const std::string& name, bool gateway) {
+  if (authority_ == nullptr) return std::string();
   const auto reloads = [this] {
     const std::string log = broker_->log();
     std::size_t count = 0;
@@ -242,13 +242,18 @@ void Fleet::admit(Member::Options& options) {
     return count;
   };
   const std::size_t before = reloads();
-  const std::string bundle = folder_.file(options.name + ".bundle");
-  std::vector<std::string> args{"device", "add", options.name, "--out", bundle};
-  if (options.gateway) args.push_back("--gateway");
-  const Result<void> added = dunlin(*authority_, std::move(args));
-  if (!added.ok()) detail::fail_check(__FILE__, __LINE__, added.error().message().c_str());
-  options.node_keys += "bundle = \"" + bundle + "\"\n";
+  std::string bundle = folder_.file(name + ".bundle");
+  std::vector<std::string> args{"device", "add", name, "--out", bundle};
+  if (gateway) args.push_back("--gateway");
+  DUNLIN_TRY(dunlin(*authority_, std::move(args)));
   eventually([&] { return !accepts_connections(broker_->port()) || reloads() > before; });
+  return bundle;
+}
+
+void Fleet::admit(Member::Options& options) {
+  const Result<std::string> bundle = admit(options.name, options.gateway);
+  if (!bundle.ok()) detail::fail_check(__FILE__, __LINE__, bundle.error().message().c_str());
+  if (!bundle->empty()) options.node_keys += "bundle = \"" + *bundle + "\"\n";
 }
 
 Member& Fleet::add_gateway(Member::Options options) {

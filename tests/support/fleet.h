@@ -114,6 +114,8 @@ class Fleet {
 
   Mosquitto& broker() { return *broker_; }
   const TempDir& folder() const { return folder_; }
+  // A new member's bundle, which the broker knows; "" in an open fleet, where nobody needs one.
+  Result<std::string> admit(const std::string& name, bool gateway);
   // Adds a member that is not started yet; name, broker_url and gateway are filled in.
   Member& add_gateway(Member::Options options = {});
   Member& add_agent(const std::string& name, Member::Options options = {});
@@ -130,7 +132,6 @@ class Fleet {
   static std::string difference(const Member& agent, const Member& gateway);
 
  private:
-  // Has `dunlin device add` make it, and the broker know it.
   void admit(Member::Options& options);
 
   TempDir folder_;
