@@ -142,7 +142,7 @@ Result<void> measure_tls(Figures& figures) {
   DUNLIN_ASSIGN(const Figures tls, run_flush(options));
   for (const auto& [name, added] : {std::pair("wire_bytes_per_flush", "tls_bytes_per_flush"),
                                     std::pair("sent_bytes_per_flush", "tls_bytes_sent_per_flush"),
-                                    std::pair("peak_rss_bytes", "tls_memory_bytes")}) {
+                                    std::pair("rss_bytes", "tls_memory_bytes")}) {
     figures.push_back({.figure = added,
                        .value = value_of(tls, name) - value_of(plain, name),
                        .unit = "B",
@@ -150,13 +150,6 @@ Result<void> measure_tls(Figures& figures) {
                        .batch = 1,
                        .side = "agent"});
   }
-  figures.push_back({.figure = "peak_rss_bytes",
-                     .value = value_of(tls, "peak_rss_bytes"),
-                     .unit = "B",
-                     .system = "dunlin",
-                     .mode = "tls",
-                     .batch = 1,
-                     .side = "agent"});
   return {};
 }
 
