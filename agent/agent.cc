@@ -37,6 +37,7 @@ int run(const runtime::NodeConfig& config, std::vector<ConfiguredInput>& inputs,
   runtime::announce(**database, config, http ? http->port() : 0);
   for (ConfiguredInput& input : inputs) sampler.start(input.type, std::move(input.input));
   drop_startup_pages();
+  (*database)->node().on_connection(drop_startup_pages);  // a TLS handshake is long code
   runtime::wait_until(stop, (*database)->node());
   http.reset();
   sampler.stop();

@@ -186,6 +186,13 @@ void Node::on_replicated(OnReplicated callback) {
   taken.wait();  // the former callback is not running any more, and never will
 }
 
+void Node::on_connection(std::function<void()> callback) {
+  post([this, callback = std::move(callback)](const Moment&) mutable {
+    on_connection_ = std::move(callback);
+    if (connected_) on_connection_();
+  });
+}
+
 bool Node::revoked(const NodeId& who) {
   auto promise = std::make_shared<std::promise<bool>>();
   std::future<bool> future = promise->get_future();
@@ -222,6 +229,7 @@ void Node::on_connected() {
     log::info("broker_connected");
     connected_ = true;
     step(now, LinkUp{});
+    if (on_connection_) on_connection_();
   });
 }
 

@@ -54,6 +54,8 @@ class Node final : public NodeView, private TransportEvents {
   bool connected() const override { return connected_; }
   DiskState disk_state() const override { return disk_->state(); }
   void on_replicated(OnReplicated callback) override;
+  // Called on the loop after each connection to the broker, also to one that there is already.
+  void on_connection(std::function<void()> callback);
 
   // Flushes, says good-bye to the broker and stops. Idempotent.
   void stop();
@@ -88,6 +90,7 @@ class Node final : public NodeView, private TransportEvents {
 
   NodeOptions options_;
   replication::Replica replica_;
+  std::function<void()> on_connection_;  // of the loop
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<Disk> disk_;
 

@@ -384,6 +384,20 @@ TEST_F(NodeTest, TheBacklogWaitsWhileMuchIsUnsent) {
   EXPECT_TRUE(eventually([&] { return wire_->published_to(answer); }));
 }
 
+TEST_F(NodeTest, TellsOfEachConnection) {
+  start();
+  std::atomic<int> told = 0;
+  node_->on_connection([&] { told += 1; });
+  wire_->events().on_connected();
+  EXPECT_TRUE(eventually([&] { return told == 1; }));
+  wire_->events().on_disconnected({Errc::io, "gone"});
+  wire_->events().on_connected();
+  EXPECT_TRUE(eventually([&] { return told == 2; }));
+  node_->on_connection([&] { told += 10; });
+  EXPECT_TRUE(eventually([&] { return told == 12; }));
+  node_->stop();  // it knows what ends here
+}
+
 TEST_F(NodeTest, IsPresentInEveryCell) {
   options_.cells = {"north", "south"};
   start_gateway();
