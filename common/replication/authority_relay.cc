@@ -27,11 +27,16 @@ Result<void> AuthorityRelay::on_segments(const Moment& now, const NodeId& topic_
   if (authority == nullptr || topic_node != *authority)
     return {Errc::untrusted, "the log of an authority that is not ours"};
   std::map<LogId, Extent> shown;
+  std::size_t decoded_bytes = 0;
   for (const auto& bytes : segments.segments) {
     DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*bytes));
     if (header.log != LogId{*authority, header.log.epoch, kControlTrack})
       return {Errc::untrusted, header.log.to_string() + " in the authority's place"};
     DUNLIN_ASSIGN(const DecodedSegment decoded, decode_segment(header));
+    c_.stats.decoded_bytes += decoded.canonical_bytes;
+    decoded_bytes += decoded.canonical_bytes;
+    if (decoded_bytes > kSegmentDecodedBytesMax)
+      return {Errc::too_large, "an authority's log of more than 1 MiB when it is decoded"};
     Extent& log = shown[header.log];
     log.entries.insert(decoded.info.interval());
     log.ends.insert(decoded.info.after);

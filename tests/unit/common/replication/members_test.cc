@@ -295,6 +295,20 @@ TEST_F(MembersTest, TheAcksOfARevokedGatewayCountNoMore) {
   EXPECT_EQ(stored(own()).acked(), IntervalSet{});
 }
 
+// Who may publish there makes nobody work for long.
+TEST_F(MembersTest, TheAuthoritysLogIsDecodedWithinABound) {
+  start_gateway();
+  Peer authority = authority_log();
+  std::vector<SegmentRecord> log{authority.open("fleet")};
+  for (int n = 0; n < 60; ++n)
+    log.push_back(authority.control(
+        std::vector<Op>(300, TimeAnchor{1, std::string(120, 'x'), 1, 1'800'000'000'000'000, 1})));
+  const std::uint64_t before = replica_->stats().decoded_bytes;
+  hear_authority(authority, log);
+  EXPECT_EQ(refused("too_large"), 1u);
+  EXPECT_LT(replica_->stats().decoded_bytes - before, 2u << 20);
+}
+
 TEST_F(MembersTest, AreRevokedByNobodyElse) {
   peer_.certificate = certificate(authority_, peer_.key(), false, "peer");
   start_gateway();
