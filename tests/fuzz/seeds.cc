@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "cli/answer.h"
 #include "common/base/check.h"
 #include "common/base/random.h"
 #include "common/codec/segment_codec.h"
@@ -97,6 +98,7 @@ void write_fleet() {
         {certificate, authority.certificate(), {"mqtts://broker", "https://gate:7443"}},
         key->to_pem().value()};
     write("bundle", role, as_bytes(write_bundle(bundle)));
+    write("answer", role, as_bytes(cli::write_answer(bundle.membership, authority.key()).value()));
     const std::string request = make_request(*key, "greenhouse 7").value();
     write("request", role, as_bytes(request));
     const security::Token token = open_token();
