@@ -52,7 +52,8 @@ std::string broker_rights(const std::string& fleet, const NodeId& authority,
     if (member.role != "agent" && member.role != "gateway") continue;
     const NodeId node = certificate.node();
     const bool gateway = member.role == "gateway";
-    const std::vector<std::string> cells = security::cells_of(member.cell);
+    std::vector<std::string> cells = security::cells_of(member.cell);
+    if (gateway) cells.emplace_back(replication::kBackboneName);
     out += "\n# " + member.role + " " + member.name + "\nuser " + node.to_string() + "\n";
     const auto role = gateway ? replication::Role::gateway : replication::Role::agent;
     for (const auto& subscription : runtime::subscriptions(fleet, cells, role, node))

@@ -68,7 +68,7 @@ std::string user_name() {
 
 Result<void> check_cells(const std::string& cell) {
   for (const std::string& each : security::cells_of(cell)) {
-    if (!runtime::is_topic_level(each))
+    if (!runtime::is_cell_name(each))
       return {Errc::invalid_argument,
               "the cell \"" + each + "\": 1 to 64 letters, digits, '_', '.' or '-'"};
   }

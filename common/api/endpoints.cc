@@ -53,11 +53,6 @@ double seconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-std::string cell_of(const NodeReport& report, const NodeId& node) {
-  const auto cell = report.cells.find(node);
-  return cell == report.cells.end() ? std::string() : cell->second;
-}
-
 struct Lag {
   std::uint64_t entries = 0;
   Duration age{};
@@ -96,7 +91,7 @@ http::Response nodes(const NodeReport& report) {
     }
     out.push_back({{"node", node.node.to_string()},
                    {"name", node.name},
-                   {"cell", cell_of(report, node.node)},
+                   {"cell", node.cell},
                    {"role", node.authority ? "authority" : name_of(node.role)},
                    {"state", node.authority ? json() : json(name_of(node.state))},
                    {"protocol", node.speaks ? json(protocol_text(*node.speaks)) : json()},
@@ -121,7 +116,7 @@ http::Response lag(const NodeReport& report) {
   std::map<std::string, Cell> cells;
   for (const NodeStatus& node : report.nodes) {
     if (node.node == report.self || node.authority) continue;
-    Cell& cell = cells[cell_of(report, node.node)];
+    Cell& cell = cells[node.cell];
     const Lag of_node = lag_of(node, report.now);
     cell.nodes += 1;
     cell.worst.entries = std::max(cell.worst.entries, of_node.entries);
@@ -265,9 +260,9 @@ telemetry::Snapshot make_snapshot(const NodeReport& report, const Guard& guard,
   for (const NodeStatus& node : report.nodes) {
     if (node.node == report.self || node.authority) continue;
     const Lag lag = lag_of(node, report.now);
-    s.nodes.push_back({node.node.to_string(), cell_of(report, node.node),
-                       std::string(name_of(node.role)), std::string(name_of(node.state)),
-                       lag.entries, lag.age, node.last_seen, node.skew});
+    s.nodes.push_back({node.node.to_string(), node.cell, std::string(name_of(node.role)),
+                       std::string(name_of(node.state)), lag.entries, lag.age, node.last_seen,
+                       node.skew});
     s.oldest_gap_age = std::max(s.oldest_gap_age, lag.age);
   }
   const replication::Stats& stats = report.stats;

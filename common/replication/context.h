@@ -23,6 +23,7 @@ struct Context {
   Nonce nonce;
   Epoch epoch;
   Members members;
+  Whereabouts where;
   LogTable table;
   Stats stats;
   std::deque<Output> outputs;
@@ -38,13 +39,19 @@ struct Context {
   void send(TopicClass topic, const NodeId& target, Lane lane, Message message) {
     send(topic, target, lane, Envelope{nonce, ++last_counter, std::move(message)});
   }
+  // An inbox where its reader is, other topics in the cell of this node: gateways have several, and
+  // send to inboxes, or say where.
   void send(TopicClass topic, const NodeId& target, Lane lane, const Envelope& envelope) {
+    send_in(topic == TopicClass::inbox ? where.reach(target) : 0, topic, target, lane, envelope);
+  }
+  void send_in(CellIndex cell, TopicClass topic, const NodeId& target, Lane lane,
+               const Envelope& envelope) {
     const std::string_view name = message_name(envelope.message);
     Bytes payload = encode_envelope(envelope);
     Stats::Traffic& sent = stats.traffic[{false, lane, name}];
     sent.messages += 1;
     sent.bytes += payload.size();
-    outputs.push_back(Send{topic, target, std::move(payload), lane, name});
+    outputs.push_back(Send{topic, target, std::move(payload), lane, name, cell});
   }
   // What is held of the logs of `origin`, or only of some of them. A message has room for so many
   // gaps: of a log with more only the part before them is told, never a gap left out.

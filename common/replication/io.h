@@ -9,6 +9,7 @@
 #include "common/base/time.h"
 #include "common/log/stored.h"
 #include "common/replication/messages.h"
+#include "common/replication/whereabouts.h"
 
 namespace dunlin::replication {
 
@@ -41,6 +42,7 @@ struct Received {
   NodeId topic_node;  // who writes there, as far as the broker tells; `authority`: whose log it is
   Bytes payload;
   bool retained = false;  // kept by the broker, who knows since when
+  CellIndex cell = 0;
 };
 struct WriteFinished {
   Token token = 0;
@@ -101,6 +103,7 @@ struct Send {
   Bytes payload;
   Lane lane = Lane::live;
   std::string_view message;  // for metrics
+  CellIndex cell = kEveryCell;
 };
 // Every append up to this ticket is on the disk.
 struct Durable {

@@ -50,8 +50,16 @@ Lane lane_of(const Message& message) {
 
 Replica::Replica(ReplicaOptions options, Nonce nonce, Signer& signer, Verifier& verifier)
     : options_(std::move(options)),
-      context_{signer, verifier, Random(options_.seed), nonce, {}, Members(options_.admission), {},
-               {},     {}},
+      context_{signer,
+               verifier,
+               Random(options_.seed),
+               nonce,
+               {},
+               Members(options_.admission),
+               Whereabouts(options_.cells),
+               {},
+               {},
+               {}},
       uplink_(context_, options_.uplink),
       origin_(context_, uplink_, options_.origin),
       rescue_(context_, origin_, uplink_),
@@ -242,6 +250,7 @@ void Replica::expel(const NodeId& node) {
   const auto peer = peers_.find(node);
   const bool agent = peer == peers_.end() || peer->second.hello.role == Role::agent;
   if (peer != peers_.end()) peers_.erase(peer);
+  context_.where.forget(node);
   if (options_.role == Role::gateway && agent && node != self()) clear_hello(node);
 }
 
@@ -254,7 +263,8 @@ void Replica::clear_hello(const NodeId& node) {
   context_.outputs.push_back(Send{TopicClass::hello, node, {}, Lane::live, "hello"});
 }
 
-void Replica::heard(const Moment& now, const NodeId& node, Nonce instance) {
+void Replica::heard(const Moment& now, const Received& received, Nonce instance) {
+  const NodeId& node = received.topic_node;
   auto it = peers_.find(node);
   if (it == peers_.end()) {
     // Its Hello never came: brokers lose retained messages, and some keep them to one of their
@@ -267,6 +277,7 @@ void Replica::heard(const Moment& now, const NodeId& node, Nonce instance) {
     it->second.hello.node = node;
     it->second.hello.name = record->second.name;
     it->second.hello.nonce = instance;
+    context_.where.heard(node, received.cell);
   }
   Peer& peer = it->second;
   peer.last_heard = now.mono;
@@ -288,6 +299,7 @@ Result<void> Replica::make_room_for_peer() {
   }
   if (oldest == peers_.end())
     return {Errc::too_large, "more than " + std::to_string(kPeersMax) + " peers"};
+  context_.where.forget(oldest->first);
   peers_.erase(oldest);
   return {};
 }
@@ -323,7 +335,10 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
     if (peer.up) context_.notice(Notice::Kind::peer_down, hello.node, hello.name);
     peer.up = false;
     if (peer.last_heard == Instant{}) peer.last_heard = now.mono;
-    if (known == peers_.end()) peer.hello = hello;
+    if (known == peers_.end()) {
+      peer.hello = hello;
+      context_.where.heard(hello.node, received.cell);
+    }
     receiver_.on_peer_down(hello.node);
     time_sync_.on_gateway_down(hello.node);
     return {};
@@ -338,6 +353,9 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
   Peer& peer = peers_[hello.node];
   const bool fresh = !peer.up || !same_instance;
   if (!same_instance) peer.last_ack = 0;
+  // A node that moved left a will in its former cell; a gateway is in several.
+  if (hello.role == Role::agent || !same_instance) context_.where.forget(hello.node);
+  context_.where.heard(hello.node, received.cell);
   peer.hello = hello;
   peer.up = true;
   peer.last_heard = now.mono;
@@ -430,7 +448,7 @@ Result<void> Replica::on_vector(const Moment& now, const Received& received, con
                                 Nonce instance) {
   if (vector.sender == self()) return {};
   DUNLIN_TRY(context_.members.check(vector.sender));
-  heard(now, vector.sender, instance);
+  heard(now, received, instance);
   if (is_gateway(vector.sender))
     return uplink_.on_vector(now, vector.sender, vector), Result<void>{};
   if (options_.role != Role::gateway) return {};
@@ -491,7 +509,7 @@ Result<void> Replica::on_segments(const Moment& now, const Received& received,
     if (received.topic == TopicClass::inbox) rescue_.on_segments(now, segments);
     return {};
   }
-  heard(now, received.topic_node, instance);
+  heard(now, received, instance);
   receiver_.on_segments(now, received.topic_node, segments);
   return {};
 }
@@ -517,6 +535,7 @@ std::vector<NodeStatus> Replica::status(const Moment& now) const {
   for (const auto& [node, peer] : peers_) {
     NodeStatus& status = nodes[node];
     status.name = peer.hello.name;
+    status.cell = context_.where.home(node);
     status.role = peer.hello.role;
     if (!peer.hello.public_key.empty())
       status.speaks = NodeStatus::Protocol{peer.hello.minor, peer.hello.capabilities};
@@ -536,6 +555,7 @@ std::vector<NodeStatus> Replica::status(const Moment& now) const {
   }
   NodeStatus& own = nodes[self()];
   own.name = options_.origin.name;
+  own.cell = options_.cells.front();
   own.role = options_.role;
   own.speaks =
       NodeStatus::Protocol{kProtocolMinor, {std::begin(kCapabilities), std::end(kCapabilities)}};

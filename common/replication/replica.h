@@ -16,6 +16,8 @@ namespace dunlin::replication {
 
 struct ReplicaOptions {
   Role role = Role::agent;
+  // An agent has one; gateways serve several, and meet in kBackboneName where it is among them.
+  std::vector<std::string> cells{"default"};
   OriginOptions origin;
   UplinkOptions uplink = {};
   ReceiverOptions receiver;
@@ -58,6 +60,7 @@ enum class PeerState : std::uint8_t { up, stale, down };
 struct NodeStatus {
   NodeId node;
   std::string name;
+  std::string cell = {};  // where it was heard; empty: not since this start
   Role role = Role::agent;
   PeerState state = PeerState::down;
   UtcMicros last_seen = 0;  // 0 = not since this start
@@ -140,7 +143,7 @@ class Replica {
   void expel(const NodeId& node);
   bool is_gateway(const NodeId& node) const;  // as far as its Hello said
   void clear_hello(const NodeId& node);
-  void heard(const Moment& now, const NodeId& node, Nonce instance);
+  void heard(const Moment& now, const Received& received, Nonce instance);
   Result<void> make_room_for_peer();
   void on_retire(const Moment& now, const Retire& retire);
 

@@ -45,8 +45,7 @@ Result<void> check_names(const DatabaseOptions& options) {
     return {Errc::invalid_argument, "fleet name \"" + options.fleet + "\""};
   if (options.cells.empty()) return {Errc::invalid_argument, "a node belongs to a cell"};
   for (const std::string& cell : options.cells) {
-    if (!runtime::is_topic_level(cell))
-      return {Errc::invalid_argument, "cell name \"" + cell + "\""};
+    if (!runtime::is_cell_name(cell)) return {Errc::invalid_argument, "cell name \"" + cell + "\""};
   }
   if (options.tracks.empty()) return {Errc::invalid_argument, "a node has a track"};
   for (const TrackOptions& track : options.tracks) {
@@ -136,7 +135,8 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
 
   runtime::NodeOptions node;
   node.fleet = options.fleet;
-  node.cells = options.cells;
+  node.replica.cells = options.cells;
+  if (gateway) node.replica.cells.emplace_back(replication::kBackboneName);
   node.disk.store.path = impl->path;
   node.disk.store.fresh_epoch = Epoch{security::random_u64()};
   node.disk.store.cache_bytes = gateway ? 8 * 1024 * 1024 : 128 * 1024;

@@ -22,7 +22,6 @@ constexpr std::size_t kBulkReadsMax = 64;
 constexpr Duration kLiveComes = std::chrono::milliseconds(200);
 // Messages are read for so long before the disk's answers are looked at again.
 constexpr Duration kReadingTime = std::chrono::milliseconds(2);
-constexpr std::size_t kCellsKnownMax = 100'000;  // nodes whose cell is remembered
 
 std::string_view notice_name(Notice::Kind kind) {
   switch (kind) {
@@ -64,9 +63,7 @@ Node::Node(NodeOptions options, std::unique_ptr<Transport> transport, Signer& si
       replica_(options_.replica, Nonce{security::random_u64()}, signer, verifier),
       transport_(std::move(transport)),
       mailbox_(options_.mailbox_bytes_max),
-      bulk_(options_.mailbox_bytes_max / 2) {
-  cells_[replica_.self()] = options_.cells.front();
-}
+      bulk_(options_.mailbox_bytes_max / 2) {}
 
 Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::LogStore store,
                                           std::unique_ptr<Transport> transport, Signer& signer,
@@ -84,12 +81,11 @@ Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::LogStore
   node->post([n = node.get()](const Moment& moment) { n->carry_out(moment); });
   node->thread_ = std::thread([n = node.get()] { n->run(); });
   if (node->transport_ != nullptr) {
-    const Role role = node->options_.replica.role;
-    const TopicClass topic = role == Role::gateway ? TopicClass::gate : TopicClass::hello;
-    Will will{topic_name(node->options_.fleet, node->options_.cells.front(), topic, signer.node()),
+    const ReplicaOptions& replica = node->options_.replica;
+    Will will{will_topic(node->options_.fleet, replica.cells, replica.role, signer.node()),
               node->replica_.will()};
     DUNLIN_TRY(node->transport_->start(
-        *node, subscriptions(node->options_.fleet, node->options_.cells, role, signer.node()),
+        *node, subscriptions(node->options_.fleet, replica.cells, replica.role, signer.node()),
         std::move(will)));
   }
   return node;
@@ -213,7 +209,7 @@ NodeReport Node::report() {
     const std::lock_guard lock(mutex_);
     if (ended_) return {};
     tasks_.push_back([this, promise](const Moment& now) {
-      promise->set_value({now, replica_.self(), replica_.epoch(), replica_.status(now), cells_,
+      promise->set_value({now, replica_.self(), replica_.epoch(), replica_.status(now),
                           replica_.stats(), connected_, options_.broker_exposed, messages_dropped_,
                           disk_->state()});
     });
@@ -244,15 +240,16 @@ void Node::on_message(std::string_view topic, ByteView payload, bool retained) {
   const std::optional<ParsedTopic> parsed = parse_topic(options_.fleet, topic);
   if (!parsed) return;
   if (parsed->topic == TopicClass::inbox && parsed->reader != replica_.self()) return;
+  const std::vector<std::string>& cells = options_.replica.cells;
+  const auto cell = std::ranges::find(cells, parsed->cell);
+  if (cell == cells.end()) return;
   const std::size_t size = payload.size() + 128;
   const bool bulk = peek_lane(payload) == Lane::bulk;
   const auto task = [&]() -> Task {
-    return [this, cell = std::string(parsed->cell),
+    return [this,
             message = Received{parsed->topic, parsed->node, Bytes(payload.begin(), payload.end()),
-                               retained}](const Moment& now) mutable {
-      heard_in_ = std::move(cell);
-      read_message(now, std::move(message));
-    };
+                               retained, static_cast<CellIndex>(cell - cells.begin())}](
+               const Moment& now) mutable { read_message(now, std::move(message)); };
   };
   {
     const std::lock_guard lock(mutex_);
@@ -269,8 +266,6 @@ void Node::on_message(std::string_view topic, ByteView payload, bool retained) {
 
 void Node::read_message(const Moment& now, Received message) {
   const NodeId sender = message.topic_node;
-  const bool greets = message.topic == TopicClass::hello || message.topic == TopicClass::gate;
-  if (greets && !cells_.contains(sender)) note_cell(sender);
   // What answers a Fetch decodes to much, and was asked for.
   const bool live = message.topic == TopicClass::live;
   const std::size_t bytes = message.payload.size();
@@ -393,8 +388,6 @@ void Node::carry_out(const Moment& now) {
       }
       if (on_replicated_) on_replicated_(*replicated, Duration(now.utc - appended));
     } else if (auto* notice = std::get_if<Notice>(&*output)) {
-      // The Hello that counts says where a node is; one that was left behind elsewhere does not.
-      if (notice->kind == Notice::Kind::peer_up) note_cell(notice->node);
       if (notice->kind == Notice::Kind::refused) refused_ += 1;
       tell(now, *notice);
     } else if (auto* read = std::get_if<Read>(&*output); read && read->lane == Lane::bulk) {
@@ -416,24 +409,14 @@ void Node::read_bulk() {
 
 void Node::send(const Send& send) {
   if (transport_ == nullptr) return;
-  const bool presence = is_retained(send.topic);  // and for every cell
-  const PublishOptions how{.qos = presence ? 1 : 0, .retain = presence};
-  const auto publish = [&](const std::string& cell) {
-    const Result<void> sent = transport_->publish(
-        topic_name(options_.fleet, cell, send, replica_.self()), send.payload, how);
+  const bool retained = is_retained(send.topic);
+  const PublishOptions how{.qos = retained ? 1 : 0, .retain = retained};
+  for (const std::string& topic :
+       topic_names(options_.fleet, options_.replica.cells, send, replica_.self())) {
+    const Result<void> sent = transport_->publish(topic, send.payload, how);
     if (!sent.ok())
       log::debug("publish_failed", {{"message", send.message}, {"error", sent.error().message()}});
-  };
-  if (presence) {
-    for (const std::string& each : options_.cells) publish(each);
-    return;
   }
-  const auto cell = cells_.find(send.target);
-  publish(cell != cells_.end() ? cell->second : options_.cells.front());
-}
-
-void Node::note_cell(const NodeId& node) {
-  if (cells_.size() < kCellsKnownMax || cells_.contains(node)) cells_[node] = heard_in_;
 }
 
 // Once per peer and minute, so that a hostile peer cannot fill the log.

@@ -22,8 +22,7 @@ namespace dunlin::runtime {
 
 struct NodeOptions {
   std::string fleet;
-  std::vector<std::string> cells;  // an agent has one
-  bool broker_exposed = false;     // neither encrypted nor on this machine
+  bool broker_exposed = false;  // neither encrypted nor on this machine
   replication::ReplicaOptions replica;
   DiskOptions disk;
   // Of messages that wait (see Mailbox), and half as much again of what answers a Fetch.
@@ -85,7 +84,6 @@ class Node final : public NodeView, private TransportEvents {
   void read_messages();
   void read_bulk();
   void send(const replication::Send& send);
-  void note_cell(const NodeId& node);  // that it was heard in
   void tell(const Moment& now, const replication::Notice& notice);
 
   NodeOptions options_;
@@ -120,9 +118,7 @@ class Node final : public NodeView, private TransportEvents {
   // that what is live waits for little there. The oldest may be given up: who wants it asks anew.
   std::deque<replication::Read> bulk_reads_;
   std::optional<replication::Token> bulk_reading_;  // is under way
-  std::map<NodeId, std::string> cells_;
-  std::string heard_in_;       // the cell of the message that is looked at
-  std::uint64_t refused_ = 0;  // messages and segments
+  std::uint64_t refused_ = 0;                       // messages and segments
   OnReplicated on_replicated_;
   RateLimit notices_;
   std::thread thread_;

@@ -79,9 +79,9 @@ void read_node(config::Table node, Role role, NodeConfig& out) {
     options.cells = {node.text("cell", cell)};
   }
   for (const std::string& each : options.cells) {
-    if (!is_topic_level(each)) {
+    if (!is_cell_name(each)) {
       node.mistake(role == Role::gateway ? "cells" : "cell",
-                   "1 to 64 letters, digits, '_', '.' or '-'");
+                   "1 to 64 letters, digits, '_', '.' or '-', and no '_' first");
     }
   }
   if (member == nullptr) return;

@@ -22,7 +22,6 @@ struct NodeReport {
   NodeId self;
   Epoch epoch;
   std::vector<replication::NodeStatus> nodes;
-  std::map<NodeId, std::string> cells;
   replication::Stats stats;
   bool connected = false;
   bool broker_exposed = false;         // what goes there is neither encrypted nor on this machine

@@ -32,11 +32,24 @@ std::string topic_name(std::string_view fleet, std::string_view cell, TopicClass
   return name.append(node.to_string());
 }
 
-std::string topic_name(std::string_view fleet, std::string_view cell, const replication::Send& send,
-                       const NodeId& self) {
-  if (send.topic == TopicClass::inbox)
-    return topic_name(fleet, cell, send.topic, self, send.target);
-  return topic_name(fleet, cell, send.topic, send.target);
+std::vector<std::string> topic_names(std::string_view fleet, const std::vector<std::string>& cells,
+                                     const replication::Send& send, const NodeId& self) {
+  const bool inbox = send.topic == TopicClass::inbox;
+  std::vector<std::string> names;
+  for (replication::CellIndex cell = 0; cell < cells.size(); ++cell) {
+    if (send.cell != replication::kEveryCell && send.cell != cell) continue;
+    names.push_back(inbox ? topic_name(fleet, cells[cell], send.topic, self, send.target)
+                          : topic_name(fleet, cells[cell], send.topic, send.target));
+  }
+  return names;
+}
+
+std::string will_topic(std::string_view fleet, const std::vector<std::string>& cells,
+                       replication::Role role, const NodeId& self) {
+  const bool gateway = role == replication::Role::gateway;
+  const auto backbone = std::find(cells.begin(), cells.end(), replication::kBackboneName);
+  return topic_name(fleet, backbone == cells.end() ? cells.front() : *backbone,
+                    gateway ? TopicClass::gate : TopicClass::hello, self);
 }
 
 std::optional<ParsedTopic> parse_topic(std::string_view fleet, std::string_view topic) {
@@ -90,6 +103,10 @@ bool is_topic_level(std::string_view name) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
            c == '.' || c == '-';
   });
+}
+
+bool is_cell_name(std::string_view name) {
+  return is_topic_level(name) && name.front() != '_';
 }
 
 }  // namespace dunlin::runtime

@@ -15,9 +15,12 @@ namespace dunlin::runtime {
 // everybody to writing as itself.
 std::string topic_name(std::string_view fleet, std::string_view cell, replication::TopicClass topic,
                        const NodeId& node, const NodeId& reader = {});
-// Where that goes, by `self`.
-std::string topic_name(std::string_view fleet, std::string_view cell, const replication::Send& send,
-                       const NodeId& self);
+// Where that goes, by `self`: to one of its cells or to all.
+std::vector<std::string> topic_names(std::string_view fleet, const std::vector<std::string>& cells,
+                                     const replication::Send& send, const NodeId& self);
+// Of a connection's one will. A gateway's is for the other gateways, where it meets them.
+std::string will_topic(std::string_view fleet, const std::vector<std::string>& cells,
+                       replication::Role role, const NodeId& self);
 
 struct ParsedTopic {
   std::string_view cell;
@@ -35,5 +38,7 @@ std::vector<Transport::Subscription> subscriptions(std::string_view fleet,
 
 // Fleet and cell names are topic levels: 1 to 64 of [A-Za-z0-9_.-].
 bool is_topic_level(std::string_view name);
+// Those that begin with '_' are the fleet's own.
+bool is_cell_name(std::string_view name);
 
 }  // namespace dunlin::runtime

@@ -45,9 +45,11 @@ void Cluster::make_node(std::size_t index, std::uint64_t key) {
   SimObserver& observer = *this;
   SimNodeOptions node;
   node.key = key, node.seed = random_.next(), node.light = options_.light;
+  node.replica.cells = {"cell"};
   if (index < options_.gateways) {
     node.name = index == 0 ? "gateway" : "gateway-" + std::to_string(index);
     node.replica.role = Role::gateway;
+    node.replica.cells.emplace_back(kBackboneName);
     node.replica.uplink.pushes = false;
     node.replica.origin.name = node.name;
     node.replica.receiver = options_.receiver;

@@ -96,12 +96,10 @@ bool SimNode::start(Instant now) {
   TransportOptions link{.client_id = options_.name};
   transport_ = std::make_unique<MemoryTransport>(bus_, link);
   const Role role = options_.replica.role;
-  const Will will{
-      runtime::topic_name(kFleet, "cell",
-                          role == Role::gateway ? TopicClass::gate : TopicClass::hello, id()),
-      replica_->will()};
+  const std::vector<std::string>& cells = options_.replica.cells;
+  const Will will{runtime::will_topic(kFleet, cells, role, id()), replica_->will()};
   const Result<void> connected =
-      transport_->start(*this, runtime::subscriptions(kFleet, {"cell"}, role, id()), will);
+      transport_->start(*this, runtime::subscriptions(kFleet, cells, role, id()), will);
   DUNLIN_CHECK(connected.ok());
   return true;
 }
@@ -196,7 +194,9 @@ void SimNode::step(Input input) {
 void SimNode::on_message(std::string_view topic, ByteView payload, bool retained) {
   const auto parsed = runtime::parse_topic(kFleet, topic);
   if (!parsed) return observer_.on_problem("a topic that nobody wrote: " + std::string(topic));
-  step(Received{parsed->topic, parsed->node, Bytes(payload.begin(), payload.end()), retained});
+  const auto cell = std::ranges::find(options_.replica.cells, parsed->cell);
+  step(Received{parsed->topic, parsed->node, Bytes(payload.begin(), payload.end()), retained,
+                static_cast<CellIndex>(cell - options_.replica.cells.begin())});
 }
 
 // ---- what comes out ----
@@ -238,9 +238,11 @@ void SimNode::carry_out() {
 
 void SimNode::send(const Send& send) {
   if (!transport_) return;
-  const bool presence = is_retained(send.topic);
-  (void)transport_->publish(runtime::topic_name(kFleet, "cell", send, id()), send.payload,
-                            {.qos = presence ? 1 : 0, .retain = presence});
+  const bool retained = is_retained(send.topic);
+  for (const std::string& topic :
+       runtime::topic_names(kFleet, options_.replica.cells, send, id())) {
+    (void)transport_->publish(topic, send.payload, {.qos = retained ? 1 : 0, .retain = retained});
+  }
 }
 
 // ---- the disk ----

@@ -100,7 +100,7 @@ class NodeTest : public testing::Test {
  protected:
   NodeTest() {
     options_.fleet = "fleet";
-    options_.cells = {"cell"};
+    options_.replica.cells = {"cell"};
     options_.replica.origin.tracks[0].flush_interval = 1h;
     options_.disk.store = {.path = path_, .fresh_epoch = Epoch{7}};
   }
@@ -399,7 +399,7 @@ TEST_F(NodeTest, TellsOfEachConnection) {
 }
 
 TEST_F(NodeTest, IsPresentInEveryCell) {
-  options_.cells = {"north", "south"};
+  options_.replica.cells = {"north", "south"};
   start_gateway();
   wire_->events().on_connected();
   const std::string gate = "/gate/" + key_->node().to_string();
@@ -418,7 +418,7 @@ TEST_F(NodeTest, IsPresentInEveryCell) {
 
 // A node that moved has left a will in its former cell; it is answered where its Hello counts.
 TEST_F(NodeTest, AnswersInTheCellWhereAPeerIs) {
-  options_.cells = {"north", "south"};
+  options_.replica.cells = {"north", "south"};
   start_gateway();
   wire_->events().on_connected();
   test::Peer peer;
@@ -435,7 +435,11 @@ TEST_F(NodeTest, AnswersInTheCellWhereAPeerIs) {
   wire_->deliver("north/live/" + id, peer.segments({peer.open()}));
   EXPECT_TRUE(eventually([&] { return wire_->published_to("north" + inbox_of(peer).substr(4)); }));
   EXPECT_FALSE(wire_->published_to("south" + inbox_of(peer).substr(4)));
-  EXPECT_EQ(node_->report().cells.at(peer.node()), "north");
+  for (const replication::NodeStatus& node : node_->report().nodes) {
+    if (node.node == peer.node()) {
+      EXPECT_EQ(node.cell, "north");
+    }
+  }
 }
 
 TEST_F(NodeTest, AReplacedCallbackIsNeverCalledAgain) {

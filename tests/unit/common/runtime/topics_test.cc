@@ -1,5 +1,6 @@
 #include "common/runtime/topics.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -27,10 +28,26 @@ TEST(Topics, NamesReadBack) {
   const std::string root = "dunlin/v1/farm/north/";
   const std::string self = "000102030405060708090a0b0c0d0e0f", other = std::string(32, 'f');
   EXPECT_EQ(topic_name("farm", "north", TopicClass::live, kNode), root + "live/" + self);
-  EXPECT_EQ(topic_name("farm", "north", {.topic = TopicClass::bulk, .target = kNode}, kNode),
-            root + "bulk/" + self);
-  EXPECT_EQ(topic_name("farm", "north", {.topic = TopicClass::inbox, .target = kReader}, kNode),
-            root + "inbox/" + other + "/" + self);
+  const std::vector<std::string> cells{"north", "south"};
+  using testing::ElementsAre;
+  EXPECT_THAT(
+      topic_names("farm", cells, {.topic = TopicClass::bulk, .target = kNode, .cell = 0}, kNode),
+      ElementsAre(root + "bulk/" + self));
+  EXPECT_THAT(
+      topic_names("farm", cells, {.topic = TopicClass::inbox, .target = kReader, .cell = 1}, kNode),
+      ElementsAre("dunlin/v1/farm/south/inbox/" + other + "/" + self));
+  EXPECT_THAT(topic_names("farm", cells, {.topic = TopicClass::gate, .target = kNode}, kNode),
+              ElementsAre(root + "gate/" + self, "dunlin/v1/farm/south/gate/" + self));
+}
+
+TEST(Topics, AGatewaysWillIsForTheOtherGateways) {
+  using replication::Role;
+  EXPECT_EQ(will_topic("farm", {"north"}, Role::agent, kNode),
+            topic_name("farm", "north", TopicClass::hello, kNode));
+  EXPECT_EQ(will_topic("farm", {"north", "_core"}, Role::gateway, kNode),
+            topic_name("farm", "_core", TopicClass::gate, kNode));
+  EXPECT_EQ(will_topic("farm", {"north", "south"}, Role::gateway, kNode),
+            topic_name("farm", "north", TopicClass::gate, kNode));
 }
 
 TEST(Topics, WhatIsNotOursIsNothing) {
