@@ -58,7 +58,7 @@ struct Context {
   Vector vector_of(const NodeId& origin, const std::set<LogId>* only = nullptr) {
     constexpr std::size_t kGapsMax = 256;
     std::size_t room = 8 * kGapsMax;  // for gaps, in the whole message
-    Vector vector{self(), {}, only == nullptr};
+    Vector vector{{}, only == nullptr};
     const auto [begin, end] = table.of(origin);
     for (auto it = begin; it != end; ++it) {
       const LogState& state = it->second.state;

@@ -59,12 +59,14 @@ void write_hello(CborWriter& w, const Hello& hello, const LaterFields& later, bo
   if (with_signature) w.bytes(hello.signature);
 }
 
+// What is signed names the sender, and has no signature at its end.
 void write_reply(CborWriter& w, const TimeReply& reply, const LaterFields& later,
-                 bool with_signature) {
-  begin_message(w, with_signature ? 6 : 5, later, TimeReply::kCode);
-  w.bytes(reply.sender.bytes), w.bytes(reply.asker.bytes), w.uint(reply.request);
+                 const NodeId* signed_by) {
+  begin_message(w, 5, later, TimeReply::kCode);
+  if (signed_by) w.bytes(signed_by->bytes);
+  w.bytes(reply.asker.bytes), w.uint(reply.request);
   w.uint(static_cast<std::uint64_t>(reply.utc));
-  if (with_signature) w.bytes(reply.signature);
+  if (!signed_by) w.bytes(reply.signature);
 }
 
 Result<UtcMicros> read_utc(CborReader& r) {
@@ -102,11 +104,12 @@ Result<std::vector<Vector::Item>> read_items(CborReader& r) {
   return items;
 }
 
-void write_ack(CborWriter& w, const Ack& ack, const LaterFields& later, bool with_signature) {
-  begin_message(w, with_signature ? 6 : 5, later, Ack::kCode);
-  w.bytes(ack.sender.bytes), w.bytes(ack.origin.bytes), w.uint(ack.nonce.value);
+void write_ack(CborWriter& w, const Ack& ack, const LaterFields& later, const NodeId* signed_by) {
+  begin_message(w, 5, later, Ack::kCode);
+  if (signed_by) w.bytes(signed_by->bytes);
+  w.bytes(ack.origin.bytes), w.uint(ack.nonce.value);
   write_items(w, ack.logs);
-  if (with_signature) w.bytes(ack.signature);
+  if (!signed_by) w.bytes(ack.signature);
 }
 
 struct MessageWriter {
@@ -115,12 +118,12 @@ struct MessageWriter {
 
   void operator()(const Hello& m) { write_hello(w, m, later, true); }
   void operator()(const Vector& m) {
-    begin_message(w, 4, later, Vector::kCode);
-    w.bytes(m.sender.bytes), write_items(w, m.logs), w.boolean(m.whole);
+    begin_message(w, 3, later, Vector::kCode);
+    write_items(w, m.logs), w.boolean(m.whole);
   }
   void operator()(const Fetch& m) {
-    begin_message(w, 5, later, Fetch::kCode);
-    w.bytes(m.requester.bytes), w.uint(m.request), w.uint(m.credit);
+    begin_message(w, 4, later, Fetch::kCode);
+    w.uint(m.request), w.uint(m.credit);
     w.array(m.wants.size());
     for (const Fetch::Want& want : m.wants) {
       w.array(4), write_log(w, want.log), encode_intervals(w, want.wanted);
@@ -132,12 +135,12 @@ struct MessageWriter {
     w.boolean(m.done), w.array(m.segments.size());
     for (const auto& segment : m.segments) w.bytes(*segment);
   }
-  void operator()(const Ack& m) { write_ack(w, m, later, true); }
+  void operator()(const Ack& m) { write_ack(w, m, later, nullptr); }
   void operator()(const TimeQuery& m) {
-    begin_message(w, 3, later, TimeQuery::kCode);
-    w.bytes(m.sender.bytes), w.uint(m.request);
+    begin_message(w, 2, later, TimeQuery::kCode);
+    w.uint(m.request);
   }
-  void operator()(const TimeReply& m) { write_reply(w, m, later, true); }
+  void operator()(const TimeReply& m) { write_reply(w, m, later, nullptr); }
   void operator()(const UnknownMessage& m) { w.raw(m.cbor); }
 };
 
@@ -185,7 +188,6 @@ Result<Message> read_hello(CborReader& r) {
 
 Result<Message> read_vector(CborReader& r) {
   Vector m;
-  DUNLIN_TRY(r.bytes_into(m.sender.bytes));
   DUNLIN_ASSIGN(m.logs, read_items(r));
   DUNLIN_ASSIGN(m.whole, r.boolean());
   return Message(std::move(m));
@@ -193,7 +195,6 @@ Result<Message> read_vector(CborReader& r) {
 
 Result<Message> read_ack(CborReader& r) {
   Ack m;
-  DUNLIN_TRY(r.bytes_into(m.sender.bytes));
   DUNLIN_TRY(r.bytes_into(m.origin.bytes));
   DUNLIN_ASSIGN(m.nonce.value, r.uint());
   DUNLIN_ASSIGN(m.logs, read_items(r));
@@ -203,7 +204,6 @@ Result<Message> read_ack(CborReader& r) {
 
 Result<Message> read_fetch(CborReader& r) {
   Fetch m;
-  DUNLIN_TRY(r.bytes_into(m.requester.bytes));
   DUNLIN_ASSIGN(m.request, r.uint());
   DUNLIN_ASSIGN(m.credit, r.uint());
   if (m.request == 0) return r.error(Errc::malformed, "a request has a number");
@@ -236,14 +236,12 @@ Result<Message> read_segments(CborReader& r) {
 
 Result<Message> read_time_query(CborReader& r) {
   TimeQuery m;
-  DUNLIN_TRY(r.bytes_into(m.sender.bytes));
   DUNLIN_ASSIGN(m.request, r.uint());
   return Message(m);
 }
 
 Result<Message> read_time_reply(CborReader& r) {
   TimeReply m;
-  DUNLIN_TRY(r.bytes_into(m.sender.bytes));
   DUNLIN_TRY(r.bytes_into(m.asker.bytes));
   DUNLIN_ASSIGN(m.request, r.uint());
   DUNLIN_ASSIGN(m.utc, read_utc(r));
@@ -266,40 +264,39 @@ struct Layout {
   Result<Message> (*read)(CborReader&);
 };
 constexpr Layout kLayouts[] = {{Hello::kCode, 15, read_hello},
-                               {Vector::kCode, 4, read_vector},
-                               {Fetch::kCode, 5, read_fetch},
+                               {Vector::kCode, 3, read_vector},
+                               {Fetch::kCode, 4, read_fetch},
                                {Segments::kCode, 5, read_segments},
-                               {Ack::kCode, 6, read_ack},
-                               {TimeQuery::kCode, 3, read_time_query},
-                               {TimeReply::kCode, 6, read_time_reply}};
+                               {Ack::kCode, 5, read_ack},
+                               {TimeQuery::kCode, 2, read_time_query},
+                               {TimeReply::kCode, 5, read_time_reply}};
 
-// A label and the message without its signature.
-template <typename M>
-Bytes statement(std::string_view label, const M& message, const LaterFields& later,
-                void (*write)(CborWriter&, const M&, const LaterFields&, bool with_signature)) {
-  Bytes out(label.begin(), label.end());
-  CborWriter writer(out);
-  write(writer, message, later, false), writer.raw(later.cbor);
-  return out;
+Bytes labelled(std::string_view label) {
+  return Bytes(label.begin(), label.end());
 }
 
 }  // namespace
 
 Bytes hello_statement(const Hello& hello, const LaterFields& later) {
-  return statement("dunlin/1 hello", hello, later, write_hello);
-}
-
-Bytes ack_statement(const Ack& ack, const Envelope& envelope) {
-  const std::string_view label = "dunlin/1 ack";
-  Bytes out(label.begin(), label.end());
+  Bytes out = labelled("dunlin/1 hello");
   CborWriter w(out);
-  w.uint(envelope.nonce.value), w.uint(envelope.counter);
-  write_ack(w, ack, envelope.later, false), w.raw(envelope.later.cbor);
+  write_hello(w, hello, later, false), w.raw(later.cbor);
   return out;
 }
 
-Bytes time_statement(const TimeReply& reply, const LaterFields& later) {
-  return statement("dunlin/1 time", reply, later, write_reply);
+Bytes ack_statement(const NodeId& sender, const Ack& ack, const Envelope& envelope) {
+  Bytes out = labelled("dunlin/1 ack");
+  CborWriter w(out);
+  w.uint(envelope.nonce.value), w.uint(envelope.counter);
+  write_ack(w, ack, envelope.later, &sender), w.raw(envelope.later.cbor);
+  return out;
+}
+
+Bytes time_statement(const NodeId& sender, const TimeReply& reply, const LaterFields& later) {
+  Bytes out = labelled("dunlin/1 time");
+  CborWriter w(out);
+  write_reply(w, reply, later, &sender), w.raw(later.cbor);
+  return out;
 }
 
 Bytes encode_envelope(const Envelope& envelope) {

@@ -19,7 +19,7 @@ struct LaterFields {
 
 // What is signed covers later fields as well, though nobody here understands them.
 Bytes hello_statement(const Hello& hello, const LaterFields& later = {});
-Bytes time_statement(const TimeReply& reply, const LaterFields& later = {});
+Bytes time_statement(const NodeId& sender, const TimeReply& reply, const LaterFields& later = {});
 
 // Every message travels in one (common/doc/wire_format.md): [version, key id, sender's nonce,
 // counter, message].
@@ -32,7 +32,7 @@ struct Envelope {
 
 // Of an Ack in that envelope: where it stands among its sender's is signed, too, so that nobody can
 // bring back a former one.
-Bytes ack_statement(const Ack& ack, const Envelope& envelope);
+Bytes ack_statement(const NodeId& sender, const Ack& ack, const Envelope& envelope);
 
 Bytes encode_envelope(const Envelope& envelope);
 // Strict, but for what newer minor versions add. `unsupported`: another major version or key id.

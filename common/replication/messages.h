@@ -15,7 +15,7 @@ namespace dunlin::replication {
 
 // The messages of protocol 1 (common/doc/wire_format.md, "Messages"), plain values: envelope.h has
 // their bytes and what is signed of them. The number of each is its code on the wire. Code 2
-// (Digest) is taken for what follows.
+// (Digest) is taken for what follows. Who says so stands in the topic, but for Hello.
 
 inline constexpr std::uint64_t kProtocolVersion = 1;  // the major one: others are refused
 inline constexpr std::uint64_t kProtocolMinor = 0;    // for people: nothing is refused by it
@@ -68,7 +68,6 @@ struct Vector {
     IntervalSet missing;
     bool operator==(const Item&) const = default;
   };
-  NodeId sender;
   std::vector<Item> logs;
   bool whole = true;  // of an origin's logs none that the sender has is left out
   bool operator==(const Vector&) const = default;
@@ -84,7 +83,6 @@ struct Fetch {
     IntervalSet wanted;
     bool operator==(const Want&) const = default;
   };
-  NodeId requester;
   std::uint64_t request = 0;  // drawn by the requester; not 0
   std::uint64_t credit = 0;
   std::vector<Want> wants;
@@ -105,7 +103,6 @@ struct Segments {
 // let go, and is void for another instance of it.
 struct Ack {
   static constexpr std::uint64_t kCode = 6;
-  NodeId sender;
   NodeId origin;
   Nonce nonce;  // of the origin's instance
   std::vector<Vector::Item> logs;
@@ -116,13 +113,11 @@ struct Ack {
 // A node that does not know the time asks a gateway for it.
 struct TimeQuery {
   static constexpr std::uint64_t kCode = 7;
-  NodeId sender;
   std::uint64_t request = 0;  // drawn by the sender
   bool operator==(const TimeQuery&) const = default;
 };
 struct TimeReply {
   static constexpr std::uint64_t kCode = 8;
-  NodeId sender;
   NodeId asker;
   std::uint64_t request = 0;
   UtcMicros utc = 0;      // as this was sent

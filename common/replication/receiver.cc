@@ -467,8 +467,8 @@ void Receiver::sign_acks(const Moment& now) {
     const auto peer = peers_.find(origin);
     if (peer == peers_.end()) continue;
     Envelope envelope{c_.nonce, ++c_.last_counter, {}};
-    Ack ack{c_.self(), origin, peer->second.instance, c_.vector_of(origin).logs, {}};
-    const Result<Signature> signature = c_.signer.sign(ack_statement(ack, envelope));
+    Ack ack{origin, peer->second.instance, c_.vector_of(origin).logs, {}};
+    const Result<Signature> signature = c_.signer.sign(ack_statement(c_.self(), ack, envelope));
     if (!signature.ok()) {
       c_.notice(Notice::Kind::storage_failed, c_.self(), signature.error().message());
       continue;
@@ -518,8 +518,7 @@ void Receiver::schedule(const Moment& now, const NodeId& peer, Duration delay, b
 
 void Receiver::open_session(const Moment& now, const NodeId& peer, Peer& state) {
   state.fetch_at.reset();
-  Fetch fetch{
-      .requester = c_.self(), .request = 0, .credit = 2 * options_.chunk_bytes, .wants = {}};
+  Fetch fetch{.request = 0, .credit = 2 * options_.chunk_bytes, .wants = {}};
   // One Fetch has room for so many logs: the next one begins behind, so that what is gone for good
   // does not keep the others waiting.
   const auto [begin, end] = c_.table.of(peer);
@@ -561,7 +560,7 @@ void Receiver::advance_session(const Moment& now, const NodeId& peer) {
   if (session.done && session.unwritten == 0) return close_session(now, peer, false);
   if (session.done || session.durable_bytes < options_.chunk_bytes) return;
   c_.send(TopicClass::inbox, peer, Lane::bulk,
-          Fetch{c_.self(), session.request, std::exchange(session.durable_bytes, 0), {}});
+          Fetch{session.request, std::exchange(session.durable_bytes, 0), {}});
 }
 
 // Looks again at once when the session brought something, and ever later when it did not.

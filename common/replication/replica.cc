@@ -31,16 +31,6 @@ bool belongs_on(TopicClass topic, const Message& message) {
   return false;
 }
 
-// Who says so in it; nothing where nobody is named, or a signature tells.
-std::optional<NodeId> sender_of(const Message& message) {
-  if (const auto* vector = std::get_if<Vector>(&message)) return vector->sender;
-  if (const auto* fetch = std::get_if<Fetch>(&message)) return fetch->requester;
-  if (const auto* ack = std::get_if<Ack>(&message)) return ack->sender;
-  if (const auto* query = std::get_if<TimeQuery>(&message)) return query->sender;
-  if (const auto* reply = std::get_if<TimeReply>(&message)) return reply->sender;
-  return std::nullopt;
-}
-
 Lane lane_of(const Message& message) {
   if (const auto* segments = std::get_if<Segments>(&message)) return segments->lane;
   return std::holds_alternative<Fetch>(message) ? Lane::bulk : Lane::live;
@@ -411,15 +401,17 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
       Result<void> operator()(const Vector& m) {
         return r.on_vector(now, received, m, envelope.nonce);
       }
-      Result<void> operator()(const Ack& m) { return r.on_ack(now, m, envelope); }
+      Result<void> operator()(const Ack& m) {
+        return r.on_ack(now, received.topic_node, m, envelope);
+      }
       Result<void> operator()(const TimeQuery& m) {
-        DUNLIN_TRY(r.context_.members.check(m.sender));
-        return r.time_sync_.on_query(now, m);
+        DUNLIN_TRY(r.context_.members.check(received.topic_node));
+        return r.time_sync_.on_query(now, received.topic_node, m);
       }
       Result<void> operator()(const TimeReply& m) {
-        return r.on_time_reply(now, m, envelope.later);
+        return r.on_time_reply(now, received.topic_node, m, envelope.later);
       }
-      Result<void> operator()(const Fetch& m) { return r.on_fetch(now, m); }
+      Result<void> operator()(const Fetch& m) { return r.on_fetch(now, received.topic_node, m); }
       Result<void> operator()(const Segments& m) {
         return r.on_segments(now, received, m, envelope.nonce);
       }
@@ -428,12 +420,8 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
         return {};
       }
     };
-    const std::optional<NodeId> sender = sender_of(envelope->message);
     if (!belongs_on(received.topic, envelope->message)) {
       result = Error{Errc::malformed, "a message on a topic that is not for it"};
-    } else if (sender && *sender != received.topic_node) {
-      result =
-          Error{Errc::untrusted, "a message of " + sender->to_string() + " on another's topic"};
     } else {
       result = std::visit(Dispatch{*this, now, received, *envelope}, envelope->message);
     }
@@ -446,19 +434,19 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
 
 Result<void> Replica::on_vector(const Moment& now, const Received& received, const Vector& vector,
                                 Nonce instance) {
-  if (vector.sender == self()) return {};
-  DUNLIN_TRY(context_.members.check(vector.sender));
+  const NodeId& sender = received.topic_node;
+  if (sender == self()) return {};
+  DUNLIN_TRY(context_.members.check(sender));
   heard(now, received, instance);
-  if (is_gateway(vector.sender))
-    return uplink_.on_vector(now, vector.sender, vector), Result<void>{};
+  if (is_gateway(sender)) return uplink_.on_vector(now, sender, vector), Result<void>{};
   if (options_.role != Role::gateway) return {};
   // An origin that says how far its logs go is told what is here, whatever it claims; one that says
   // it to us alone wants it signed.
-  receiver_.tell(vector.sender);
-  if (received.topic == TopicClass::inbox) receiver_.sign_soon(now, vector.sender);
+  receiver_.tell(sender);
+  if (received.topic == TopicClass::inbox) receiver_.sign_soon(now, sender);
   for (const Vector::Item& item : vector.logs) {
     // A Hello or a segment has made its logs known, which it signed.
-    if (item.log.node == vector.sender && context_.table.find(item.log) != nullptr)
+    if (item.log.node == sender && context_.table.find(item.log) != nullptr)
       DUNLIN_TRY(receiver_.on_claim(now, item.log, item.head));
   }
   return {};
@@ -466,39 +454,39 @@ Result<void> Replica::on_vector(const Moment& now, const Received& received, con
 
 // A node gets back what is its own; gateways get all. What may be of another branch than the
 // gateways have stays here until that is clear.
-Result<void> Replica::on_fetch(const Moment& now, const Fetch& fetch) {
-  DUNLIN_TRY(context_.members.check(fetch.requester));
-  const bool to_gateway = is_gateway(fetch.requester);
+Result<void> Replica::on_fetch(const Moment& now, const NodeId& requester, const Fetch& fetch) {
+  DUNLIN_TRY(context_.members.check(requester));
+  const bool to_gateway = is_gateway(requester);
   Fetch allowed = fetch;
   std::erase_if(allowed.wants, [&](const Fetch::Want& want) {
     if (want.log.node == self()) return !to_gateway || !uplink_.may_serve(want.log);
-    return !to_gateway && want.log.node != fetch.requester;
+    return !to_gateway && want.log.node != requester;
   });
   if (allowed.wants.empty() && !fetch.wants.empty()) return {};
-  return responder_.on_fetch(now, allowed);
+  return responder_.on_fetch(now, requester, allowed);
 }
 
-Result<void> Replica::on_ack(const Moment& now, const Ack& ack, const Envelope& envelope) {
+Result<void> Replica::on_ack(const Moment& now, const NodeId& sender, const Ack& ack,
+                             const Envelope& envelope) {
   // What was signed for a former instance of ours, or of another, is no mistake.
-  if (ack.origin != self() || ack.nonce != context_.nonce || !uplink_.ledger().counts(ack.sender))
+  if (ack.origin != self() || ack.nonce != context_.nonce || !uplink_.ledger().counts(sender))
     return {};
-  if (!is_gateway(ack.sender)) return {Errc::bad_signature, "an Ack of a node that is no gateway"};
-  Peer& peer = peers_.at(ack.sender);
+  if (!is_gateway(sender)) return {Errc::bad_signature, "an Ack of a node that is no gateway"};
+  Peer& peer = peers_.at(sender);
   // The latest word counts: one that lost its disk may have taken back what it said before. Of an
   // instance that nobody heard of yet it comes again.
   if (envelope.nonce != peer.hello.nonce || envelope.counter <= peer.last_ack) return {};
-  DUNLIN_TRY(
-      context_.verifier.verify(peer.hello.public_key, ack_statement(ack, envelope), ack.signature));
+  DUNLIN_TRY(context_.verifier.verify(peer.hello.public_key, ack_statement(sender, ack, envelope),
+                                      ack.signature));
   peer.last_ack = envelope.counter;
-  uplink_.on_ack(now, ack);
+  uplink_.on_ack(now, sender, ack);
   return {};
 }
 
-Result<void> Replica::on_time_reply(const Moment& now, const TimeReply& reply,
+Result<void> Replica::on_time_reply(const Moment& now, const NodeId& sender, const TimeReply& reply,
                                     const LaterFields& later) {
-  if (!is_gateway(reply.sender))
-    return {Errc::bad_signature, "the time from a node that is no gateway"};
-  return time_sync_.on_reply(now, reply, later, peers_.at(reply.sender).hello.public_key);
+  if (!is_gateway(sender)) return {Errc::bad_signature, "the time from a node that is no gateway"};
+  return time_sync_.on_reply(now, sender, reply, later, peers_.at(sender).hello.public_key);
 }
 
 Result<void> Replica::on_segments(const Moment& now, const Received& received,

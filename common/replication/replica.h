@@ -135,9 +135,11 @@ class Replica {
                         const LaterFields& later);
   Result<void> on_vector(const Moment& now, const Received& received, const Vector& vector,
                          Nonce instance);
-  Result<void> on_fetch(const Moment& now, const Fetch& fetch);
-  Result<void> on_ack(const Moment& now, const Ack& ack, const Envelope& envelope);
-  Result<void> on_time_reply(const Moment& now, const TimeReply& reply, const LaterFields& later);
+  Result<void> on_fetch(const Moment& now, const NodeId& requester, const Fetch& fetch);
+  Result<void> on_ack(const Moment& now, const NodeId& sender, const Ack& ack,
+                      const Envelope& envelope);
+  Result<void> on_time_reply(const Moment& now, const NodeId& sender, const TimeReply& reply,
+                             const LaterFields& later);
   Result<void> on_segments(const Moment& now, const Received& received, const Segments& segments,
                            Nonce instance);
   void expel(const NodeId& node);

@@ -34,7 +34,7 @@ void Rescue::begin(const Moment& now, const Uplink::Stray& stray) {
 
 void Rescue::ask(const Moment& now, Seq seq) {
   if (!c_.link_up) return drop();
-  Fetch fetch{.requester = c_.self(), .request = c_.random.next() | 1, .credit = 1, .wants = {}};
+  Fetch fetch{.request = c_.random.next() | 1, .credit = 1, .wants = {}};
   fetch.wants.push_back({job_->said.log, {}});
   fetch.wants.front().wanted.insert({seq, seq});
   job_->request = fetch.request;

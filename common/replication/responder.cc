@@ -14,15 +14,15 @@ constexpr std::uint64_t kOldestShare = 3;  // so many bytes of the newest to one
 constexpr std::int64_t kOwedMax = kSegmentBytesMax;
 }  // namespace
 
-Result<void> Responder::on_fetch(const Moment& now, const Fetch& fetch) {
-  auto it = requests_.find(fetch.requester);
+Result<void> Responder::on_fetch(const Moment& now, const NodeId& requester, const Fetch& fetch) {
+  auto it = requests_.find(requester);
   if (it == requests_.end()) {
     if (requests_.size() >= kRequestsMax) {
       std::erase_if(requests_,
                     [&](const auto& r) { return r.second.heard_at + kForgetAfter < now.mono; });
     }
     if (requests_.size() >= kRequestsMax) return {Errc::backpressure, "too many requests"};
-    it = requests_.emplace(fetch.requester, Request{}).first;
+    it = requests_.emplace(requester, Request{}).first;
   }
   Request& request = it->second;
   request.heard_at = now.mono;
@@ -36,12 +36,12 @@ Result<void> Responder::on_fetch(const Moment& now, const Fetch& fetch) {
     request.reading.reset();  // an answer to the former request is not waited for
   } else if (request.id != fetch.request) {
     // Credit for a request that is over or was forgotten: say so, and the requester asks anew.
-    c_.send(TopicClass::inbox, fetch.requester, Lane::bulk,
+    c_.send(TopicClass::inbox, requester, Lane::bulk,
             Segments{.lane = Lane::bulk, .request = fetch.request, .done = true, .segments = {}});
     return {};
   }
   request.credit = std::min(kCreditMax, request.credit + fetch.credit);
-  serve(fetch.requester, request);
+  serve(requester, request);
   return {};
 }
 

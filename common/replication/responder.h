@@ -15,7 +15,7 @@ class Responder {
  public:
   explicit Responder(Context& context) : c_(context) {}
 
-  Result<void> on_fetch(const Moment& now, const Fetch& fetch);
+  Result<void> on_fetch(const Moment& now, const NodeId& requester, const Fetch& fetch);
   bool on_read_finished(const Moment& now, const ReadFinished& finished);  // false: not ours
   void on_link_down() { requests_.clear(); }
 

@@ -33,31 +33,30 @@ void TimeSync::ask(const Moment& now) {
   auto next = asked_ ? gateways_.upper_bound(asked_->gateway) : gateways_.begin();
   if (next == gateways_.end()) next = gateways_.begin();
   asked_ = Asked{*next, std::max<std::uint64_t>(c_.random.next(), 1), now.mono};
-  c_.send(TopicClass::inbox, *next, Lane::live, TimeQuery{c_.self(), asked_->request});
+  c_.send(TopicClass::inbox, *next, Lane::live, TimeQuery{asked_->request});
 }
 
-Result<void> TimeSync::on_query(const Moment& now, const TimeQuery& query) {
+Result<void> TimeSync::on_query(const Moment& now, const NodeId& asker, const TimeQuery& query) {
   const std::optional<UtcMicros> utc = c_.clock.utc(now);
-  if (!utc || query.sender == c_.self()) return {};
+  if (!utc || asker == c_.self()) return {};
   if (now.mono >= answers_since_ + seconds(1)) answers_since_ = now.mono, answered_.clear();
-  if (answered_.contains(query.sender)) return {};
+  if (answered_.contains(asker)) return {};
   if (answered_.size() >= kAnswersPerSecond)
     return {Errc::backpressure, "too many ask for the time"};
-  answered_.insert(query.sender);
-  TimeReply reply{
-      c_.self(), query.sender, query.request, std::clamp<UtcMicros>(*utc, 0, kLatestUtc), {}};
-  DUNLIN_ASSIGN(reply.signature, c_.signer.sign(time_statement(reply)));
-  c_.send(TopicClass::inbox, query.sender, Lane::live, std::move(reply));
+  answered_.insert(asker);
+  TimeReply reply{asker, query.request, std::clamp<UtcMicros>(*utc, 0, kLatestUtc), {}};
+  DUNLIN_ASSIGN(reply.signature, c_.signer.sign(time_statement(c_.self(), reply)));
+  c_.send(TopicClass::inbox, asker, Lane::live, std::move(reply));
   return {};
 }
 
-Result<void> TimeSync::on_reply(const Moment& now, const TimeReply& reply, const LaterFields& later,
-                                ByteView key) {
+Result<void> TimeSync::on_reply(const Moment& now, const NodeId& gateway, const TimeReply& reply,
+                                const LaterFields& later, ByteView key) {
   // What was not asked for, or not of us, or long ago, is no mistake: the bus repeats and delays.
-  if (!asked_ || reply.asker != c_.self() || reply.sender != asked_->gateway ||
+  if (!asked_ || reply.asker != c_.self() || gateway != asked_->gateway ||
       reply.request != asked_->request || now.mono > asked_->at + kExchangeMax)
     return {};
-  DUNLIN_TRY(c_.verifier.verify(key, time_statement(reply, later), reply.signature));
+  DUNLIN_TRY(c_.verifier.verify(key, time_statement(gateway, reply, later), reply.signature));
   if (reply.utc < kEarliestPlausibleUtc) return {Errc::malformed, "a gateway in another age"};
   const Duration half = (now.mono - asked_->at) / 2;
   c_.clock.learn(now.mono, reply.utc + half.count(), half);

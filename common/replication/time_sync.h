@@ -20,10 +20,10 @@ class TimeSync {
   void on_gateway_down(const NodeId& gateway) { gateways_.erase(gateway); }
   void on_link_down() { gateways_.clear(); }
 
-  Result<void> on_query(const Moment& now, const TimeQuery& query);
+  Result<void> on_query(const Moment& now, const NodeId& asker, const TimeQuery& query);
   // `key`: the public key of a gateway that is up.
-  Result<void> on_reply(const Moment& now, const TimeReply& reply, const LaterFields& later,
-                        ByteView key);
+  Result<void> on_reply(const Moment& now, const NodeId& gateway, const TimeReply& reply,
+                        const LaterFields& later, ByteView key);
 
   // After every step: true when Hello should go out with the clock as it is now.
   bool look(const Moment& now);

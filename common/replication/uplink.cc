@@ -178,8 +178,7 @@ void Uplink::on_vector(const Moment& now, const NodeId& gateway, const Vector& v
 }
 
 void Uplink::inquire() {
-  if (c_.link_up && options_.pushes)
-    c_.send(TopicClass::gossip, c_.self(), Lane::live, Vector{c_.self(), {}});
+  if (c_.link_up && options_.pushes) c_.send(TopicClass::gossip, c_.self(), Lane::live, Vector{});
 }
 
 Vector Uplink::own_vector() {
@@ -188,7 +187,7 @@ Vector Uplink::own_vector() {
   return vector;
 }
 
-void Uplink::on_ack(const Moment& now, const Ack& ack) {
+void Uplink::on_ack(const Moment& now, const NodeId& gateway, const Ack& ack) {
   for (const Vector::Item& item : ack.logs) {
     if (item.log.node != c_.self()) continue;
     const LogRecord* log = c_.table.find(item.log);
@@ -196,7 +195,7 @@ void Uplink::on_ack(const Moment& now, const Ack& ack) {
     const bool former = item.log.epoch != c_.epoch;
     if (head == 0 && !former) continue;
     const Lineage::Branch branch = head == 0 ? Lineage::Branch::ours : branch_of(now, item);
-    if (branch == Lineage::Branch::unknown) doubtful_acks_[ack.sender] = ack;
+    if (branch == Lineage::Branch::unknown) doubtful_acks_[gateway] = ack;
     if (branch != Lineage::Branch::ours) continue;
     // Others may not know that it ended: this gateway answers for that with its signature.
     const bool sealed =
@@ -204,7 +203,7 @@ void Uplink::on_ack(const Moment& now, const Ack& ack) {
     if (confirmed_ && former && item.head >= head && !sealed) news_.ended.push_back(item);
     if (head == 0) continue;
     LogState& state = c_.table.log(item.log).state;
-    IntervalSet acked = ledger_.heard(item.log, ack.sender, held_there(item, state));
+    IntervalSet acked = ledger_.heard(item.log, gateway, held_there(item, state));
     if (acked == state.acked()) continue;
     state.acknowledge(std::move(acked));
     news_.acks = true;
@@ -243,7 +242,7 @@ void Uplink::ask_again(const Moment& now, bool known) {
   const auto acks = std::exchange(doubtful_acks_, {});
   if (!known) return;
   for (const auto& [gateway, vector] : vectors) on_vector(now, gateway, vector);
-  for (const auto& [gateway, ack] : acks) on_ack(now, ack);
+  for (const auto& [gateway, ack] : acks) on_ack(now, gateway, ack);
 }
 
 void Uplink::confirm(const Moment& now) {

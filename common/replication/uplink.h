@@ -38,7 +38,7 @@ class Uplink {
   void on_vector(const Moment& now, const NodeId& gateway, const Vector& vector);
   // So much is durable there, by its signature, which was checked: it may go from here, when enough
   // gateways say so.
-  void on_ack(const Moment& now, const Ack& ack);
+  void on_ack(const Moment& now, const NodeId& gateway, const Ack& ack);
   // It was revoked: what it said and signed since this start does not count any more.
   void forget(const NodeId& gateway);
 

@@ -290,7 +290,7 @@ class Machine {
 
   void vector() {
     const ForeignNode& node = peer();
-    Vector vector{node.signer->node(), {}};
+    Vector vector;
     for (std::uint64_t n = below(4); n > 0; --n) {
       Vector::Item item{some_log(node), some_seq(), {}, {}};
       if (below(4) == 0) item.log.node = signer_->node();
@@ -306,7 +306,7 @@ class Machine {
 
   void fetch() {
     const ForeignNode& node = peer();
-    Fetch fetch{node.signer->node(), 1 + below(3), below(100'000), {}};
+    Fetch fetch{1 + below(3), below(100'000), {}};
     for (std::uint64_t n = below(3); n > 0; --n) {
       IntervalSet wanted = some_set(3);
       if (!wanted.empty()) fetch.wants.push_back({some_log(node), std::move(wanted)});

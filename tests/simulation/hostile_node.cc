@@ -142,21 +142,21 @@ void HostileNode::grow_a_branch() {
 // Of its own logs or of everybody's, as itself, as a gateway, or as the victim.
 void HostileNode::lie_in_a_vector() {
   SimNode& victim = somebody();
-  const NodeId senders[] = {id(), some_gateway(), victim.id()};
-  Vector vector{senders[random_.below(std::size(senders))], {}, random_.below(2) == 0};
+  const NodeId writers[] = {id(), some_gateway(), victim.id()};
+  const NodeId writer = writers[random_.below(std::size(writers))];
+  Vector vector{{}, random_.below(2) == 0};
   std::set<LogId> logs;
   for (std::uint64_t n = 1 + random_.below(20); n > 0; --n)
     logs.insert(some_log(random_.below(2) == 0 ? victim : somebody()));
   for (const LogId& log : logs)
     vector.logs.push_back({log, 1ULL << random_.below(60), some_hash(), {}});
-  const NodeId writer = random_.below(4) == 0 ? id() : vector.sender;
   const TopicClass topic = random_.below(2) == 0 ? TopicClass::inbox : TopicClass::gossip;
   say({topic, writer, victim.id()}, std::move(vector));
 }
 
 void HostileNode::ask_for_everything() {
   const NodeId requester = random_.below(2) == 0 ? id() : some_gateway();
-  Fetch fetch{requester, 1 + random_.below(5), ~0ULL, {}};
+  Fetch fetch{1 + random_.below(5), ~0ULL, {}};
   IntervalSet all;
   all.insert({1, 1ULL << 40});
   fetch.wants.push_back({some_log(somebody()), all});
@@ -167,23 +167,24 @@ void HostileNode::ask_for_everything() {
 void HostileNode::acknowledge() {
   SimNode& whom = somebody();
   if (!whom.up()) return;
-  Ack ack{random_.below(2) == 0 ? id() : some_gateway(), whom.id(), whom.instance(), {}, {}};
+  const NodeId sender = random_.below(2) == 0 ? id() : some_gateway();
+  Ack ack{whom.id(), whom.instance(), {}, {}};
   std::set<LogId> logs;
   for (std::uint64_t n = 1 + random_.below(20); n > 0; --n) logs.insert(some_log(whom));
   for (const LogId& log : logs)
     ack.logs.push_back({log, 1 + random_.below(1ULL << random_.below(40)), some_hash(), {}});
   Envelope signed_in = envelope({});
-  ack.signature = key_->sign(ack_statement(ack, signed_in)).value();
-  const NodeId sender = ack.sender;
+  ack.signature = key_->sign(ack_statement(sender, ack, signed_in)).value();
   signed_in.message = std::move(ack);
   publish({TopicClass::inbox, sender, whom.id()}, encode_envelope(signed_in));
 }
 
 void HostileNode::tell_a_wrong_time() {
   const NodeId whom = somebody().id();
-  TimeReply reply{some_gateway(), whom, random_.below(100), 1'900'000'000'000'000, {}};
-  reply.signature = key_->sign(time_statement(reply)).value();
-  say({TopicClass::inbox, reply.sender, whom}, reply);
+  const NodeId sender = some_gateway();
+  TimeReply reply{whom, random_.below(100), 1'900'000'000'000'000, {}};
+  reply.signature = key_->sign(time_statement(sender, reply)).value();
+  say({TopicClass::inbox, sender, whom}, reply);
 }
 
 void HostileNode::make_noise() {

@@ -156,7 +156,7 @@ TEST(StorageBound, LossesInManyPieces) {
   for (int n = 0; n < 1600; ++n)
     cluster.after(milliseconds(10 * n), [&] { (void)agent.append(1); });
   cluster.run_for(seconds(20));
-  replication::Ack ack{cluster.gateway().id(), agent.id(), agent.instance(), {}, {}};
+  replication::Ack ack{agent.id(), agent.instance(), {}, {}};
   const LogId log{agent.id(), agent.replica().epoch(), kSamplesTrack};
   const auto before = agent.contents();
   ASSERT_TRUE(before.ok());
@@ -167,7 +167,8 @@ TEST(StorageBound, LossesInManyPieces) {
   }
   for (Seq seq = 1; seq <= kEntries; seq += 2) ack.logs.front().missing.insert({seq, seq});
   replication::Envelope envelope{cluster.gateway().instance(), 1'000'000, {}};
-  ack.signature = cluster.gateway().key().sign(ack_statement(ack, envelope)).value();
+  const Bytes statement = ack_statement(cluster.gateway().id(), ack, envelope);
+  ack.signature = cluster.gateway().key().sign(statement).value();
   cluster.audit().claimed(Cluster::kGateway, ack.logs.front());
   envelope.message = std::move(ack);
   agent.step(replication::Received{replication::TopicClass::inbox, cluster.gateway().id(),

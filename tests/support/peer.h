@@ -44,19 +44,19 @@ class Peer : public SegmentMaker {
     return wrap(std::move(hello));
   }
   Bytes time_reply(const NodeId& asker, std::uint64_t request, UtcMicros now) {
-    replication::TimeReply reply{node(), asker, request, now, {}};
-    reply.signature = key().sign(time_statement(reply, later)).value();
+    replication::TimeReply reply{asker, request, now, {}};
+    reply.signature = key().sign(time_statement(node(), reply, later)).value();
     return wrap(reply);
   }
   Bytes ack(const NodeId& origin, Nonce instance, std::vector<replication::Vector::Item> logs) {
-    replication::Ack ack{node(), origin, instance, in_order(std::move(logs)), {}};
+    replication::Ack ack{origin, instance, in_order(std::move(logs)), {}};
     replication::Envelope envelope = envelope_of({});
-    ack.signature = key().sign(ack_statement(ack, envelope)).value();
+    ack.signature = key().sign(ack_statement(node(), ack, envelope)).value();
     envelope.message = std::move(ack);
     return encode_envelope(envelope);
   }
   Bytes vector(std::vector<replication::Vector::Item> logs, bool whole = true) {
-    return wrap(replication::Vector{node(), in_order(std::move(logs)), whole});
+    return wrap(replication::Vector{in_order(std::move(logs)), whole});
   }
   // Pushed, or in answer to a request.
   Bytes segments(const std::vector<SegmentRecord>& records, std::uint64_t request = 0,

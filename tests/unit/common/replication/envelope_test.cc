@@ -56,22 +56,22 @@ Ack sample_ack() {
   const auto key = test::test_key();
   NodeId origin;
   origin.bytes.fill(0xaa);
-  Ack ack{key->node(), origin, Nonce{0xfedcba9876543210}, {}, {}};
+  Ack ack{origin, Nonce{0xfedcba9876543210}, {}, {}};
   IntervalSet missing;
   missing.insert({41, 50});
   ack.logs.push_back({{origin, Epoch{7}, kSamplesTrack},
                       300,
                       sha256(as_bytes("three hundred")),
                       std::move(missing)});
-  ack.signature = *key->sign(ack_statement(ack, {Nonce{0xfedcba9876543210}, 24, {}}));
+  ack.signature = *key->sign(ack_statement(key->node(), ack, {Nonce{0xfedcba9876543210}, 24, {}}));
   return ack;
 }
 
 TimeReply sample_reply(const LaterFields& later = {}) {
   const auto key = test::test_key();
-  TimeReply reply{key->node(), {}, 77, 1'767'225'600'123'456, {}};
+  TimeReply reply{{}, 77, 1'767'225'600'123'456, {}};
   reply.asker.bytes.fill(0xaa);
-  reply.signature = *key->sign(time_statement(reply, later));
+  reply.signature = *key->sign(time_statement(key->node(), reply, later));
   return reply;
 }
 
@@ -87,10 +87,8 @@ struct Case {
 
 std::vector<Case> cases() {
   const Nonce nonce{0xfedcba9876543210};
-  const NodeId node = test::test_key()->node();
   const LogId log = test::test_log(kSamplesTrack);
-  const Vector vector{node,
-                      {{test::test_log(kControlTrack), 2, sha256(as_bytes("two")), {}},
+  const Vector vector{{{test::test_log(kControlTrack), 2, sha256(as_bytes("two")), {}},
                        {log, 300, sha256(as_bytes("three hundred")), set_of({{41, 50}, {60, 60}})}},
                       false};
   return {
@@ -104,11 +102,11 @@ std::vector<Case> cases() {
       {"vector",
        "Vector of two logs, not all; of track 1: head 300, missing 41-50 and 60",
        {nonce, 18, vector}},
-      {"vector_empty", "Vector without logs", {Nonce{}, 0, Vector{node, {}}}},
+      {"vector_empty", "Vector without logs", {Nonce{}, 0, Vector{}}},
       {"fetch",
        "Fetch 99 of 51-300 and 41 of track 1, credit 65536",
-       {nonce, 19, Fetch{node, 99, 65536, {{log, set_of({{41, 41}, {51, 300}})}}}}},
-      {"fetch_credit", "more credit for request 99", {nonce, 20, Fetch{node, 99, 32768, {}}}},
+       {nonce, 19, Fetch{99, 65536, {{log, set_of({{41, 41}, {51, 300}})}}}}},
+      {"fetch_credit", "more credit for request 99", {nonce, 20, Fetch{99, 32768, {}}}},
       {"segments_live",
        "Segments pushed; two byte strings stand for encoded segments",
        {nonce, 21, Segments{Lane::live, 0, false, {blob("0102"), blob("03")}}}},
@@ -116,14 +114,14 @@ std::vector<Case> cases() {
        "the last answer to request 99",
        {nonce, ~0ULL, Segments{Lane::bulk, 99, true, {}}}},
       {"ack", "Ack of one log, signed", {nonce, 24, sample_ack()}},
-      {"time_query", "asks for the time, request 77", {nonce, 22, TimeQuery{node, 77}}},
+      {"time_query", "asks for the time, request 77", {nonce, 22, TimeQuery{77}}},
       {"time_reply", "tells it, signed", {nonce, 23, sample_reply()}},
       {"hello_later",
        "Hello of minor version 3 with two more fields, 42 and [\"x\", null]; signed with them",
        {nonce, 17, sample_hello(NodeState::up, kLater), kLater}},
       {"fetch_later",
        "Fetch of a newer minor version: with the same fields behind its own",
-       {nonce, 24, Fetch{node, 99, 65536, {{log, set_of({{41, 41}})}}}, kLater}},
+       {nonce, 24, Fetch{99, 65536, {{log, set_of({{41, 41}})}}}, kLater}},
       {"time_reply_later",
        "TimeReply with them, and signed with them",
        {nonce, 25, sample_reply(kLater), kLater}},
@@ -231,6 +229,18 @@ TEST(Envelope, HelloStatementIsALabelAndTheUnsignedHello) {
   EXPECT_EQ(to_hex(ByteView(longer).last(kLater.cbor.size())), to_hex(kLater.cbor));
 }
 
+// The topic says who sent it, and what is signed names him.
+TEST(Envelope, SignedTextsNameTheSenderInPlaceOfTheSignature) {
+  const NodeId sender = test::test_key()->node();
+  const auto named = [&](const Bytes& statement, std::size_t before) {
+    const ByteView array = ByteView(statement).subspan(before);
+    return to_hex(array.first(1)) == "85" &&
+           to_hex(array.subspan(2, 17)) == "50" + to_hex(sender.bytes);
+  };
+  EXPECT_TRUE(named(time_statement(sender, sample_reply()), 13));
+  EXPECT_TRUE(named(ack_statement(sender, sample_ack(), {Nonce{1}, 2, {}}), 12 + 2));
+}
+
 // An envelope around a message written by `body`.
 Bytes enveloped(const std::function<void(CborWriter&)>& body, std::uint64_t version = 1,
                 std::uint64_t key = 0, std::uint64_t items = 5) {
@@ -249,7 +259,7 @@ Errc refusal(const Bytes& bytes) {
 
 TEST(Envelope, OtherMajorVersionsAndKeysAreUnsupported) {
   const auto credit = [](CborWriter& w) {
-    w.array(5), w.uint(4), w.bytes(NodeId{}.bytes), w.uint(1), w.uint(1), w.array(0);
+    w.array(4), w.uint(4), w.uint(1), w.uint(1), w.array(0);
   };
   ASSERT_TRUE(decode_envelope(enveloped(credit)).ok());
   EXPECT_EQ(refusal(enveloped(credit, 2)), Errc::unsupported);
@@ -261,8 +271,7 @@ TEST(Envelope, OtherMajorVersionsAndKeysAreUnsupported) {
                 .message()
                 .find("speaks protocol 2, this program speaks 1"),
             std::string::npos);
-  EXPECT_EQ(refusal(enveloped(
-                [](CborWriter& w) { w.array(4), w.uint(4), w.uint(0), w.uint(0), w.uint(0); })),
+  EXPECT_EQ(refusal(enveloped([](CborWriter& w) { w.array(3), w.uint(4), w.uint(1), w.uint(1); })),
             Errc::malformed);
 }
 
@@ -291,42 +300,41 @@ TEST(Envelope, UnknownOnesAreKeptWhole) {
 }
 
 TEST(Envelope, LaterFieldsAreWellFormedAndBehindTheKnownOnes) {
-  // [7, node, 1, ...], a TimeQuery and what came later.
+  // [7, 1, ...], a TimeQuery and what came later.
   const auto query = [](std::uint64_t items, std::string_view request, std::string_view later) {
     return enveloped([&](CborWriter& w) {
-      w.array(items), w.uint(7), w.bytes(NodeId{}.bytes);
+      w.array(items), w.uint(7);
       w.raw(*from_hex(request)), w.raw(*from_hex(later));
     });
   };
-  const Result<Envelope> envelope = decode_envelope(query(5, "01", "f60a"));
+  const Result<Envelope> envelope = decode_envelope(query(4, "01", "f60a"));
   ASSERT_TRUE(envelope.ok());
-  EXPECT_TRUE(envelope->message == Message(TimeQuery{{}, 1}));
+  EXPECT_TRUE(envelope->message == Message(TimeQuery{1}));
   EXPECT_EQ(envelope->later, (LaterFields{2, {0xf6, 0x0a}}));
-  EXPECT_EQ(refusal(query(2, "", "")), Errc::malformed);        // too few
-  EXPECT_EQ(refusal(query(4, "f6", "01")), Errc::malformed);    // a known one of another type
-  EXPECT_EQ(refusal(query(4, "01", "a0")), Errc::malformed);    // a map
-  EXPECT_EQ(refusal(query(4, "01", "1800")), Errc::malformed);  // not in its shortest form
-  EXPECT_EQ(refusal(query(4, "01", "f6f6")), Errc::malformed);  // more than were told
-  EXPECT_EQ(refusal(query(5, "01", "f6")), Errc::truncated);    // fewer
-  EXPECT_EQ(refusal(query(4, "01", "81818181818181818100")), Errc::malformed);  // too deep
+  EXPECT_EQ(refusal(query(1, "", "")), Errc::malformed);        // too few
+  EXPECT_EQ(refusal(query(3, "f6", "01")), Errc::malformed);    // a known one of another type
+  EXPECT_EQ(refusal(query(3, "01", "a0")), Errc::malformed);    // a map
+  EXPECT_EQ(refusal(query(3, "01", "1800")), Errc::malformed);  // not in its shortest form
+  EXPECT_EQ(refusal(query(3, "01", "f6f6")), Errc::malformed);  // more than were told
+  EXPECT_EQ(refusal(query(4, "01", "f6")), Errc::truncated);    // fewer
+  EXPECT_EQ(refusal(query(3, "01", "81818181818181818100")), Errc::malformed);  // too deep
 }
 
 TEST(Envelope, AFloodOfLaterFieldsStaysWithinTheLimits) {
   const auto flood = [](std::uint64_t items) {
-    Envelope envelope{{}, 1, TimeQuery{{}, 1}, {items, Bytes(items, 0xf6)}};
+    Envelope envelope{{}, 1, TimeQuery{1}, {items, Bytes(items, 0xf6)}};
     return encode_envelope(envelope);
   };
   const std::size_t more = flood(100'000).size() - 100'000;
   EXPECT_EQ(decode_envelope(flood(kMessageBytesMax - more))->later.items, kMessageBytesMax - more);
   EXPECT_EQ(refusal(flood(kMessageBytesMax - more + 1)), Errc::too_large);
   // A count that nothing stands behind makes no room.
-  EXPECT_EQ(refusal(encode_envelope({{}, 1, TimeQuery{{}, 1}, {~0ULL - 3, {0xf6}}})),
-            Errc::truncated);
+  EXPECT_EQ(refusal(encode_envelope({{}, 1, TimeQuery{1}, {~0ULL - 2, {0xf6}}})), Errc::truncated);
 }
 
 TEST(Envelope, RefuseClaimsOutOfBounds) {
   const auto vector = [](std::size_t logs, Seq head, const IntervalSet& missing) {
-    Vector message{{}, std::vector<Vector::Item>(logs, {{}, head, {}, missing})};
+    Vector message{std::vector<Vector::Item>(logs, {{}, head, {}, missing})};
     for (std::size_t n = 0; n < logs; ++n) message.logs[n].log.track = Track{n};
     return encode_envelope({{}, 1, std::move(message)});
   };
@@ -336,7 +344,7 @@ TEST(Envelope, RefuseClaimsOutOfBounds) {
   EXPECT_EQ(refusal(vector(1, kSeqMax + 1, {})), Errc::malformed);
 
   const auto fetch = [](std::size_t wants, std::uint64_t request) {
-    return encode_envelope({{}, 1, Fetch{{}, request, 1, std::vector<Fetch::Want>(wants)}});
+    return encode_envelope({{}, 1, Fetch{request, 1, std::vector<Fetch::Want>(wants)}});
   };
   EXPECT_TRUE(decode_envelope(fetch(kFetchLogsMax, 1)).ok());
   EXPECT_EQ(refusal(fetch(kFetchLogsMax + 1, 1)), Errc::too_large);
@@ -357,7 +365,7 @@ TEST(Envelope, RefuseClaimsOutOfBounds) {
   hello = sample_hello(NodeState::up);
   hello.utc = kLatestUtc + 1;
   EXPECT_EQ(refusal(encode_envelope({{}, 1, hello})), Errc::malformed);
-  EXPECT_EQ(refusal(encode_envelope({{}, 1, TimeReply{{}, {}, 1, kLatestUtc + 1, {}}})),
+  EXPECT_EQ(refusal(encode_envelope({{}, 1, TimeReply{{}, 1, kLatestUtc + 1, {}}})),
             Errc::malformed);
   hello = sample_hello(NodeState::up);
   hello.role = static_cast<Role>(2);
@@ -377,12 +385,10 @@ TEST(Envelope, RefuseWhatIsTooLarge) {
 
 // Each log once: what is said of one is looked up once.
 TEST(Messages, NameTheirLogsInOrder) {
-  const NodeId node = test::test_key()->node();
   const Vector::Item control{test::test_log(kControlTrack), 2, {}, {}};
   const Vector::Item samples{test::test_log(kSamplesTrack), 2, {}, {}};
   const auto code = [&](std::vector<Vector::Item> logs) {
-    const auto read =
-        decode_envelope(encode_envelope({Nonce{1}, 1, Vector{node, std::move(logs)}}));
+    const auto read = decode_envelope(encode_envelope({Nonce{1}, 1, Vector{std::move(logs)}}));
     return read.ok() ? Errc::closed : read.error().code;
   };
   EXPECT_EQ(code({control, samples}), Errc::closed);

@@ -179,8 +179,8 @@ TEST_F(MembersTest, AreRevokedByTheAuthority) {
   // It says what it likes; what it wrote before counts, whoever brings it, and now, too.
   for (int restarted = 0; restarted < 2; ++restarted) {
     greet(peer_, Role::agent);
-    hear(TopicClass::gossip, peer_.node(), peer_.wrap(Vector{peer_.node(), {}}));
-    hear(TopicClass::inbox, peer_.node(), peer_.wrap(Fetch{peer_.node(), 1, 1000, {}}));
+    hear(TopicClass::gossip, peer_.node(), peer_.wrap(Vector{}));
+    hear(TopicClass::inbox, peer_.node(), peer_.wrap(Fetch{1, 1000, {}}));
     EXPECT_EQ(refused("revoked"), 3u);
     hear_live(peer_, {counts});
     hear_live(peer_, {beyond});

@@ -483,7 +483,7 @@ TEST_F(OriginTest, WhatIsNotSignedStays) {
   arrive(gateway_, own(), 4);
   store_entry();
   EXPECT_EQ(stored(own()).acked(), set_of(1, 1));
-  Ack forged{gateway_.node(), replica_->self(), nonce_, {item(own(), 4)}, {}};
+  Ack forged{replica_->self(), nonce_, {item(own(), 4)}, {}};
   hear(TopicClass::inbox, gateway_.node(), gateway_.wrap(forged));
   EXPECT_EQ(refusals(), 1u);
   hear(TopicClass::inbox, gateway_.node(),

@@ -121,14 +121,13 @@ TEST_F(ReceiverTest, ASignedAckFollowsTheCommit) {
     EXPECT_EQ(sends[0].target, peer_.node());
     const Envelope envelope = decode_envelope(sends[0].payload).value();
     const auto ack = std::get<Ack>(envelope.message);
-    EXPECT_EQ(ack.sender, replica_->self());
     EXPECT_EQ(ack.origin, peer_.node());
     EXPECT_EQ(ack.nonce, instance);
     ASSERT_EQ(ack.logs.size(), 2u);
     EXPECT_EQ(ack.logs[0].log, peer_.log(kControlTrack));
     EXPECT_EQ(ack.logs[1], (Vector::Item{peer_.log(), head, segment.info.after, {}}));
-    EXPECT_TRUE(
-        verifier_->verify(key_->public_key(), ack_statement(ack, envelope), ack.signature).ok());
+    const Bytes statement = ack_statement(replica_->self(), ack, envelope);
+    EXPECT_TRUE(verifier_->verify(key_->public_key(), statement, ack.signature).ok());
   }
   pass(1min);
   EXPECT_TRUE(sent<Ack>().empty());  // once is enough
@@ -141,7 +140,7 @@ TEST_F(ReceiverTest, AVectorInItsInboxAsksForAnAck) {
   serve();
   pass(1s);
   outputs_.clear();
-  const Vector vector{peer_.node(), {{peer_.log(), 3, {}, {}}}};
+  const Vector vector{{{peer_.log(), 3, {}, {}}}};
   hear(TopicClass::gossip, peer_.node(), peer_.wrap(vector));
   pass(2s);
   EXPECT_TRUE(sent<Ack>().empty());  // a Vector is the answer to that
@@ -165,8 +164,7 @@ TEST_F(ReceiverTest, AFailedWriteIsNotAcknowledgedAndFetchedAgain) {
   EXPECT_TRUE(sent<Vector>().empty());
   EXPECT_EQ(stored(peer_.log()).head(), 0u);
   // The origin says how far its log goes, since nobody acknowledges it.
-  hear(TopicClass::gossip, peer_.node(),
-       peer_.wrap(Vector{peer_.node(), {{peer_.log(), 6, {}, {}}}}));
+  hear(TopicClass::gossip, peer_.node(), peer_.wrap(Vector{{{peer_.log(), 6, {}, {}}}}));
   pass(2s);
   const auto fetches = sent<Fetch>();
   ASSERT_EQ(fetches.size(), 1u);
@@ -728,7 +726,7 @@ TEST_F(ReceiverTest, WhoComesIsToldWhatIsHere) {
   EXPECT_EQ(vectors[0].logs[0].log, peer_.log());
   EXPECT_EQ(vectors[0].logs[0].head, 2u);
   EXPECT_EQ(vectors[0].logs[0].hash, stored(peer_.log()).head_hash());
-  hear(TopicClass::gossip, peer_.node(), peer_.wrap(Vector{peer_.node(), {}}));  // it asks
+  hear(TopicClass::gossip, peer_.node(), peer_.wrap(Vector{}));  // it asks
   vectors = sent<Vector>();
   ASSERT_EQ(vectors.size(), 1u);
   EXPECT_TRUE(vectors[0].whole);

@@ -161,8 +161,7 @@ class ReplicaTest : public testing::Test {
   }
   // It says so without a signature.
   void arrive(Peer& gateway, const LogId& log, Seq head, const IntervalSet& missing = {}) {
-    hear(TopicClass::inbox, gateway.node(),
-         gateway.wrap(Vector{gateway.node(), {item(log, head, missing)}}));
+    hear(TopicClass::inbox, gateway.node(), gateway.wrap(Vector{{item(log, head, missing)}}));
   }
 
   // Of this node.

@@ -117,8 +117,7 @@ TEST_F(RescueTest, NothingGoesOutBeforeAGatewayKnowsTheDatabase) {
   store_entry();
   EXPECT_TRUE(sent<Segments>().empty());
   // Nor is it claimed, or served.
-  hear(TopicClass::inbox, gateway_.node(),
-       gateway_.wrap(Fetch{gateway_.node(), 9, 1000, {{own(), set_of(1, 4)}}}));
+  hear(TopicClass::inbox, gateway_.node(), gateway_.wrap(Fetch{9, 1000, {{own(), set_of(1, 4)}}}));
   pass(3s);
   serve();
   EXPECT_TRUE(sent<Segments>().empty());
@@ -141,7 +140,7 @@ TEST_F(RescueTest, OnlyAWholeVectorTellsThatNothingElseIsThere) {
   live_first_life(1);
   link();
   hear(TopicClass::inbox, gateway_.node(),
-       gateway_.wrap(Vector{gateway_.node(), {item(own(kControlTrack), 2)}, false}));
+       gateway_.wrap(Vector{{item(own(kControlTrack), 2)}, false}));
   serve();
   EXPECT_TRUE(sent<Segments>().empty());
 }
@@ -415,7 +414,7 @@ TEST_F(RescueTest, OfTwoPublicBranchesTheSmallerHashStays) {
     acknowledge(first, log.control(), 2);
     acknowledge(first, log, 2);
     hear(TopicClass::inbox, first.node(),
-         first.wrap(Vector{first.node(), {item(log.control(), 2), item(log, 2)}}));
+         first.wrap(Vector{{item(log.control(), 2), item(log, 2)}}));
     pass(11s);
     serve();
     ASSERT_EQ(stored(log).acked(), set_of(1, 2));
@@ -522,14 +521,12 @@ TEST_F(RescueTest, WhatIsHeldBackForALieIsServedAfterwards) {
   false_control.hash = false_data.hash = sha256(as_bytes("a lie"));
   for (const bool whole : {false, true}) {
     hear(TopicClass::inbox, gateway_.node(),
-         gateway_.wrap(Vector{gateway_.node(), {false_control, false_data}, whole}));
+         gateway_.wrap(Vector{{false_control, false_data}, whole}));
     for (int n = 0; n < 10; ++n) pass(5s), serve();  // it cannot show what it said
     (void)take<Send>();
     hear(TopicClass::inbox, gateway_.node(),
-         gateway_.wrap(Fetch{gateway_.node(),
-                             9,
-                             1 << 20,
-                             {{own(), set_of(1, 3)}, {own(kControlTrack), set_of(1, 2)}}}));
+         gateway_.wrap(
+             Fetch{9, 1 << 20, {{own(), set_of(1, 3)}, {own(kControlTrack), set_of(1, 2)}}}));
     serve();
     const auto served = carried(sent<Segments>());
     EXPECT_EQ(std::set(served.begin(), served.end()).size(), 5u) << whole;

@@ -25,7 +25,7 @@ Hello any_hello() {
 }
 
 Vector any_vector() {
-  Vector vector{test::any_log().node, {}};
+  Vector vector;
   std::set<LogId> logs;
   for (std::uint64_t n = test::below(4); n > 0; --n) logs.insert(test::any_log());
   for (const LogId& log : logs) {
@@ -37,7 +37,7 @@ Vector any_vector() {
 }
 
 Fetch any_fetch() {
-  Fetch fetch{test::any_log().node, test::any_uint() | 1, test::any_uint(), {}};
+  Fetch fetch{test::any_uint() | 1, test::any_uint(), {}};
   for (std::uint64_t n = test::below(4); n > 0; --n) {
     fetch.wants.push_back({test::any_log(), test::any_set(kSeqMax)});
   }

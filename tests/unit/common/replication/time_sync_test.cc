@@ -48,7 +48,8 @@ class TimeSyncTest : public ReplicaTest {
     return found;
   }
   void answer(const TimeQuery& query, UtcMicros utc) {
-    hear(TopicClass::inbox, gateway_.node(), gateway_.time_reply(query.sender, query.request, utc));
+    hear(TopicClass::inbox, gateway_.node(),
+         gateway_.time_reply(replica_->self(), query.request, utc));
   }
   Hello greeting() {
     EXPECT_TRUE(step(LinkDown{}).ok());
@@ -117,7 +118,7 @@ TEST_F(TimeSyncTest, OnlyTheGatewayThatWasAskedIsHeard) {
   tell(agent, asked[0].request);
   tell(other, asked[0].request);
   tell(gateway_, asked[0].request + 1);
-  TimeReply forged{gateway_.node(), replica_->self(), asked[0].request, kUtc, {}};
+  TimeReply forged{replica_->self(), asked[0].request, kUtc, {}};
   hear(TopicClass::inbox, gateway_.node(), gateway_.wrap(forged));
   answer(asked[0], kEarliestPlausibleUtc - 1);
   EXPECT_TRUE(anchors().empty());
@@ -206,7 +207,7 @@ TEST_F(TimeSyncTest, AGatewayAnswersWhileItKnowsTheTime) {
   Peer agent;
   greet(agent, Role::agent);
   const auto ask = [&](std::uint64_t request) {
-    hear(TopicClass::inbox, agent.node(), agent.wrap(TimeQuery{agent.node(), request}));
+    hear(TopicClass::inbox, agent.node(), agent.wrap(TimeQuery{request}));
   };
   ask(5);
   const auto replies = sent<TimeReply>();
@@ -214,8 +215,8 @@ TEST_F(TimeSyncTest, AGatewayAnswersWhileItKnowsTheTime) {
   EXPECT_EQ(replies[0].utc, now_.utc);
   EXPECT_EQ(replies[0].request, 5u);
   EXPECT_EQ(replies[0].asker, agent.node());
-  EXPECT_TRUE(
-      verifier_->verify(key_->public_key(), time_statement(replies[0]), replies[0].signature).ok());
+  const Bytes statement = time_statement(replica_->self(), replies[0]);
+  EXPECT_TRUE(verifier_->verify(key_->public_key(), statement, replies[0].signature).ok());
   now_.synchronised = false;
   ask(6);
   EXPECT_TRUE(sent<TimeReply>().empty());
@@ -225,7 +226,7 @@ TEST_F(TimeSyncTest, AGatewayAnswersWhileItKnowsTheTime) {
   EXPECT_EQ(sent<TimeReply>().size(), 0u);
   Peer other;
   greet(other, Role::agent);
-  hear(TopicClass::inbox, other.node(), other.wrap(TimeQuery{other.node(), 7}));
+  hear(TopicClass::inbox, other.node(), other.wrap(TimeQuery{7}));
   EXPECT_EQ(sent<TimeReply>().size(), 1u);
   pass(1s);
   for (std::uint64_t n = 0; n < 1000; ++n) ask(2000 + n);

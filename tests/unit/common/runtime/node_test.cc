@@ -346,8 +346,7 @@ TEST_F(NodeTest, TheBacklogGoesOnWhileLiveMessagesKeepComing) {
   node_->on_replicated([&](const replication::Replicated& replicated, Duration) {
     if (replicated.log.track != kControlTrack) stored = true;
   });
-  const Bytes vector =
-      peer.wrap(replication::Vector{peer.node(), {{peer.log(kControlTrack), 1, 1, {}}}});
+  const Bytes vector = peer.wrap(replication::Vector{{{peer.log(kControlTrack), 1, 1, {}}}});
   wire_->on_publish([&] {
     if (!stored) wire_->deliver(inbox, vector);
   });
@@ -371,7 +370,7 @@ TEST_F(NodeTest, TheBacklogWaitsWhileMuchIsUnsent) {
   const LogId log{key_->node(), node_->report().epoch, kSamplesTrack};
   wire_->deliver("cell/gate/" + gateway.node().to_string(), gateway.hello());
   wire_->deliver(inbox_from(gateway),
-                 gateway.wrap(replication::Fetch{gateway.node(), 9, 1 << 20, {{log, wanted}}}));
+                 gateway.wrap(replication::Fetch{9, 1 << 20, {{log, wanted}}}));
   for (std::int64_t n = 11; n <= 40; n += 10) {  // the disk would have answered by then
     ASSERT_TRUE(append(n, n + 9).ok());
     ASSERT_TRUE(node_->flush(20s).ok());
