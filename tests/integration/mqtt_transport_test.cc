@@ -8,12 +8,14 @@
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
+#include <ranges>
 #include <thread>
 
 #include "dunlin/transport.h"
 #include "tests/support/certificates.h"
 #include "tests/support/eventually.h"
 #include "tests/support/mosquitto.h"
+#include "tests/support/temp_dir.h"
 
 namespace dunlin {
 namespace {
@@ -223,6 +225,38 @@ TEST(MqttTransportLimits, NamesATopicOnceAConnection) {
   const auto bytes = [&] { return received("bytes"); };
   ASSERT_TRUE(eventually([&] { return bytes() > kMessages * 5; }));
   EXPECT_LT(bytes(), kMessages * 40);
+}
+
+// A topic that the broker knows by number needs the right of its name, with each message.
+TEST_P(MqttTransport, EveryMessageNeedsTheRightToItsTopic) {
+  const test::TempDir folder;
+  const auto permit = [&](const std::string& topic) {
+    return folder.write("acl", "topic read #\ntopic write end\ntopic write " + topic + "\n");
+  };
+  DUNLIN_START_MOSQUITTO(broker, {.more_configuration = "acl_file " + permit("first") + "\n"});
+  Peer watcher, a;
+  watcher.start(options_for(*broker, "watcher", GetParam()), {{"#", 1}});
+  a.start(options_for(*broker, "a", GetParam()), {});
+  ASSERT_TRUE(watcher.connects() && a.connects());
+  // What the watcher hears of three messages on each topic, from here on.
+  const auto heard = [&](const std::string& end) {
+    const std::size_t before = watcher.messages().size();
+    for (const char* text : {"1", "2", "3"}) {
+      for (const char* topic : {"first", "second"}) EXPECT_TRUE(a.say(topic, text).ok());
+    }
+    EXPECT_TRUE(a.say("end", end).ok() && watcher.hears("end=" + end));
+    std::string all;
+    for (const std::string& message : watcher.messages() | std::views::drop(before))
+      all += message + " ";
+    return all;
+  };
+  EXPECT_EQ(heard("1"), "first=1 first=2 first=3 end=1 ");
+  permit("second");
+  broker->reload();
+  ASSERT_TRUE(
+      eventually([&] { return a.say("second", "now").ok() && watcher.messages().size() > 4; }));
+  ASSERT_TRUE(a.say("end", "of now").ok() && watcher.hears("end=of now"));
+  EXPECT_EQ(heard("2"), "second=1 second=2 second=3 end=2 ");
 }
 
 TEST(MqttTransportLimits, RefusesAboveTheBytesInFlightAndNeverWaits) {

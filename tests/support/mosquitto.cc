@@ -110,6 +110,10 @@ void Mosquitto::stop() {
   process_.wait(kStopTimeout);
 }
 
+void Mosquitto::reload() {
+  process_.kill(SIGHUP);
+}
+
 Result<void> Mosquitto::restart() {
   DUNLIN_ASSIGN(process_, ChildProcess::start({.program = "mosquitto",
                                                .args = {"-c", file_},

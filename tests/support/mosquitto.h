@@ -42,6 +42,7 @@ class Mosquitto {
 
   void kill();             // SIGKILL, as a crash
   void stop();             // SIGTERM
+  void reload();           // SIGHUP: reads its rights again
   Result<void> restart();  // after either, on the same port
 
  private:
