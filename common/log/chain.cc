@@ -2,15 +2,10 @@
 
 #include <algorithm>
 
+#include "common/base/big_endian.h"
 #include "common/log/entry.h"
 
 namespace dunlin {
-
-namespace {
-void put_be64(std::uint8_t* out, std::uint64_t value) {
-  for (int i = 7; i >= 0; --i, value >>= 8) out[i] = static_cast<std::uint8_t>(value);
-}
-}  // namespace
 
 std::array<std::uint8_t, 32> log_id_bytes(const LogId& log) {
   std::array<std::uint8_t, 32> bytes;
