@@ -32,6 +32,8 @@ std::string_view name_of(PeerState state) {
       return "up";
     case PeerState::stale:
       return "stale";
+    case PeerState::remote:
+      return "remote";
     case PeerState::down:
       break;
   }

@@ -41,7 +41,7 @@ Result<void> AuthorityRelay::on_segments(const Moment& now, const NodeId& topic_
     log.entries.insert(decoded.info.interval());
     log.ends.insert(decoded.info.after);
   }
-  receiver_.on_segments(now, *authority, segments);
+  receiver_.on_segments(now, *authority, 0, segments);
   // All that is here has to be in it, from the first entry to the hash of the last.
   const auto [begin, end] = c_.table.of(*authority);
   const bool complete = std::all_of(begin, end, [&](const auto& item) {

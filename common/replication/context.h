@@ -7,6 +7,7 @@
 #include "common/base/random.h"
 #include "common/replication/clock.h"
 #include "common/replication/envelope.h"
+#include "common/replication/gateways.h"
 #include "common/replication/io.h"
 #include "common/replication/log_table.h"
 #include "common/replication/members.h"
@@ -24,6 +25,7 @@ struct Context {
   Epoch epoch;
   Members members;
   Whereabouts where;
+  Gateways gateways;
   LogTable table;
   Stats stats;
   std::deque<Output> outputs;

@@ -24,6 +24,19 @@ Result<LogId> read_log(CborReader& r) {
   return log;
 }
 
+void write_path(CborWriter& w, const TriePath& path) {
+  w.array(2), w.uint(path.depth()), w.uint(path.nibbles());
+}
+
+Result<TriePath> read_path(CborReader& r) {
+  DUNLIN_TRY(r.array_of(2));
+  DUNLIN_ASSIGN(const std::uint64_t depth, r.uint());
+  DUNLIN_ASSIGN(const std::uint64_t nibbles, r.uint());
+  const std::optional<TriePath> path = TriePath::of(depth, nibbles);
+  if (!path) return r.error(Errc::malformed, "no place");
+  return *path;
+}
+
 // The number of items of a list that is bounded.
 Result<std::uint64_t> read_list(CborReader& r, std::size_t max) {
   DUNLIN_ASSIGN(const std::uint64_t items, r.array());
@@ -75,30 +88,36 @@ Result<UtcMicros> read_utc(CborReader& r) {
   return static_cast<UtcMicros>(utc);
 }
 
+void write_item(CborWriter& w, const Vector::Item& item) {
+  write_log(w, item.log), w.uint(item.head), w.bytes(item.hash);
+  encode_intervals(w, item.missing);
+}
+
 void write_items(CborWriter& w, const std::vector<Vector::Item>& items) {
   w.array(items.size());
-  for (const Vector::Item& item : items) {
-    w.array(6), write_log(w, item.log), w.uint(item.head), w.bytes(item.hash);
-    encode_intervals(w, item.missing);
-  }
+  for (const Vector::Item& item : items) w.array(6), write_item(w, item);
+}
+
+Result<Vector::Item> read_item(CborReader& r) {
+  Vector::Item item;
+  DUNLIN_ASSIGN(item.log, read_log(r));
+  DUNLIN_ASSIGN(item.head, r.uint());
+  DUNLIN_TRY(r.bytes_into(item.hash));
+  DUNLIN_ASSIGN(item.missing, decode_intervals(r));
+  if (item.head > kSeqMax) return r.error(Errc::malformed, "head beyond 2^62");
+  if (item.missing.last().value_or(0) > item.head)
+    return r.error(Errc::malformed, "missing beyond the head");
+  return item;
 }
 
 Result<std::vector<Vector::Item>> read_items(CborReader& r) {
   std::vector<Vector::Item> items;
   DUNLIN_ASSIGN(const std::uint64_t logs, read_list(r, kVectorLogsMax));
   for (std::uint64_t i = 0; i < logs; ++i) {
-    Vector::Item item;
     DUNLIN_TRY(r.array_of(6));
-    DUNLIN_ASSIGN(item.log, read_log(r));
-    DUNLIN_ASSIGN(item.head, r.uint());
-    DUNLIN_TRY(r.bytes_into(item.hash));
-    DUNLIN_ASSIGN(item.missing, decode_intervals(r));
+    DUNLIN_ASSIGN(Vector::Item item, read_item(r));
     if (!items.empty() && item.log <= items.back().log)
       return r.error(Errc::malformed, "logs out of their order");
-    if (item.head > kSeqMax) return r.error(Errc::malformed, "head beyond 2^62");
-    if (item.missing.last().value_or(0) > item.head) {
-      return r.error(Errc::malformed, "missing beyond the head");
-    }
     items.push_back(std::move(item));
   }
   return items;
@@ -117,6 +136,22 @@ struct MessageWriter {
   const LaterFields& later;
 
   void operator()(const Hello& m) { write_hello(w, m, later, true); }
+  void operator()(const Digest& m) {
+    begin_message(w, 5, later, Digest::kCode);
+    w.bytes(m.roots.head), w.bytes(m.roots.missing);
+    w.array(m.places.size());
+    for (const Digest::Place& place : m.places) {
+      w.array(2), write_path(w, place.path), w.array(place.children.size());
+      for (const DigestTrie::ChildHash& child : place.children) w.bytes(child);
+    }
+    w.array(m.leaves.size());
+    for (const Digest::Leaf& leaf : m.leaves) {
+      w.array(3), write_path(w, leaf.path), w.boolean(leaf.last), w.array(leaf.logs.size());
+      for (const Digest::Log& log : leaf.logs) {
+        w.array(7), write_item(w, log.item), w.uint(log.floor);
+      }
+    }
+  }
   void operator()(const Vector& m) {
     begin_message(w, 3, later, Vector::kCode);
     write_items(w, m.logs), w.boolean(m.whole);
@@ -130,10 +165,12 @@ struct MessageWriter {
     }
   }
   void operator()(const Segments& m) {
-    begin_message(w, 5, later, Segments::kCode);
+    begin_message(w, 6, later, Segments::kCode);
     w.uint(static_cast<std::uint64_t>(m.lane)), w.uint(m.request);
     w.boolean(m.done), w.array(m.segments.size());
     for (const auto& segment : m.segments) w.bytes(*segment);
+    w.array(m.certificates.size());
+    for (const Bytes& certificate : m.certificates) w.bytes(certificate);
   }
   void operator()(const Ack& m) { write_ack(w, m, later, nullptr); }
   void operator()(const TimeQuery& m) {
@@ -186,6 +223,54 @@ Result<Message> read_hello(CborReader& r) {
   return Message(std::move(m));
 }
 
+Result<Digest::Place> read_place(CborReader& r) {
+  Digest::Place place;
+  DUNLIN_TRY(r.array_of(2));
+  DUNLIN_ASSIGN(place.path, read_path(r));
+  if (place.path.depth() == TriePath::kDepthMax)
+    return r.error(Errc::malformed, "children where there are none");
+  DUNLIN_TRY(r.array_of(place.children.size()));
+  for (DigestTrie::ChildHash& child : place.children) DUNLIN_TRY(r.bytes_into(child));
+  return place;
+}
+
+Result<Digest::Leaf> read_leaf(CborReader& r, std::size_t logs_max) {
+  Digest::Leaf leaf;
+  DUNLIN_TRY(r.array_of(3));
+  DUNLIN_ASSIGN(leaf.path, read_path(r));
+  DUNLIN_ASSIGN(leaf.last, r.boolean());
+  DUNLIN_ASSIGN(const std::uint64_t logs, read_list(r, logs_max));
+  for (std::uint64_t i = 0; i < logs; ++i) {
+    Digest::Log log;
+    DUNLIN_TRY(r.array_of(7));
+    DUNLIN_ASSIGN(log.item, read_item(r));
+    DUNLIN_ASSIGN(log.floor, r.uint());
+    if (log.floor == 0 || log.floor > log.item.head + 1)
+      return r.error(Errc::malformed, "a floor beyond the head");
+    leaf.logs.push_back(std::move(log));
+  }
+  return leaf;
+}
+
+Result<Message> read_digest(CborReader& r) {
+  Digest m;
+  DUNLIN_TRY(r.bytes_into(m.roots.head));
+  DUNLIN_TRY(r.bytes_into(m.roots.missing));
+  DUNLIN_ASSIGN(const std::uint64_t places, read_list(r, kDigestPlacesMax));
+  for (std::uint64_t i = 0; i < places; ++i) {
+    DUNLIN_ASSIGN(Digest::Place place, read_place(r));
+    m.places.push_back(place);
+  }
+  DUNLIN_ASSIGN(const std::uint64_t leaves, read_list(r, kDigestPlacesMax));
+  std::size_t logs_left = kVectorLogsMax;
+  for (std::uint64_t i = 0; i < leaves; ++i) {
+    DUNLIN_ASSIGN(Digest::Leaf leaf, read_leaf(r, logs_left));
+    logs_left -= leaf.logs.size();
+    m.leaves.push_back(std::move(leaf));
+  }
+  return Message(std::move(m));
+}
+
 Result<Message> read_vector(CborReader& r) {
   Vector m;
   DUNLIN_ASSIGN(m.logs, read_items(r));
@@ -231,6 +316,12 @@ Result<Message> read_segments(CborReader& r) {
     if (bytes.size() > kSegmentBytesMax) return r.error(Errc::too_large, "a segment");
     m.segments.push_back(std::make_shared<const Bytes>(bytes.begin(), bytes.end()));
   }
+  DUNLIN_ASSIGN(const std::uint64_t certificates, read_list(r, kSegmentCertificatesMax));
+  for (std::uint64_t i = 0; i < certificates; ++i) {
+    DUNLIN_ASSIGN(const ByteView bytes, r.bytes());
+    if (bytes.size() > kCertificateBytesMax) return r.error(Errc::too_large, "a certificate");
+    m.certificates.emplace_back(bytes.begin(), bytes.end());
+  }
   return Message(std::move(m));
 }
 
@@ -263,13 +354,11 @@ struct Layout {
   std::uint64_t items;  // or more, of newer minor versions
   Result<Message> (*read)(CborReader&);
 };
-constexpr Layout kLayouts[] = {{Hello::kCode, 15, read_hello},
-                               {Vector::kCode, 3, read_vector},
-                               {Fetch::kCode, 4, read_fetch},
-                               {Segments::kCode, 5, read_segments},
-                               {Ack::kCode, 5, read_ack},
-                               {TimeQuery::kCode, 2, read_time_query},
-                               {TimeReply::kCode, 5, read_time_reply}};
+constexpr Layout kLayouts[] = {
+    {Hello::kCode, 15, read_hello},         {Digest::kCode, 5, read_digest},
+    {Vector::kCode, 3, read_vector},        {Fetch::kCode, 4, read_fetch},
+    {Segments::kCode, 6, read_segments},    {Ack::kCode, 5, read_ack},
+    {TimeQuery::kCode, 2, read_time_query}, {TimeReply::kCode, 5, read_time_reply}};
 
 Bytes labelled(std::string_view label) {
   return Bytes(label.begin(), label.end());
@@ -364,8 +453,9 @@ Lane peek_lane(ByteView envelope) {
 }
 
 std::string_view message_name(const Message& message) {
-  static constexpr std::string_view kNames[] = {"hello", "vector",     "fetch",      "segments",
-                                                "ack",   "time_query", "time_reply", "unknown"};
+  static constexpr std::string_view kNames[] = {"hello",      "digest",     "vector",
+                                                "fetch",      "segments",   "ack",
+                                                "time_query", "time_reply", "unknown"};
   return kNames[message.index()];
 }
 

@@ -33,6 +33,7 @@ IntervalSet LogRecord::wanted() const {
 }
 
 LogRecord& LogTable::log(const LogId& id) {
+  if (watched) touched.insert(id);
   const auto [it, fresh] = logs.try_emplace(id);
   if (fresh) it->second.state = LogState(id);
   return it->second;

@@ -3,6 +3,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "common/base/time.h"
@@ -54,7 +55,11 @@ struct LogTable {
   std::map<LogId, LogRecord> logs;
   std::map<NodeId, NodeRecord> nodes;
 
-  LogRecord& log(const LogId& id);  // made when unknown
+  // Logs that may have changed, for who looks at that; only while somebody does.
+  bool watched = false;
+  std::set<LogId> touched;
+
+  LogRecord& log(const LogId& id);  // to be changed, and made when unknown
   const LogRecord* find(const LogId& id) const;
   // The half-open range of a node's logs.
   std::pair<std::map<LogId, LogRecord>::iterator, std::map<LogId, LogRecord>::iterator> of(

@@ -35,6 +35,20 @@ Result<bool> Members::admit(const Hello& hello) {
   return news;
 }
 
+Result<void> Members::introduce(const Bytes& certificate) {
+  if (admission_ == nullptr) return {};
+  DUNLIN_ASSIGN(Admitted says, admission_->examine(certificate));
+  const NodeId node = says.node;
+  if (revoked(node)) return refusal(Errc::revoked, node, " was revoked");
+  shown_.try_emplace(node, Shown{certificate, std::move(says)});
+  return {};
+}
+
+const Bytes* Members::certificate_of(const NodeId& node) {
+  const auto shown = shown_.find(node);
+  return shown == shown_.end() || !check(node).ok() ? nullptr : &shown->second.certificate;
+}
+
 void Members::revoke(Hlc at, const Revoke& revoke) {
   const auto [known, fresh] = revoked_.try_emplace(revoke.node, Revoked{at, revoke});
   if (fresh) return news_.push_back(revoke.node);

@@ -28,6 +28,11 @@ class Members {
   // Of a Hello that its key signed: `untrusted` unless its certificate says the same of it,
   // `revoked`. True when it says something new, so that it is to be kept.
   Result<bool> admit(const Hello& hello);
+  // Of a certificate that somebody else shows: its node is known from now on, unless it was before.
+  // One signature check. An open fleet needs none.
+  Result<void> introduce(const Bytes& certificate);
+  // To introduce it to others; null where there is none.
+  const Bytes* certificate_of(const NodeId& node);
   // Of an entry of the authority's log. The latest of a node counts.
   void revoke(Hlc at, const Revoke& revoke);
   // The nodes that were revoked since this was asked.
@@ -37,6 +42,11 @@ class Members {
   // Whether what that node says now counts: `untrusted` when it has shown no certificate,
   // `revoked`.
   Result<void> check(const NodeId& node);
+  // Whether it was ever shown that it belongs here; in an open fleet everybody does.
+  bool knows(const NodeId& node) const {
+    return admission_ == nullptr || shown_.contains(node) || revoked_.contains(node) ||
+           node == admission_->authority();
+  }
   // Whether entries of a log up to `last` count, whoever brings them. The authority has one log.
   Result<void> check(const LogId& log, Seq last);
   // The same of a segment that was read. The key of who was revoked proves nothing any more: it has

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/base/time.h"
+#include "common/log/digest_trie.h"
 #include "common/log/entry.h"
 #include "common/log/interval_set.h"
 #include "common/log/log_id.h"
@@ -14,8 +15,8 @@
 namespace dunlin::replication {
 
 // The messages of protocol 1 (common/doc/wire_format.md, "Messages"), plain values: envelope.h has
-// their bytes and what is signed of them. The number of each is its code on the wire. Code 2
-// (Digest) is taken for what follows. Who says so stands in the topic, but for Hello.
+// their bytes and what is signed of them. The number of each is its code on the wire. Who
+// says so stands in the topic, but for Hello.
 
 inline constexpr std::uint64_t kProtocolVersion = 1;  // the major one: others are refused
 inline constexpr std::uint64_t kProtocolMinor = 0;    // for people: nothing is refused by it
@@ -29,6 +30,8 @@ inline constexpr std::size_t kHelloLogsMax = 64;
 inline constexpr std::size_t kVectorLogsMax = 512;
 inline constexpr std::size_t kFetchLogsMax = 64;
 inline constexpr std::size_t kCertificateBytesMax = 2048;
+inline constexpr std::size_t kDigestPlacesMax = 128;
+inline constexpr std::size_t kSegmentCertificatesMax = 64;
 
 // Who a node is and how far its own logs go. Retained; the MQTT will is the same with state down.
 struct Hello {
@@ -73,6 +76,33 @@ struct Vector {
   bool operator==(const Vector&) const = default;
 };
 
+// What a node that keeps all logs of a cell holds of them, or of all logs in the backbone, as the
+// two roots of a DigestTrie; and where others have shown that they differ, parts of what is below:
+// what the children of places hash to, and the logs of places with few of them.
+struct Digest {
+  static constexpr std::uint64_t kCode = 2;
+  struct Place {
+    TriePath path;
+    DigestTrie::ChildHashes children{};
+    bool operator==(const Place&) const = default;
+  };
+  struct Log {
+    Vector::Item item;
+    Seq floor = 1;  // what is below is not here: released, or lost
+    bool operator==(const Log&) const = default;
+  };
+  struct Leaf {
+    TriePath path;
+    bool last = false;  // it answers another one: nothing is said to it
+    std::vector<Log> logs;
+    bool operator==(const Leaf&) const = default;
+  };
+  DigestPair roots;
+  std::vector<Place> places;
+  std::vector<Leaf> leaves;
+  bool operator==(const Digest&) const = default;
+};
+
 // Asks for entries, newest first within each log, at most `credit` bytes of segments. The wants of
 // a new request replace those of the requester's former one; an empty list adds credit to
 // `request`.
@@ -97,6 +127,8 @@ struct Segments {
   std::uint64_t request = 0;
   bool done = false;
   std::vector<std::shared_ptr<const Bytes>> segments;
+  // By which the authority admitted their nodes, for who may not have met them.
+  std::vector<Bytes> certificates = {};
 };
 
 // A gateway's signed word to an origin: this much of its logs is durable there. It lets the origin

@@ -13,8 +13,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr Duration kGapGrace = milliseconds(50);  // reordering settles within this
-constexpr Duration kFetchTimeout = seconds(3);    // without a word from the peer
+constexpr Duration kGapGrace = milliseconds(50);     // reordering settles within this
+constexpr Duration kOfferGrace = milliseconds(500);  // what is new is on its way by itself
+constexpr Duration kFetchTimeout = seconds(3);       // without a word from the peer
 constexpr Duration kBackoffFirst = seconds(1);
 constexpr Duration kBackoffMax = seconds(300);
 constexpr Duration kClaimLifetime = std::chrono::minutes(15);
@@ -50,9 +51,13 @@ IntervalSet newest(const IntervalSet& set, std::size_t max) {
 
 }  // namespace
 
-void Receiver::on_segments(const Moment& now, const NodeId& peer, const Segments& segments) {
+void Receiver::on_segments(const Moment& now, const NodeId& peer, CellIndex cell,
+                           const Segments& segments) {
   ForeignWrite batch;
   batch.lane = segments.lane;
+  batch.cell = cell;
+  batch.from = peer;
+  introduce(peer, segments);
   const auto session = sessions_.find(peer);
   const bool ours = segments.request != 0 && session != sessions_.end() &&
                     session->second.request == segments.request;
@@ -87,15 +92,18 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*bytes));
   const LogId& id = header.log;
   if (id.node == c_.self()) return {};  // an echo of our own
-  DUNLIN_TRY(c_.members.check(id, header.last));
   DUNLIN_TRY(check_room(id));
   const LogId control = id.control();
+  // Somebody else brings it, who may show its certificate with the beginning of its track 0.
+  if (brings_others(batch.from) && !c_.members.knows(id.node))
+    return wait_for_control(now, id.node, request, bytes, batch), Result<void>{};
+  DUNLIN_TRY(c_.members.check(id, header.last));
   const LogRecord* known_control = c_.table.find(control);
   const Seq understood = known_control == nullptr ? 0 : known_control->state.complete();
   const auto node = c_.table.nodes.find(id.node);
   const bool keyed = node != c_.table.nodes.end() && !node->second.public_key.empty();
   if (header.needs > understood || (!keyed && (header.first > 1 || id != control))) {
-    wait_for_control(now, id.node, request, bytes);
+    wait_for_control(now, id.node, request, bytes, batch);
     return {};
   }
 
@@ -123,7 +131,13 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
         c_.verifier.verify(*key, head_statement(id, info.last, info.after), header.signature));
     c_.stats.signatures_verified += 1;
   }
-  if (!keyed) c_.table.nodes[id.node].public_key = *key;
+  if (!keyed) {
+    NodeRecord& record = c_.table.nodes[id.node];
+    record.public_key = *key;
+    // Of one that somebody else introduced: a Hello of its own may never come here.
+    if (const Bytes* certificate = c_.members.certificate_of(id.node))
+      batch.members.push_back({id.node, *key, record.name, *certificate});
+  }
 
   // They count from here on, not when they are stored: more may be on the way by then.
   for (const auto& [other, sealed] : named) (void)c_.table.log(other);
@@ -131,7 +145,8 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   const Seq proven = std::max(log.state.head(), log.writing.last().value_or(0));
   log.times.learned(info.last, now.mono);
   if (info.first > proven + 1)
-    schedule(now, id.node, request == 0 ? kGapGrace : Duration{}, !log.forked);
+    schedule(now, request == 0 ? id.node : batch.from, request == 0 ? kGapGrace : Duration{},
+             !log.forked);
   log.writing.insert(info.interval());
   arriving_.insert_or_assign({id, info.first}, info.before);
   batch.bytes += bytes->size();
@@ -263,15 +278,17 @@ Result<const Bytes*> Receiver::key_of(const SegmentHeader& header, const Decoded
 }
 
 void Receiver::wait_for_control(const Moment& now, const NodeId& origin, std::uint64_t request,
-                                const std::shared_ptr<const Bytes>& bytes) {
+                                const std::shared_ptr<const Bytes>& bytes,
+                                const ForeignWrite& batch) {
   // The oldest goes first when there is no room: it can be fetched again.
   while (!waiting_.empty() && waiting_bytes_ + bytes->size() > options_.waiting_bytes_max) {
     waiting_bytes_ -= waiting_.front().bytes->size();
     waiting_.pop_front();
   }
-  waiting_.push_back({origin, request, bytes});
+  waiting_.push_back({origin, batch.from, batch.cell, request, bytes});
   waiting_bytes_ += bytes->size();
-  schedule(now, origin, kGapGrace, false);
+  schedule(now, batch.from, kGapGrace, false);
+  if (origin != batch.from) schedule(now, origin, kGapGrace, false);
 }
 
 void Receiver::retry_waiting(const Moment& now, const NodeId& origin) {
@@ -287,6 +304,8 @@ void Receiver::retry_waiting(const Moment& now, const NodeId& origin) {
     }
     ForeignWrite one;
     one.lane = item.request == 0 ? Lane::live : Lane::bulk;
+    one.cell = item.cell;
+    one.from = item.from;
     const Result<void> taken = take(now, item.bytes, item.request, one);
     if (!taken.ok()) refuse(now, origin, item.bytes, taken.error());
     decoded += one.decoded;
@@ -322,6 +341,21 @@ void Receiver::refuse(const Moment& now, const NodeId& peer,
     quarantine(now, peer, bytes, error);
 }
 
+// Certificates are looked at when somebody is not known yet: that costs a signature check each.
+void Receiver::introduce(const NodeId& peer, const Segments& segments) {
+  if (segments.certificates.empty()) return;
+  const bool strangers =
+      std::any_of(segments.segments.begin(), segments.segments.end(), [&](const auto& bytes) {
+        const Result<SegmentHeader> header = parse_segment(*bytes);
+        return header.ok() && !c_.members.knows(header->log.node);
+      });
+  if (!strangers) return;
+  for (const Bytes& certificate : segments.certificates) {
+    const Result<void> known = c_.members.introduce(certificate);
+    if (!known.ok()) c_.refuse(peer, known.error());
+  }
+}
+
 TokenBucket& Receiver::quarantine_limit(const NodeId& peer) {
   const bool room = quarantine_limits_.size() < kQuarantineLimitsMax;
   const NodeId whose = room || quarantine_limits_.contains(peer) ? peer : NodeId{};
@@ -344,6 +378,7 @@ void Receiver::reconsider(const Moment& now, const std::vector<Quarantined>& ref
   for (const Quarantined& item : refused) {
     ForeignWrite batch;
     batch.lane = Lane::bulk;
+    batch.from = item.peer;
     const Result<void> taken = take(now, item.bytes, 0, batch);
     if (!taken.ok()) {
       c_.refuse(item.peer, taken.error());
@@ -369,6 +404,7 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
   };
   std::map<NodeId, Stored> origins;
   bool progressed = false;
+  std::vector<SegmentRecord> news;
   if (finished.outcomes.ok()) {
     for (std::size_t i = 0; i < done.segments.size(); ++i) {
       const SegmentRecord& segment = done.segments[i];
@@ -385,6 +421,7 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
       if (won || outcome.kind == WriteOutcome::Kind::fork) branched(segment.info, outcome);
       if (outcome.kind == WriteOutcome::Kind::stored || won || unheard) {
         stored(now, segment);
+        news.push_back(segment);
         progressed = true;
       } else if (outcome.kind == WriteOutcome::Kind::duplicate) {
         c_.stats.duplicates += 1;
@@ -399,9 +436,13 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
     for (const SegmentRecord& segment : done.segments)
       schedule(now, segment.info.log.node, kBackoffFirst, false);
   }
+  forwarder_.stored(now, news, done.cell, done.lane);
   for (const auto& [origin, durable] : origins) {
-    if (is_authority(origin)) continue;  // it hears nobody
-    tell(origin, &durable.logs);
+    // Who is not in reach asks when it comes. Of the gateways in its cell one tells it what
+    // arrived.
+    const bool in_reach = peers_.contains(origin) || done.from == origin;
+    if (!in_reach || c_.gateways.all().contains(origin)) continue;
+    if (c_.gateways.rank(origin, c_.where.reach(origin)) == 0) tell(origin, &durable.logs);
     sign_soon(now, origin, durable.bytes);
   }
   if (done.session) {
@@ -498,13 +539,60 @@ Result<void> Receiver::on_claim(const Moment& now, const LogId& id, Seq head) {
   return {};
 }
 
-void Receiver::on_peer_up(const Moment& now, const NodeId& peer, Nonce instance) {
-  peers_[peer] = {.instance = instance, .fetch_at = now.mono};
+void Receiver::on_peer_up(const Moment& now, const NodeId& peer, Nonce instance,
+                          bool keeps_others) {
+  peers_[peer] = {.instance = instance, .keeps_others = keeps_others, .fetch_at = now.mono};
 }
 
 void Receiver::on_peer_down(const NodeId& peer) {
   peers_.erase(peer);
   sessions_.erase(peer);
+}
+
+void Receiver::on_offer(const Moment& now, const NodeId& peer, const Digest::Log& offered) {
+  const Vector::Item& item = offered.item;
+  const auto at = peers_.find(peer);
+  if (at == peers_.end() || item.log.node == c_.self() || is_authority(item.log.node)) return;
+  IntervalSet held;
+  if (offered.floor <= item.head) held.insert({offered.floor, item.head});
+  held.erase(item.missing);
+  IntervalSet wanted = wanted_of_offer(item.log, held);
+  // A branch of its own: which one stays is seen when both are here.
+  const LogRecord* log = c_.table.find(item.log);
+  const Hash* ours = log == nullptr ? nullptr : log->state.hash_after(item.head);
+  if (ours != nullptr && *ours != item.hash && held.contains(item.head))
+    wanted.insert({item.head, item.head});
+  std::map<LogId, IntervalSet>& offers = at->second.offers;
+  if (wanted.empty()) {
+    offers.erase(item.log);
+  } else if (offers.contains(item.log) || offers.size() < kOffersMax) {
+    offers[item.log] = std::move(held);
+    schedule(now, peer, kOfferGrace, true);
+  }
+}
+
+// Of what a peer has: what is neither here nor on the way, lost or released.
+IntervalSet Receiver::wanted_of_offer(const LogId& id, const IntervalSet& offered) const {
+  IntervalSet wanted = offered;
+  const LogRecord* log = c_.table.find(id);
+  if (log == nullptr || wanted.empty()) return wanted;
+  const Seq head = log->state.head();
+  if (head > 0) {
+    IntervalSet have;
+    have.insert({1, head});
+    have.erase(log->state.missing());
+    wanted.erase(have);
+  }
+  wanted.erase(log->writing);
+  return wanted;
+}
+
+IntervalSet Receiver::not_asked_of_others(const LogId& log, IntervalSet wanted) const {
+  for (const auto& [peer, session] : sessions_) {
+    const auto asked = session.asked.find(log);
+    if (asked != session.asked.end()) wanted.erase(asked->second);
+  }
+  return wanted;
 }
 
 // News are worth a try whatever failed before: something else may be missing for good.
@@ -516,11 +604,9 @@ void Receiver::schedule(const Moment& now, const NodeId& peer, Duration delay, b
   it->second.fetch_at = std::min(it->second.fetch_at.value_or(at), at);
 }
 
-void Receiver::open_session(const Moment& now, const NodeId& peer, Peer& state) {
-  state.fetch_at.reset();
-  Fetch fetch{.request = 0, .credit = 2 * options_.chunk_bytes, .wants = {}};
-  // One Fetch has room for so many logs: the next one begins behind, so that what is gone for good
-  // does not keep the others waiting.
+// Of the peer's own logs. One Fetch has room for so many: the next one begins behind, so that what
+// is gone for good does not keep the others waiting.
+void Receiver::add_wants(const Moment& now, const NodeId& peer, Peer& state, Fetch& fetch) {
   const auto [begin, end] = c_.table.of(peer);
   auto it = std::find_if(begin, end, [&](const auto& log) { return log.first > state.asked_last; });
   for (auto left = std::distance(begin, end); left > 0; --left, ++it) {
@@ -529,14 +615,29 @@ void Receiver::open_session(const Moment& now, const NodeId& peer, Peer& state) 
     LogRecord& log = it->second;
     if (log.claimed > log.state.head() && log.claimed_at + kClaimLifetime < now.mono)
       log.claimed = 0;
-    const IntervalSet wanted = log.wanted();
+    const IntervalSet wanted = not_asked_of_others(it->first, log.wanted());
     if (wanted.empty()) continue;
     fetch.wants.push_back({it->first, newest(wanted, kWantIntervalsMax)});
     state.asked_last = it->first;
   }
-  // A segment waits for a track 0 that nobody has told us of yet.
+}
+
+// Of what it has of others. What came meanwhile is wanted no more.
+void Receiver::add_offers(Peer& state, Fetch& fetch) const {
+  std::erase_if(state.offers, [&](const auto& offer) {
+    return wanted_of_offer(offer.first, offer.second).empty();
+  });
+  for (const auto& [log, held] : state.offers) {
+    if (fetch.wants.size() == kFetchLogsMax) break;
+    const IntervalSet wanted = not_asked_of_others(log, wanted_of_offer(log, held));
+    if (!wanted.empty()) fetch.wants.push_back({log, newest(wanted, kWantIntervalsMax)});
+  }
+}
+
+// A segment waits for a track 0 that nobody has told us of yet.
+void Receiver::add_controls(const NodeId& peer, Fetch& fetch) const {
   for (const Waiting& waiting : waiting_) {
-    if (waiting.origin != peer) continue;
+    if (waiting.origin != peer && waiting.from != peer) continue;
     const Result<SegmentHeader> header = parse_segment(*waiting.bytes);
     if (!header.ok()) continue;
     const LogId control = header->log.control();
@@ -547,11 +648,26 @@ void Receiver::open_session(const Moment& now, const NodeId& peer, Peer& state) 
     const Seq understood = known == nullptr ? 0 : known->state.complete();
     IntervalSet wanted;
     wanted.insert({understood + 1, std::max(header->needs, understood + 1)});
-    fetch.wants.push_back({control, wanted});
+    wanted = not_asked_of_others(control, std::move(wanted));
+    if (!wanted.empty()) fetch.wants.push_back({control, std::move(wanted)});
   }
-  if (fetch.wants.empty()) return;
+}
+
+void Receiver::open_session(const Moment& now, const NodeId& peer, Peer& state) {
+  state.fetch_at.reset();
+  Fetch fetch{.request = 0, .credit = 2 * options_.chunk_bytes, .wants = {}};
+  add_controls(peer, fetch);
+  add_wants(now, peer, state, fetch);
+  add_offers(state, fetch);
+  if (fetch.wants.empty()) {
+    // Others are asked for the rest of it, and may not have it.
+    if (!state.offers.empty()) state.fetch_at = now.mono + kBackoffFirst;
+    return;
+  }
   fetch.request = c_.random.next() | 1;
-  sessions_[peer] = {.request = fetch.request, .heard_at = now.mono};
+  Session& session = sessions_[peer];
+  session = {.request = fetch.request, .heard_at = now.mono};
+  for (const Fetch::Want& want : fetch.wants) session.asked[want.log].insert(want.wanted);
   c_.send(TopicClass::inbox, peer, Lane::bulk, std::move(fetch));
 }
 
@@ -566,14 +682,17 @@ void Receiver::advance_session(const Moment& now, const NodeId& peer) {
 // Looks again at once when the session brought something, and ever later when it did not.
 void Receiver::close_session(const Moment& now, const NodeId& peer, bool failed) {
   const bool progressed = sessions_[peer].progressed;
+  const std::map<LogId, IntervalSet> asked = std::move(sessions_[peer].asked);
   sessions_.erase(peer);
   const auto known = peers_.find(peer);
   if (known == peers_.end()) return;
   Peer& state = known->second;
   if (progressed) {
     state.backoff = failed ? kBackoffFirst : Duration{};
+    fetched_.insert(peer);
   } else {
     state.backoff = std::min(kBackoffMax, std::max(kBackoffFirst, state.backoff * 2));
+    for (const auto& [log, wanted] : asked) state.offers.erase(log);  // it does not have it
   }
   state.fetch_at = now.mono + state.backoff;
 }

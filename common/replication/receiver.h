@@ -8,7 +8,7 @@
 #include "common/base/token_bucket.h"
 #include "common/codec/segment_codec.h"
 #include "common/replication/acknowledger.h"
-#include "common/replication/context.h"
+#include "common/replication/forwarder.h"
 
 namespace dunlin::replication {
 
@@ -29,12 +29,19 @@ struct ReceiverOptions {
 // fetches what is missing from the node that it belongs to.
 class Receiver {
  public:
-  Receiver(Context& context, ReceiverOptions options) : c_(context), options_(options) {}
+  Receiver(Context& context, Forwarder& forwarder, ReceiverOptions options)
+      : c_(context), options_(options), forwarder_(forwarder) {}
 
-  void on_segments(const Moment& now, const NodeId& peer, const Segments& segments);
+  // That came in `cell`, or out of quarantine.
+  void on_segments(const Moment& now, const NodeId& peer, CellIndex cell, const Segments& segments);
   // A log of `peer` is said to reach `head`.
   Result<void> on_claim(const Moment& now, const LogId& log, Seq head);
-  void on_peer_up(const Moment& now, const NodeId& peer, Nonce instance);
+  // `peer` has this of a log of somebody else: what is wanted of it may be fetched there.
+  void on_offer(const Moment& now, const NodeId& peer, const Digest::Log& offered);
+  // Peers from which all was fetched that they were known to have, and something came of it.
+  std::set<NodeId> take_fetched() { return std::exchange(fetched_, {}); }
+  // `keeps_others`: it may bring logs of nodes that are not known here.
+  void on_peer_up(const Moment& now, const NodeId& peer, Nonce instance, bool keeps_others);
   void on_peer_down(const NodeId& peer);
   void keep(KnownNode member);  // in storage: it was admitted
   bool on_write_finished(const Moment& now, const WriteFinished& finished);  // false: not ours
@@ -50,11 +57,15 @@ class Receiver {
  private:
   struct Waiting {
     NodeId origin;
+    NodeId from;  // who may have track 0, too
+    CellIndex cell = 0;
     std::uint64_t request = 0;
     std::shared_ptr<const Bytes> bytes;
   };
   struct ForeignWrite {
     Lane lane = Lane::live;
+    CellIndex cell = 0;  // where they came
+    NodeId from;         // and by whom
     std::vector<SegmentRecord> segments;
     std::vector<Release> releases;
     std::vector<KnownNode> members;
@@ -73,13 +84,17 @@ class Receiver {
     bool done = false;                // the peer has nothing more to send
     bool progressed = false;
     Instant heard_at;
+    std::map<LogId, IntervalSet> asked = {};
   };
   struct Peer {  // one that is up
     Nonce instance;
+    bool keeps_others = false;
     std::optional<Instant> fetch_at;  // when to look for gaps
     Duration backoff{};
-    LogId asked_last;  // where the wants of the last Fetch ended
+    LogId asked_last;                          // where the wants of the last Fetch ended
+    std::map<LogId, IntervalSet> offers = {};  // of logs of others: what it has
   };
+  static constexpr std::size_t kOffersMax = 4096;  // of a peer
 
   // Verifies one segment and adds it to `batch`, or says why not.
   Result<void> take(const Moment& now, const std::shared_ptr<const Bytes>& bytes,
@@ -87,11 +102,16 @@ class Receiver {
   Result<DecodedSegment> decode(const SegmentHeader& header, ForeignWrite& batch);
   void refuse(const Moment& now, const NodeId& peer, const std::shared_ptr<const Bytes>& bytes,
               const Error& error);
+  void introduce(const NodeId& peer, const Segments& segments);
   TokenBucket& quarantine_limit(const NodeId& peer);
   void quarantine(const Moment& now, const NodeId& peer, const std::shared_ptr<const Bytes>& bytes,
                   const Error& error);
   bool is_authority(const NodeId& node) const {
     return c_.members.authority() != nullptr && node == *c_.members.authority();
+  }
+  bool brings_others(const NodeId& peer) const {
+    const auto known = peers_.find(peer);
+    return known != peers_.end() && known->second.keeps_others;
   }
   bool vouched_for(const SegmentInfo& info) const;
   Result<void> check_room(const LogId& log) const;
@@ -103,13 +123,18 @@ class Receiver {
   static std::map<LogId, bool> named_by(const LogId& log, const std::vector<Entry>& entries);
   Result<const Bytes*> key_of(const SegmentHeader& header, const DecodedSegment& decoded);
   void wait_for_control(const Moment& now, const NodeId& origin, std::uint64_t request,
-                        const std::shared_ptr<const Bytes>& bytes);
+                        const std::shared_ptr<const Bytes>& bytes, const ForeignWrite& batch);
   void retry_waiting(const Moment& now, const NodeId& origin);
   void write(ForeignWrite batch);
   void branched(const SegmentInfo& info, const WriteOutcome& outcome);
   void stored(const Moment& now, const SegmentRecord& segment);
   void sign_acks(const Moment& now);
   void schedule(const Moment& now, const NodeId& peer, Duration delay, bool news);
+  IntervalSet wanted_of_offer(const LogId& log, const IntervalSet& offered) const;
+  IntervalSet not_asked_of_others(const LogId& log, IntervalSet wanted) const;
+  void add_wants(const Moment& now, const NodeId& peer, Peer& state, Fetch& fetch);
+  void add_offers(Peer& state, Fetch& fetch) const;
+  void add_controls(const NodeId& peer, Fetch& fetch) const;
   void open_session(const Moment& now, const NodeId& peer, Peer& state);
   void advance_session(const Moment& now, const NodeId& peer);
   void close_session(const Moment& now, const NodeId& peer, bool failed);
@@ -123,6 +148,8 @@ class Receiver {
   std::map<std::pair<LogId, Seq>, Hash> arriving_;  // of `writes_` and what is to be: hash before
   std::map<NodeId, Session> sessions_;
   std::map<NodeId, Peer> peers_;
+  std::set<NodeId> fetched_;
+  Forwarder& forwarder_;
   Acknowledger acknowledger_;
   std::map<NodeId, TokenBucket> quarantine_limits_;  // of many peers the rest share the zero id's
 };

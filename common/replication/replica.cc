@@ -20,7 +20,7 @@ bool belongs_on(TopicClass topic, const Message& message) {
     case TopicClass::gate:
       return std::holds_alternative<Hello>(message);
     case TopicClass::gossip:
-      return std::holds_alternative<Vector>(message);
+      return std::holds_alternative<Vector>(message) || std::holds_alternative<Digest>(message);
     case TopicClass::authority:
     case TopicClass::live:
     case TopicClass::bulk:
@@ -47,16 +47,22 @@ Replica::Replica(ReplicaOptions options, Nonce nonce, Signer& signer, Verifier& 
                {},
                Members(options_.admission),
                Whereabouts(options_.cells),
+               Gateways(signer.node(), context_.where),
                {},
                {},
                {}},
       uplink_(context_, options_.uplink),
       origin_(context_, uplink_, options_.origin),
       rescue_(context_, origin_, uplink_),
-      receiver_(context_, options_.receiver),
+      forwarder_(context_),
+      receiver_(context_, forwarder_, options_.receiver),
+      anti_entropy_(context_, receiver_, options_.role),
       authority_relay_(context_, receiver_, options_.role == Role::gateway),
       responder_(context_),
-      time_sync_(context_) {}
+      time_sync_(context_) {
+  if (options_.role == Role::gateway && context_.where.backbone())
+    anti_entropy_.keep(*context_.where.backbone());
+}
 
 Result<void> Replica::start(const Moment& now, ReplicaStart start) {
   context_.epoch = start.epoch;
@@ -127,6 +133,8 @@ struct Replica::Visitor {
     r.uplink_.on_deadline(now);
     r.rescue_.on_deadline(now);
     r.receiver_.on_deadline(now);
+    r.forwarder_.on_deadline(now);
+    r.anti_entropy_.on_deadline(now);
     r.authority_relay_.on_deadline(now);
     return {};
   }
@@ -139,7 +147,7 @@ Result<void> Replica::step(const Moment& now, Input input) {
 }
 
 void Replica::after_step(const Moment& now) {
-  for (const NodeId& node : context_.members.take_revoked()) expel(node);
+  for (const NodeId& node : context_.members.take_revoked()) expel(now, node);
   const Uplink::News news = uplink_.take_news();
   if (news.acks) origin_.on_acks_changed(now);
   for (const Uplink::Stray& stray : news.strays) {
@@ -149,6 +157,7 @@ void Replica::after_step(const Moment& now) {
   for (const Vector::Item& item : news.ended) endings_.heard(now, item);
   origin_.end_logs(now, endings_.take_due(now));
   rescue_.look(now);
+  anti_entropy_.look(now);
   origin_.look_at_clock(now);
   const bool names_heads = news.confirmed && context_.link_up;  // its Hello did not yet
   if (time_sync_.look(now) || names_heads) publish_hello(now);
@@ -165,7 +174,8 @@ std::optional<Instant> Replica::next_deadline() const {
   std::optional<Instant> next = origin_.next_deadline();
   for (const std::optional<Instant>& other :
        {uplink_.next_deadline(), rescue_.next_deadline(), endings_.next_deadline(),
-        receiver_.next_deadline(), time_sync_.next_deadline(), authority_relay_.next_deadline()}) {
+        receiver_.next_deadline(), forwarder_.next_deadline(), anti_entropy_.next_deadline(),
+        time_sync_.next_deadline(), authority_relay_.next_deadline()}) {
     if (other) next = std::min(next.value_or(*other), *other);
   }
   return next;
@@ -221,8 +231,11 @@ void Replica::on_link_up(const Moment& now) {
 // Whoever is still there says so again when the link returns: their Hello is retained.
 void Replica::on_link_down() {
   context_.link_up = false;
+  forwarder_.on_link_down();
+  anti_entropy_.on_link_down();
   for (auto& [node, peer] : peers_) {
     if (peer.up) receiver_.on_peer_down(node);
+    if (peer.up) context_.gateways.down(node);
     peer.up = false;
   }
   responder_.on_link_down();
@@ -232,10 +245,9 @@ void Replica::on_link_down() {
 }
 
 // What it says counts no more, and nobody is to find its Hello at the broker.
-void Replica::expel(const NodeId& node) {
+void Replica::expel(const Moment& now, const NodeId& node) {
   context_.notice(Notice::Kind::revoked, node, "the fleet's authority revoked it");
-  receiver_.on_peer_down(node);
-  time_sync_.on_gateway_down(node);
+  on_peer_down(now, node);
   uplink_.forget(node);
   const auto peer = peers_.find(node);
   const bool agent = peer == peers_.end() || peer->second.hello.role == Role::agent;
@@ -274,9 +286,23 @@ void Replica::heard(const Moment& now, const Received& received, Nonce instance)
   peer.last_heard_utc = now.utc;
   if (peer.up) return;
   peer.up = true;  // fresh traffic speaks louder than an old will
+  on_peer_up(now, node, peer, received.cell);
+}
+
+void Replica::on_peer_up(const Moment& now, const NodeId& node, const Peer& peer, CellIndex cell) {
   if (options_.role != Role::gateway) return;
-  receiver_.on_peer_up(now, node, peer.hello.nonce);
-  if (peer.hello.role == Role::agent) receiver_.tell(node);
+  const bool gateway = peer.hello.role == Role::gateway;
+  receiver_.on_peer_up(now, node, peer.hello.nonce, gateway);
+  if (!gateway) return receiver_.tell(node);
+  context_.gateways.up(node);
+  anti_entropy_.on_replica_up(now, node, cell);
+}
+
+void Replica::on_peer_down(const Moment& now, const NodeId& node) {
+  receiver_.on_peer_down(node);
+  time_sync_.on_gateway_down(node);
+  anti_entropy_.on_replica_down(node);
+  forwarder_.on_gateway_down(now, node);
 }
 
 // Who was away longest is forgotten first; its logs are not.
@@ -329,8 +355,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
       peer.hello = hello;
       context_.where.heard(hello.node, received.cell);
     }
-    receiver_.on_peer_down(hello.node);
-    time_sync_.on_gateway_down(hello.node);
+    on_peer_down(now, hello.node);
     return {};
   }
   if (peers_[hello.node].instances.heard(hello.nonce, hello.counter)) {
@@ -361,8 +386,9 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
   if (fresh && hello.role == Role::gateway)
     time_sync_.on_gateway_up(now, hello.node, !received.retained);
   if (options_.role == Role::gateway) {
-    if (fresh) receiver_.on_peer_up(now, hello.node, hello.nonce);
-    if (fresh && hello.role == Role::agent) receiver_.tell(hello.node);
+    if (fresh) on_peer_up(now, hello.node, peer, received.cell);
+    // A gateway says so in each cell, and may say it in another one first.
+    if (hello.role == Role::gateway) anti_entropy_.on_replica_up(now, hello.node, received.cell);
     for (const Hello::Head& head : hello.heads) {
       DUNLIN_TRY(receiver_.on_claim(now, {hello.node, head.epoch, head.track}, head.head));
     }
@@ -379,6 +405,10 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
     if (received.topic == TopicClass::authority) authority_relay_.publish_soon(now);
     return {};
   }
+  // Brokers send us what we sent, where we listen to all.
+  if (received.topic_node == self() &&
+      (received.topic == TopicClass::live || received.topic == TopicClass::bulk))
+    return {};
   Result<Envelope> envelope = decode_envelope(received.payload);
   Result<void> result;
   if (!envelope.ok()) {
@@ -398,6 +428,7 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
           return {Errc::bad_signature, "a Hello in another instance's envelope"};
         return r.on_hello(now, received, m, envelope.later);
       }
+      Result<void> operator()(const Digest& m) { return r.on_digest(now, received, m, envelope); }
       Result<void> operator()(const Vector& m) {
         return r.on_vector(now, received, m, envelope.nonce);
       }
@@ -430,6 +461,15 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
   // Foreign mistakes are counted and told; they are nobody's error here.
   if (!result.ok()) context_.refuse(received.topic_node, result.error());
   return {};
+}
+
+Result<void> Replica::on_digest(const Moment& now, const Received& received, const Digest& digest,
+                                const Envelope& envelope) {
+  if (received.topic_node != self()) {
+    DUNLIN_TRY(context_.members.check(received.topic_node));
+    heard(now, received, envelope.nonce);
+  }
+  return anti_entropy_.on_digest(now, received, digest, envelope.counter);
 }
 
 Result<void> Replica::on_vector(const Moment& now, const Received& received, const Vector& vector,
@@ -498,7 +538,10 @@ Result<void> Replica::on_segments(const Moment& now, const Received& received,
     return {};
   }
   heard(now, received, instance);
-  receiver_.on_segments(now, received.topic_node, segments);
+  Segments fresh = segments;
+  if (received.cell == context_.where.backbone() && received.topic != TopicClass::inbox)
+    forwarder_.heard(received.topic_node, fresh);
+  receiver_.on_segments(now, received.topic_node, received.cell, fresh);
   return {};
 }
 
@@ -519,6 +562,7 @@ std::vector<NodeStatus> Replica::status(const Moment& now) const {
   const std::optional<UtcMicros> utc = context_.clock.utc(now);
   for (const auto& [node, record] : context_.table.nodes) {
     nodes[node].name = record.name;
+    nodes[node].state = PeerState::remote;
   }
   for (const auto& [node, peer] : peers_) {
     NodeStatus& status = nodes[node];

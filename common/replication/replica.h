@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 
+#include "common/replication/anti_entropy.h"
 #include "common/replication/authority_relay.h"
 #include "common/replication/endings.h"
 #include "common/replication/instances.h"
@@ -55,7 +56,8 @@ struct LogStatus {
   bool sealed = false;  // its node goes on in another epoch
 };
 
-enum class PeerState : std::uint8_t { up, stale, down };
+// `remote`: of another cell, known through other gateways.
+enum class PeerState : std::uint8_t { up, stale, down, remote };
 
 struct NodeStatus {
   NodeId node;
@@ -142,7 +144,11 @@ class Replica {
                              const LaterFields& later);
   Result<void> on_segments(const Moment& now, const Received& received, const Segments& segments,
                            Nonce instance);
-  void expel(const NodeId& node);
+  Result<void> on_digest(const Moment& now, const Received& received, const Digest& digest,
+                         const Envelope& envelope);
+  void on_peer_up(const Moment& now, const NodeId& node, const Peer& peer, CellIndex cell);
+  void on_peer_down(const Moment& now, const NodeId& node);
+  void expel(const Moment& now, const NodeId& node);
   bool is_gateway(const NodeId& node) const;  // as far as its Hello said
   void clear_hello(const NodeId& node);
   void heard(const Moment& now, const Received& received, Nonce instance);
@@ -155,7 +161,9 @@ class Replica {
   Origin origin_;
   Rescue rescue_;
   Endings endings_;
+  Forwarder forwarder_;
   Receiver receiver_;
+  AntiEntropy anti_entropy_;
   AuthorityRelay authority_relay_;
   Responder responder_;
   TimeSync time_sync_;

@@ -124,6 +124,11 @@ void Responder::answer(const NodeId& requester, Request& request,
     }
     message.segments.push_back(std::make_shared<const Bytes>(segment.bytes));
   }
+  // Who never met its node needs its certificate with the beginning of its track 0.
+  const Bytes* certificate = c_.members.certificate_of(request.log.node);
+  const bool others = request.log.node != c_.self() && request.log.node != requester;
+  if (certificate != nullptr && others && request.log.track == kControlTrack && lowest == 1)
+    message.certificates.push_back(*certificate);
   // What lies between the segments that were found is not here.
   if (lowest <= request.asked.last) wanted.erase({lowest, request.asked.last});
   c_.send(TopicClass::inbox, requester, Lane::bulk, std::move(message));

@@ -15,6 +15,7 @@ namespace dunlin::replication {
 static bool operator==(const Segments& a, const Segments& b) {
   const auto same = [](const auto& x, const auto& y) { return *x == *y; };
   return a.lane == b.lane && a.request == b.request && a.done == b.done &&
+         a.certificates == b.certificates &&
          std::equal(a.segments.begin(), a.segments.end(), b.segments.begin(), b.segments.end(),
                     same);
 }
@@ -75,6 +76,18 @@ TimeReply sample_reply(const LaterFields& later = {}) {
   return reply;
 }
 
+DigestPair sample_roots() {
+  DigestPair roots;
+  roots.head.fill(0xaa), roots.missing.fill(0xbb);
+  return roots;
+}
+
+Digest sample_walk(const Vector::Item& item) {
+  Digest::Place place{*TriePath::of(2, 0x1a), {}};
+  place.children[3].fill(0xcc);
+  return {sample_roots(), {place}, {{*TriePath::of(2, 0x0b), true, {{item, 21}}}}};
+}
+
 std::shared_ptr<const Bytes> blob(std::string_view hex) {
   return std::make_shared<const Bytes>(*from_hex(hex));
 }
@@ -99,6 +112,13 @@ std::vector<Case> cases() {
       {"hello_down",
        "the same as a will: state down, no heads, no UTC; of an open fleet",
        {nonce, 17, sample_hello(NodeState::down)}},
+      {"digest",
+       "Digest of a node that misses something",
+       {nonce, 27, Digest{sample_roots(), {}, {}}}},
+      {"digest_walk",
+       "Digest with the children of place 1a, and of leaf 0b one log: head 300, missing 41-50 and "
+       "60, nothing below 21",
+       {nonce, 28, sample_walk(vector.logs.back())}},
       {"vector",
        "Vector of two logs, not all; of track 1: head 300, missing 41-50 and 60",
        {nonce, 18, vector}},
@@ -110,6 +130,9 @@ std::vector<Case> cases() {
       {"segments_live",
        "Segments pushed; two byte strings stand for encoded segments",
        {nonce, 21, Segments{Lane::live, 0, false, {blob("0102"), blob("03")}}}},
+      {"segments_certified",
+       "Segments with a certificate, for which two bytes stand",
+       {nonce, 29, Segments{Lane::bulk, 0, false, {blob("0102")}, {*from_hex("c0de")}}}},
       {"segments_done",
        "the last answer to request 99",
        {nonce, ~0ULL, Segments{Lane::bulk, 99, true, {}}}},
@@ -168,6 +191,7 @@ TEST(Envelope, ItsFirstItemsTellTheLane) {
 
 TEST(Envelope, NamesAreThoseOfTheMetrics) {
   EXPECT_EQ(message_name(Hello{}), "hello");
+  EXPECT_EQ(message_name(Digest{}), "digest");
   EXPECT_EQ(message_name(Vector{}), "vector");
   EXPECT_EQ(message_name(Fetch{}), "fetch");
   EXPECT_EQ(message_name(Segments{}), "segments");
@@ -276,7 +300,7 @@ TEST(Envelope, OtherMajorVersionsAndKeysAreUnsupported) {
 }
 
 TEST(Envelope, UnknownOnesAreKeptWhole) {
-  for (const std::uint64_t code : {0U, 2U, 9U, 1000U}) {
+  for (const std::uint64_t code : {0U, 9U, 10U, 1000U}) {
     const Bytes bytes = enveloped([&](CborWriter& w) { w.array(2), w.uint(code), w.uint(0); });
     const Result<Envelope> envelope = decode_envelope(bytes);
     ASSERT_TRUE(envelope.ok()) << code;

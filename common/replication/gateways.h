@@ -1,0 +1,42 @@
+#pragma once
+
+#include <set>
+
+#include "common/replication/whereabouts.h"
+
+namespace dunlin::replication {
+
+// The other gateways that are up, and who of those of a cell speaks first for a node: by rendezvous
+// hashing (Thaler and Ravishankar 1998), so that of one that comes or goes only its own share
+// changes hands, and nobody has to agree on anything.
+class Gateways {
+ public:
+  Gateways(const NodeId& self, const Whereabouts& where) : self_(self), where_(where) {}
+
+  void up(const NodeId& gateway) { up_.insert(gateway); }
+  void down(const NodeId& gateway) { up_.erase(gateway), silent_.erase(gateway); }
+  // It did not do its share: it comes last until it is heard again.
+  void silent(const NodeId& gateway) { silent_.insert(gateway); }
+  void heard(const NodeId& gateway) { silent_.erase(gateway); }
+
+  const std::set<NodeId>& all() const { return up_; }
+  // How many of those that serve the cell come before this one for `origin`; 0: we speak first.
+  // One hash of each gateway.
+  std::size_t rank(const NodeId& origin, CellIndex cell) const;
+  // Who speaks first, when it is another one.
+  const NodeId* first(const NodeId& origin, CellIndex cell) const;
+  // Whether there is one in the backbone that does not serve the cell.
+  bool any_beyond(CellIndex cell) const;
+
+ private:
+  bool serves(const NodeId& gateway, CellIndex cell) const {
+    return !silent_.contains(gateway) && where_.met(gateway, cell);
+  }
+
+  const NodeId self_;
+  const Whereabouts& where_;
+  std::set<NodeId> up_;
+  std::set<NodeId> silent_;
+};
+
+}  // namespace dunlin::replication
