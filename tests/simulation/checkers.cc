@@ -173,6 +173,7 @@ bool converged(Cluster& cluster) {
     for (const LogState& state : contents->logs) {
       if (!is_current(state.id(), agent, contents->epoch) || state.head() == 0) continue;
       for (const auto& [gateway, logs] : there) {
+        if (!cluster.serves(gateway, i)) continue;
         const auto match = logs.find(state.id());
         if (match == logs.end() || match->second.head() != state.head() ||
             !match->second.missing().empty() || match->second.lost() != state.lost()) {
@@ -249,18 +250,19 @@ Problems check_convergence(Cluster& cluster, Expectations expected) {
     const auto& readings = cluster.node(i).ledger().readings();
     appended.insert(readings.begin(), readings.end());
   }
-  std::vector<Holdings> gateways;
+  std::map<std::size_t, Holdings> gateways;
   for (std::size_t g = 0; g < cluster.gateways(); ++g) {
     if (cluster.gone(g)) continue;
-    gateways.push_back(read_holdings(cluster.node(g), appended));
-    add(gateways.back().problems);
+    gateways[g] = read_holdings(cluster.node(g), appended);
+    add(gateways[g].problems);
   }
   for (std::size_t i = cluster.first_agent(); i < cluster.size(); ++i) {
     SimNode& agent = cluster.node(i);
     if (cluster.gone(i)) continue;
     const Holdings own = read_holdings(agent, appended);
     add(own.problems);
-    for (const Holdings& gateway : gateways) {
+    for (const auto& [g, gateway] : gateways) {
+      if (!cluster.serves(g, i)) continue;
       compare_logs(agent, own, gateway, problems);
       check_promises(agent, gateway, expected, problems);
     }

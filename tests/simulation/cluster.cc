@@ -45,11 +45,10 @@ void Cluster::make_node(std::size_t index, std::uint64_t key) {
   SimObserver& observer = *this;
   SimNodeOptions node;
   node.key = key, node.seed = random_.next(), node.light = options_.light;
-  node.replica.cells = {"cell"};
+  node.replica.cells = cells_of(index, key);
   if (index < options_.gateways) {
     node.name = index == 0 ? "gateway" : "gateway-" + std::to_string(index);
     node.replica.role = Role::gateway;
-    node.replica.cells.emplace_back(kBackboneName);
     node.replica.uplink.pushes = false;
     node.replica.origin.name = node.name;
     node.replica.receiver = options_.receiver;
@@ -71,6 +70,31 @@ void Cluster::make_node(std::size_t index, std::uint64_t key) {
   }
   nodes_.push_back(std::make_unique<SimNode>(std::move(node), index, bus_, observer));
   wake_of_.emplace_back();
+}
+
+std::vector<std::string> Cluster::cells_of(std::size_t index, std::uint64_t key) const {
+  const auto name = [&](std::size_t cell) {
+    return options_.cell_size == 0 ? std::string("cell") : "cell-" + std::to_string(cell + 1);
+  };
+  if (index >= options_.gateways)
+    return {name((key - options_.gateways) / std::max<std::size_t>(1, options_.cell_size))};
+  const std::size_t cells =
+      options_.cell_size == 0 ? 1 : (options_.agents + options_.cell_size - 1) / options_.cell_size;
+  std::vector<std::string> served;
+  for (std::size_t cell = 0; cell < cells; ++cell) {
+    const std::size_t first = cell * options_.gateways_per_cell;
+    const std::size_t turn = (index + options_.gateways - first % options_.gateways);
+    if (options_.gateways_per_cell == 0 || turn % options_.gateways < options_.gateways_per_cell)
+      served.push_back(name(cell));
+  }
+  served.emplace_back(kBackboneName);
+  return served;
+}
+
+bool Cluster::serves(std::size_t gateway, std::size_t agent) {
+  const std::vector<std::string>& served = node(gateway).options().replica.cells;
+  const std::string& cell = node(agent).options().replica.cells.front();
+  return std::find(served.begin(), served.end(), cell) != served.end();
 }
 
 Cluster::~Cluster() {

@@ -17,6 +17,8 @@ struct ClusterOptions {
   std::uint64_t seed = 1;
   std::size_t agents = 4;
   std::size_t gateways = 1;
+  std::size_t cell_size = 0;          // agents of "cell-1", "cell-2" ...; 0 = all are in "cell"
+  std::size_t gateways_per_cell = 0;  // taken in turn; 0 = every gateway serves every cell
   Faults link{.loss = 0,
               .duplicate = 0,
               .delay_min = std::chrono::milliseconds(1),
@@ -47,6 +49,8 @@ class Cluster final : private SimObserver {
   std::size_t first_agent() const { return options_.gateways; }
   SimNode& node(std::size_t index) { return *nodes_[index]; }
   SimNode& gateway() { return node(kGateway); }
+  // Whether an agent's logs reach that gateway without others passing them on.
+  bool serves(std::size_t gateway, std::size_t agent);
   const ClusterOptions& options() const { return options_; }
   MemoryBus& bus() { return *bus_; }
   Random& random() { return random_; }
@@ -116,6 +120,7 @@ class Cluster final : private SimObserver {
   };
 
   void make_node(std::size_t index, std::uint64_t key);
+  std::vector<std::string> cells_of(std::size_t index, std::uint64_t key) const;
   Audit::Party party(std::size_t index);
   void on_output(std::size_t node, const replication::Output& output) override;
   void on_committed(std::size_t node, const replication::Write& write,
