@@ -28,8 +28,7 @@ struct Holdings {
 };
 Holdings read_holdings(SimNode& node, const std::map<std::uint64_t, Reading>& appended);
 
-// Whether every gateway holds, or knows to be lost, all of the present epoch of every agent that it
-// serves.
+// Whether every gateway holds, or knows to be lost, all of every agent's present epoch.
 bool converged(Cluster& cluster);
 
 struct Expectations {
@@ -38,7 +37,7 @@ struct Expectations {
   bool forks = false;   // somebody wrote twice under one number; it must be known
   Duration settles_within = std::chrono::minutes(20);
 };
-// To be asked after converged(): every promised reading is at every gateway of its cell exactly
+// To be asked after converged(): every promised reading is at every gateway exactly
 // once and as it was appended, or declared lost and counted; nothing else is there; states agree;
 // bounds and message budgets were kept; forks are known where they are.
 Problems check_convergence(Cluster& cluster, Expectations expected);

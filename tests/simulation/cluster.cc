@@ -313,6 +313,7 @@ void Cluster::heal() {
   bus_->set_faults(Faults{.delay_min = std::chrono::milliseconds(1),
                           .delay_max = std::chrono::milliseconds(20)});
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    if (gone(i)) continue;
     node(i).set_disk({});
     start(i);
     bus_->heal(node(i).client_id());

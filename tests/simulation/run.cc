@@ -81,7 +81,9 @@ Plan draw_light(std::uint64_t seed) {
 std::string describe(const Plan& plan) {
   const ClusterOptions& options = plan.options;
   return std::to_string(options.agents) + " agents, " + std::to_string(options.gateways) +
-         " gateways, " + std::to_string(plan.length.count() / 1'000'000) + " s, " +
+         " gateways, cells of " +
+         std::to_string(options.cell_size == 0 ? options.agents : options.cell_size) + ", " +
+         std::to_string(plan.length.count() / 1'000'000) + " s, " +
          (options.light ? "light" : "real") + " stores, loss " + std::to_string(options.link.loss) +
          (options.clocks ? ", wrong clocks" : "") + (plan.chaos.reflash ? ", reflashes" : "") +
          (plan.expected.losses ? ", small disks" : "");
@@ -109,6 +111,10 @@ RunResult run_random(const RunOptions& run) {
   Plan plan = random.below(4) == 0 ? draw_rough(run.seed) : draw_light(run.seed);
   // What one gateway holds an agent may let go: with small disks there is no second one to miss it.
   plan.options.gateways = plan.expected.losses ? 1 : 1 + random.below(3);
+  if (random.below(2) == 0) {
+    plan.options.cell_size = 1 + random.below(plan.options.agents);
+    plan.options.gateways_per_cell = random.below(plan.options.gateways + 1);
+  }
   plan.options.clocks = random.below(2) == 0;
   plan.options.trace = run.trace;
   Cluster cluster(plan.options);
