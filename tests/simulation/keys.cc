@@ -32,11 +32,16 @@ Signature keyed_hash(ByteView public_key, ByteView message) {
   return signature;
 }
 
+// As large as real ones, since sizes are looked at.
+constexpr std::size_t kPublicKeyBytes = 91;
+constexpr std::size_t kFiller = 390;  // of a certificate
+
 class LightKey final : public Signer {
  public:
   explicit LightKey(std::uint64_t number) {
     const std::string text = "light key " + std::to_string(number);
     public_key_.assign(text.begin(), text.end());
+    public_key_.resize(kPublicKeyBytes);
     node_ = node_id_of(public_key_);
   }
   const NodeId& node() const override { return node_; }
@@ -56,7 +61,7 @@ class LightVerifier final : public Verifier {
   }
 };
 
-// Role, node, name: what the signature before them is over.
+// Role, node, name: what the signature before them is over, and what fills the room before that.
 class FixedAdmission final : public Admission {
  public:
   FixedAdmission(Bytes authority, Verifier& verifier)
@@ -65,15 +70,16 @@ class FixedAdmission final : public Admission {
   Result<Admitted> examine(ByteView certificate) override {
     Signature signature;
     Admitted of;
-    const std::size_t head = signature.size() + 1 + of.node.bytes.size();
-    if (certificate.size() < head) return {Errc::malformed, "not a certificate"};
-    std::copy_n(certificate.begin(), signature.size(), signature.begin());
-    const ByteView said = certificate.subspan(signature.size());
+    constexpr std::size_t kFixed = 1 + sizeof of.node.bytes;
+    const std::size_t head = kFiller + signature.size();
+    if (certificate.size() < head + kFixed) return {Errc::malformed, "not a certificate"};
+    std::copy_n(certificate.begin() + kFiller, signature.size(), signature.begin());
+    const ByteView said = certificate.subspan(head);
     if (!verifier_.verify(authority_, said, signature).ok())
       return {Errc::untrusted, "of another authority"};
     of.gateway = said[0] == 1;
     std::copy_n(said.begin() + 1, of.node.bytes.size(), of.node.bytes.begin());
-    of.name.assign(certificate.begin() + static_cast<std::ptrdiff_t>(head), certificate.end());
+    of.name.assign(said.begin() + kFixed, said.end());
     return of;
   }
 
@@ -87,13 +93,13 @@ class FixedAdmission final : public Admission {
 
 Bytes fixed_certificate(Signer& authority, const Admitted& of) {
   Signature signature;
-  Bytes out(signature.size() + 1 + of.node.bytes.size() + of.name.size());
-  const auto said = out.begin() + signature.size();
+  Bytes out(kFiller + signature.size() + 1 + of.node.bytes.size() + of.name.size());
+  const auto said = out.begin() + kFiller + signature.size();
   *said = of.gateway ? 1 : 0;
   std::copy(of.name.begin(), of.name.end(),
             std::copy(of.node.bytes.begin(), of.node.bytes.end(), said + 1));
-  signature = authority.sign(ByteView(out).subspan(signature.size())).value();
-  std::copy(signature.begin(), signature.end(), out.begin());
+  signature = authority.sign(ByteView(out).subspan(kFiller + signature.size())).value();
+  std::copy(signature.begin(), signature.end(), out.begin() + kFiller);
   return out;
 }
 
