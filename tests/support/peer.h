@@ -12,8 +12,7 @@ namespace dunlin::test {
 // A node that a test speaks for: its messages, in envelopes of its own instance.
 class Peer : public SegmentMaker {
  public:
-  explicit Peer(replication::Role role = replication::Role::agent,
-                std::shared_ptr<security::NodeKey> key = {})
+  explicit Peer(replication::Role role = replication::Role::agent, std::shared_ptr<Signer> key = {})
       : SegmentMaker(Epoch{5}, std::move(key)), role_(role) {}
 
   // Another with the same key, which begins the same logs anew.

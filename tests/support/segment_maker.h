@@ -19,13 +19,13 @@ class SegmentMaker {
  public:
   static constexpr std::int64_t kStart = 1'767'225'600'000'000;
 
-  explicit SegmentMaker(Epoch epoch = Epoch{5}, std::shared_ptr<security::NodeKey> key = {})
-      : key_(key ? std::move(key) : security::NodeKey::generate().value()),
+  explicit SegmentMaker(Epoch epoch = Epoch{5}, std::shared_ptr<Signer> key = {})
+      : key_(key ? std::move(key) : std::shared_ptr<Signer>(security::NodeKey::generate().value())),
         control_(LogId{key_->node(), epoch, kControlTrack}),
         samples_(LogId{key_->node(), epoch, kSamplesTrack}) {}
 
-  security::NodeKey& key() { return *key_; }
-  std::shared_ptr<security::NodeKey> shared_key() const { return key_; }
+  Signer& key() { return *key_; }
+  std::shared_ptr<Signer> shared_key() const { return key_; }
   const NodeId& node() const { return key_->node(); }
   LogId log(Track track = kSamplesTrack) const { return {node(), samples_.log.epoch, track}; }
 
@@ -100,7 +100,7 @@ class SegmentMaker {
     return std::move(built->front());
   }
 
-  std::shared_ptr<security::NodeKey> key_;
+  std::shared_ptr<Signer> key_;
   Made control_;
   Made samples_;
   std::int64_t start_ = kStart;

@@ -24,7 +24,7 @@ class MembersTest : public ReplicaTest {
         certificate(authority_, *key_, options.role == Role::gateway, options.origin.name);
     return options;
   }
-  static Bytes certificate(Authority& authority, const NodeKey& of, bool gateway,
+  static Bytes certificate(Authority& authority, const Signer& of, bool gateway,
                            const std::string& name) {
     const std::string role = gateway ? "gateway" : "agent";
     // Long over: that matters to connections alone.
