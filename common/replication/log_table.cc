@@ -21,7 +21,10 @@ std::optional<Instant> HeadTimes::of(Seq seq) const {
 }
 
 void HeadTimes::forget_up_to(Seq complete) {
-  while (!marks_.empty() && marks_.front().head <= complete) marks_.pop_front();
+  const auto open = std::find_if(marks_.begin(), marks_.end(),
+                                 [&](const Mark& mark) { return mark.head > complete; });
+  marks_.erase(marks_.begin(), open);
+  if (marks_.empty()) marks_.shrink_to_fit();
 }
 
 IntervalSet LogRecord::wanted() const {

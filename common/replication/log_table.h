@@ -1,10 +1,10 @@
 #pragma once
 
-#include <deque>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "common/base/time.h"
 #include "common/log/log_state.h"
@@ -26,7 +26,7 @@ class HeadTimes {
     Seq head;
     Instant at;
   };
-  std::deque<Mark> marks_;  // ascending in both
+  std::vector<Mark> marks_;  // ascending in both; without memory while there are none
 };
 
 // What the replica knows of one log.
