@@ -541,11 +541,18 @@ Result<void> Receiver::on_claim(const Moment& now, const LogId& id, Seq head) {
 
 void Receiver::on_peer_up(const Moment& now, const NodeId& peer, Nonce instance,
                           bool keeps_others) {
-  peers_[peer] = {.instance = instance, .keeps_others = keeps_others, .fetch_at = now.mono};
+  Peer& state = peers_[peer];
+  fetch_at(peer, state, std::nullopt);
+  state = {.instance = instance, .keeps_others = keeps_others};
+  fetch_at(peer, state, now.mono);
 }
 
 void Receiver::on_peer_down(const NodeId& peer) {
-  peers_.erase(peer);
+  const auto known = peers_.find(peer);
+  if (known != peers_.end()) {
+    fetch_at(peer, known->second, std::nullopt);
+    peers_.erase(known);
+  }
   sessions_.erase(peer);
 }
 
@@ -601,7 +608,13 @@ void Receiver::schedule(const Moment& now, const NodeId& peer, Duration delay, b
   if (it == peers_.end() || sessions_.contains(peer)) return;  // a session looks again at its end
   if (news) it->second.backoff = Duration{};
   const Instant at = now.mono + std::max(delay, it->second.backoff);
-  it->second.fetch_at = std::min(it->second.fetch_at.value_or(at), at);
+  fetch_at(peer, it->second, std::min(it->second.fetch_at.value_or(at), at));
+}
+
+void Receiver::fetch_at(const NodeId& peer, Peer& state, std::optional<Instant> at) {
+  if (state.fetch_at) fetches_.erase({*state.fetch_at, peer});
+  if (at) fetches_.emplace(*at, peer);
+  state.fetch_at = at;
 }
 
 // Of the peer's own logs. One Fetch has room for so many: the next one begins behind, so that what
@@ -654,14 +667,14 @@ void Receiver::add_controls(const NodeId& peer, Fetch& fetch) const {
 }
 
 void Receiver::open_session(const Moment& now, const NodeId& peer, Peer& state) {
-  state.fetch_at.reset();
+  fetch_at(peer, state, std::nullopt);
   Fetch fetch{.request = 0, .credit = 2 * options_.chunk_bytes, .wants = {}};
   add_controls(peer, fetch);
   add_wants(now, peer, state, fetch);
   add_offers(state, fetch);
   if (fetch.wants.empty()) {
     // Others are asked for the rest of it, and may not have it.
-    if (!state.offers.empty()) state.fetch_at = now.mono + kBackoffFirst;
+    if (!state.offers.empty()) fetch_at(peer, state, now.mono + kBackoffFirst);
     return;
   }
   fetch.request = c_.random.next() | 1;
@@ -694,7 +707,7 @@ void Receiver::close_session(const Moment& now, const NodeId& peer, bool failed)
     state.backoff = std::min(kBackoffMax, std::max(kBackoffFirst, state.backoff * 2));
     for (const auto& [log, wanted] : asked) state.offers.erase(log);  // it does not have it
   }
-  state.fetch_at = now.mono + state.backoff;
+  fetch_at(peer, state, now.mono + state.backoff);
 }
 
 void Receiver::on_retire(const std::vector<OldSegment>& segments) {
@@ -712,14 +725,10 @@ void Receiver::on_deadline(const Moment& now) {
       silent.push_back(peer);
   }
   for (const NodeId& peer : silent) close_session(now, peer, true);
-  std::vector<std::pair<Instant, NodeId>> due;  // who waits longest comes first
-  for (const auto& [peer, state] : peers_) {
-    if (state.fetch_at && *state.fetch_at <= now.mono) due.emplace_back(*state.fetch_at, peer);
-  }
-  std::sort(due.begin(), due.end());
-  for (const auto& [at, peer] : due) {
-    if (sessions_.size() >= options_.sessions_max) break;
-    open_session(now, peer, peers_[peer]);
+  while (!fetches_.empty() && fetches_.begin()->first <= now.mono &&
+         sessions_.size() < options_.sessions_max) {
+    const NodeId peer = fetches_.begin()->second;
+    open_session(now, peer, peers_.at(peer));
   }
 }
 
@@ -729,11 +738,8 @@ std::optional<Instant> Receiver::next_deadline() const {
   for (const auto& [peer, session] : sessions_) {
     if (session.unwritten == 0) sooner(session.heard_at + kFetchTimeout);
   }
-  if (sessions_.size() < options_.sessions_max) {
-    for (const auto& [peer, state] : peers_) {
-      if (state.fetch_at) sooner(*state.fetch_at);
-    }
-  }
+  if (sessions_.size() < options_.sessions_max && !fetches_.empty())
+    sooner(fetches_.begin()->first);
   return next;
 }
 

@@ -89,7 +89,7 @@ class Receiver {
   struct Peer {  // one that is up
     Nonce instance;
     bool keeps_others = false;
-    std::optional<Instant> fetch_at;  // when to look for gaps
+    std::optional<Instant> fetch_at;  // when to look for gaps; as in fetches_
     Duration backoff{};
     LogId asked_last;                          // where the wants of the last Fetch ended
     std::map<LogId, IntervalSet> offers = {};  // of logs of others: what it has
@@ -135,6 +135,7 @@ class Receiver {
   void add_wants(const Moment& now, const NodeId& peer, Peer& state, Fetch& fetch);
   void add_offers(Peer& state, Fetch& fetch) const;
   void add_controls(const NodeId& peer, Fetch& fetch) const;
+  void fetch_at(const NodeId& peer, Peer& state, std::optional<Instant> at);
   void open_session(const Moment& now, const NodeId& peer, Peer& state);
   void advance_session(const Moment& now, const NodeId& peer);
   void close_session(const Moment& now, const NodeId& peer, bool failed);
@@ -150,6 +151,7 @@ class Receiver {
   std::map<NodeId, Peer> peers_;
   std::set<NodeId> fetched_;
   Forwarder& forwarder_;
+  std::set<std::pair<Instant, NodeId>> fetches_;  // who waits longest comes first
   Acknowledger acknowledger_;
   std::map<NodeId, TokenBucket> quarantine_limits_;  // of many peers the rest share the zero id's
 };
