@@ -320,6 +320,12 @@ Result<void> Replica::make_room_for_peer() {
   return {};
 }
 
+void Replica::Peer::keep(const Hello& heard) {
+  hello = heard;
+  std::vector<Hello::Head>().swap(hello.heads);
+  Bytes().swap(hello.certificate);
+}
+
 Result<void> Replica::on_hello(const Moment& now, const Received& received, const Hello& hello,
                                const LaterFields& later) {
   const TopicClass topic = hello.role == Role::gateway ? TopicClass::gate : TopicClass::hello;
@@ -352,7 +358,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
     peer.up = false;
     if (peer.last_heard == Instant{}) peer.last_heard = now.mono;
     if (known == peers_.end()) {
-      peer.hello = hello;
+      peer.keep(hello);
       context_.where.heard(hello.node, received.cell);
     }
     on_peer_down(now, hello.node);
@@ -371,7 +377,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
   // A node that moved left a will in its former cell; a gateway is in several.
   if (hello.role == Role::agent || !same_instance) context_.where.forget(hello.node);
   context_.where.heard(hello.node, received.cell);
-  peer.hello = hello;
+  peer.keep(hello);
   peer.up = true;
   peer.last_heard = now.mono;
   peer.last_heard_utc = now.utc;

@@ -112,7 +112,7 @@ class Replica {
 
  private:
   struct Peer {
-    Hello hello;
+    Hello hello;  // the last one, but for heads and certificate, which others keep
     bool up = false;
     Instant last_heard{};
     UtcMicros last_heard_utc = 0;
@@ -123,6 +123,8 @@ class Replica {
     std::optional<Time> time = {};
     Instances instances = {};
     std::uint64_t last_ack = 0;  // the counter of its latest Ack, of that instance
+
+    void keep(const Hello& heard);
   };
   static constexpr std::size_t kPeersMax = 16'384;
 
