@@ -10,10 +10,11 @@ namespace {
 
 constexpr Duration kReconnectDelayMax = std::chrono::seconds(1);
 
-bool wants(const std::vector<Transport::Subscription>& subscriptions, std::string_view topic) {
-  return std::ranges::any_of(subscriptions, [topic](const Transport::Subscription& subscription) {
-    return topic_matches(subscription.filter, topic);
-  });
+// What all topics begin with that a filter matches.
+std::string_view beginning(std::string_view filter) {
+  const std::size_t wild = filter.find_first_of("+#");
+  if (wild == std::string_view::npos) return filter;
+  return filter.substr(0, wild == 0 ? 0 : wild - 1);  // "a/#" matches "a"
 }
 
 }  // namespace
@@ -50,22 +51,23 @@ std::size_t MemoryBus::pending() const {
 std::optional<Instant> MemoryBus::next_deadline() const {
   const std::lock_guard lock(mutex_);
   if (events_.empty()) return std::nullopt;
-  return events_.top().due;
+  return events_.front().due;
 }
 
 bool MemoryBus::run_one() {
   const std::lock_guard lock(mutex_);
-  if (events_.empty() || events_.top().due > now_) return false;
-  const Event event = events_.top();
-  events_.pop();
+  if (events_.empty() || events_.front().due > now_) return false;
+  std::pop_heap(events_.begin(), events_.end(), Later());
+  const Event event = std::move(events_.back());
+  events_.pop_back();
   happen(event);
   return true;
 }
 
 void MemoryBus::run_until(Instant end) {
   const std::lock_guard lock(mutex_);
-  while (!events_.empty() && events_.top().due <= end) {
-    now_ = std::max(now_, events_.top().due);
+  while (!events_.empty() && events_.front().due <= end) {
+    now_ = std::max(now_, events_.front().due);
     run_one();
   }
   advance_to(end);
@@ -78,52 +80,52 @@ void MemoryBus::set_faults(Faults faults) {
 
 void MemoryBus::set_faults(const std::string& client_id, Faults faults) {
   const std::lock_guard lock(mutex_);
-  clients_[client_id].faults = faults;
+  client(client_id).faults = faults;
 }
 
 void MemoryBus::partition(const std::string& client_id) {
   const std::lock_guard lock(mutex_);
-  clients_[client_id].partitioned = true;
+  client(client_id).partitioned = true;
 }
 
 void MemoryBus::heal(const std::string& client_id) {
   const std::lock_guard lock(mutex_);
-  Client& client = clients_[client_id];
-  client.partitioned = false;
-  if (client.events && !client.connected) push_connect(client_id, client);
+  Client& healed = client(client_id);
+  healed.partitioned = false;
+  if (healed.events && !healed.connected) push_connect(healed);
 }
 
 void MemoryBus::break_link(const std::string& client_id) {
   const std::lock_guard lock(mutex_);
-  Client& client = clients_[client_id];
-  if (!client.connected) return;
-  end_session(client, true);
-  tell_disconnected(client_id, "the connection broke");
+  Client& broken = client(client_id);
+  if (!broken.connected) return;
+  end_session(broken, true);
+  tell_disconnected(broken, "the connection broke");
 }
 
 void MemoryBus::kill(const std::string& client_id) {
   const std::lock_guard lock(mutex_);
-  Client& client = clients_[client_id];
-  client.events = nullptr;
-  end_session(client, true);
+  Client& killed = client(client_id);
+  killed.events = nullptr;
+  end_session(killed, true);
 }
 
 void MemoryBus::stop_broker() {
   const std::lock_guard lock(mutex_);
   broker_up_ = false;
-  std::vector<std::string> cut_off;
+  std::vector<Client*> cut_off;
   for (auto& [client_id, client] : clients_) {
-    if (client.connected) cut_off.push_back(client_id);
+    if (client.connected) cut_off.push_back(&client);
     end_session(client, false);
   }
-  for (const std::string& client_id : cut_off) tell_disconnected(client_id, "the broker died");
+  for (Client* client : cut_off) tell_disconnected(*client, "the broker died");
 }
 
 void MemoryBus::start_broker() {
   const std::lock_guard lock(mutex_);
   broker_up_ = true;
-  for (const auto& [client_id, client] : clients_) {
-    if (client.events && !client.connected) push_connect(client_id, client);
+  for (auto& [client_id, client] : clients_) {
+    if (client.events && !client.connected) push_connect(client);
   }
 }
 
@@ -140,15 +142,14 @@ MemoryBus::Counters MemoryBus::counters() const {
 Result<void> MemoryBus::attach(const std::string& client_id, TransportEvents& events,
                                std::vector<Transport::Subscription> subscriptions, Will will) {
   const std::lock_guard lock(mutex_);
-  Client& client = clients_[client_id];
-  // A broker lets the newcomer take over and publishes the will of the one it throws out.
-  TransportEvents* const evicted = std::exchange(client.events, nullptr);
-  end_session(client, true);
-  client.events = &events;
-  if (client.subscriptions != subscriptions) routes_.clear();
-  client.subscriptions = std::move(subscriptions);
-  client.will = std::move(will);
-  push_connect(client_id, client);
+  Client& newcomer = client(client_id);
+  // A broker lets it take over and publishes the will of the one it throws out.
+  TransportEvents* const evicted = std::exchange(newcomer.events, nullptr);
+  end_session(newcomer, true);
+  newcomer.events = &events;
+  subscribe(newcomer, std::move(subscriptions));
+  newcomer.will = std::move(will);
+  push_connect(newcomer);
   if (evicted) {
     evicted->on_disconnected({Errc::not_connected, "another client took over " + client_id});
   }
@@ -192,29 +193,43 @@ Result<void> MemoryBus::publish(const TransportOptions& sender, const TransportE
   message->options = options;
   if (options.expiry.count() > 0) message->expires = now_ + options.expiry;
   ++counters_.published;
-  send({now_, 0, Kind::up, sender.client_id, client.session, std::move(message), false, size},
-       client);
+  send({now_, 0, Kind::up, &client, client.session, std::move(message), false, size});
   return {};
+}
+
+MemoryBus::Client& MemoryBus::client(const std::string& client_id) {
+  const auto [it, fresh] = clients_.try_emplace(client_id);
+  if (fresh) it->second.id = client_id;
+  return it->second;
+}
+
+void MemoryBus::subscribe(Client& client, std::vector<Transport::Subscription> subscriptions) {
+  if (client.subscriptions == subscriptions) return;
+  for (const auto& subscription : client.subscriptions)
+    readers_.remove(subscription.filter, &client);
+  client.subscriptions = std::move(subscriptions);
+  for (const auto& subscription : client.subscriptions) readers_.add(subscription.filter, &client);
 }
 
 void MemoryBus::push(Event event) {
   event.order = next_order_++;
-  events_.push(std::move(event));
+  events_.push_back(std::move(event));
+  std::push_heap(events_.begin(), events_.end(), Later());
 }
 
-void MemoryBus::push_connect(const std::string& client_id, const Client& client) {
-  push({now_ + draw_delay(client.faults.value_or(faults_)), 0, Kind::connect, client_id,
+void MemoryBus::push_connect(Client& client) {
+  push({now_ + draw_delay(client.faults.value_or(faults_)), 0, Kind::connect, &client,
         client.session, nullptr, false, 0});
 }
 
 // Queues one crossing of a link, as often and as late as its faults say. A lost message is queued
 // too, without content, so that the sender's bytes in flight come down when they would have.
-void MemoryBus::send(Event event, const Client& link) {
-  const Faults faults = link.faults.value_or(faults_);
+void MemoryBus::send(Event event) {
+  const Faults faults = event.client->faults.value_or(faults_);
   const bool lost = random_.unit() < faults.loss;
   const bool twice = random_.unit() < faults.duplicate;
   event.due = now_ + draw_delay(faults);
-  if (lost || link.partitioned) {
+  if (lost || event.client->partitioned) {
     ++counters_.lost;
     event.message.reset();
     push(std::move(event));
@@ -237,13 +252,13 @@ Duration MemoryBus::draw_delay(const Faults& faults) {
 }
 
 void MemoryBus::happen(const Event& event) {
-  Client& client = clients_[event.client_id];
+  Client& client = *event.client;
   if (event.session != client.session) {
     if (event.message) ++counters_.lost;
     return;
   }
   if (event.kind == Kind::connect) {
-    connect(event, client);
+    connect(client);
     return;
   }
   client.in_flight_bytes -= event.counted_bytes;
@@ -260,14 +275,28 @@ void MemoryBus::happen(const Event& event) {
   }
 }
 
-void MemoryBus::connect(const Event& event, Client& client) {
+void MemoryBus::connect(Client& client) {
   if (!client.events || client.connected || client.partitioned || !broker_up_) return;
   client.connected = true;
-  for (const auto& [topic, message] : retained_) {
-    if (wants(client.subscriptions, topic))
-      send({now_, 0, Kind::down, event.client_id, client.session, message, true, 0}, client);
-  }
+  for (auto& message : retained_for(client))
+    send({now_, 0, Kind::down, &client, client.session, std::move(message), true, 0});
   client.events->on_connected();
+}
+
+// In the order of their topics, each once.
+std::vector<std::shared_ptr<const MemoryBus::Message>> MemoryBus::retained_for(
+    const Client& client) const {
+  std::map<std::string_view, std::shared_ptr<const Message>> found;
+  for (const Transport::Subscription& subscription : client.subscriptions) {
+    const std::string_view begins = beginning(subscription.filter);
+    for (auto it = retained_.lower_bound(begins);
+         it != retained_.end() && it->first.starts_with(begins); ++it) {
+      if (topic_matches(subscription.filter, it->first)) found.emplace(it->first, it->second);
+    }
+  }
+  std::vector<std::shared_ptr<const Message>> messages;
+  for (auto& [topic, message] : found) messages.push_back(std::move(message));
+  return messages;
 }
 
 void MemoryBus::route(const std::shared_ptr<const Message>& message) {
@@ -278,19 +307,14 @@ void MemoryBus::route(const std::shared_ptr<const Message>& message) {
       retained_[message->topic] = message;
     }
   }
-  for (const std::string& client_id : readers_of(message->topic)) {
-    const Client& client = clients_.find(client_id)->second;
-    if (client.connected)
-      send({now_, 0, Kind::down, client_id, client.session, message, false, 0}, client);
+  // Each once, in a fixed order.
+  std::vector<Client*> readers = readers_.readers_of(message->topic);
+  std::sort(readers.begin(), readers.end(),
+            [](const Client* a, const Client* b) { return a->id < b->id; });
+  readers.erase(std::unique(readers.begin(), readers.end()), readers.end());
+  for (Client* reader : readers) {
+    if (reader->connected) send({now_, 0, Kind::down, reader, reader->session, message, false, 0});
   }
-}
-
-const std::vector<std::string>& MemoryBus::readers_of(const std::string& topic) {
-  const auto [route, fresh] = routes_.try_emplace(topic);
-  for (auto it = clients_.begin(); fresh && it != clients_.end(); ++it) {
-    if (wants(it->second.subscriptions, topic)) route->second.push_back(it->first);
-  }
-  return route->second;
 }
 
 void MemoryBus::end_session(Client& client, bool send_will) {
@@ -305,13 +329,12 @@ void MemoryBus::end_session(Client& client, bool send_will) {
   route(message);
 }
 
-void MemoryBus::tell_disconnected(const std::string& client_id, const char* why) {
-  Client& client = clients_[client_id];
+void MemoryBus::tell_disconnected(Client& client, const char* why) {
   if (!client.events) return;
   if (!client.partitioned && broker_up_) {
     const auto range = static_cast<std::uint64_t>(kReconnectDelayMax.count());
     const Duration delay(static_cast<Duration::rep>(random_.below(range)));
-    push({now_ + delay, 0, Kind::connect, client_id, client.session, nullptr, false, 0});
+    push({now_ + delay, 0, Kind::connect, &client, client.session, nullptr, false, 0});
   }
   client.events->on_disconnected({Errc::not_connected, why});
 }

@@ -5,13 +5,13 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <queue>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/base/random.h"
 #include "common/base/time.h"
+#include "common/transport/memory/filter_trie.h"
 #include "dunlin/transport.h"
 
 namespace dunlin {
@@ -85,6 +85,7 @@ class MemoryBus {
     std::optional<Instant> expires;
   };
   struct Client {
+    std::string id;
     TransportEvents* events = nullptr;  // null: stopped or killed
     std::vector<Transport::Subscription> subscriptions;
     Will will;
@@ -99,7 +100,7 @@ class MemoryBus {
     Instant due;
     std::uint64_t order;
     Kind kind;
-    std::string client_id;
+    Client* client;  // whose link it crosses; clients stay
     std::uint64_t session;
     std::shared_ptr<const Message> message;
     bool retained;
@@ -117,16 +118,18 @@ class MemoryBus {
   Result<void> publish(const TransportOptions& sender, const TransportEvents* events,
                        const std::string& topic, ByteView payload, PublishOptions options);
 
+  Client& client(const std::string& client_id);  // made when unknown
+  void subscribe(Client& client, std::vector<Transport::Subscription> subscriptions);
   void push(Event event);
-  void push_connect(const std::string& client_id, const Client& client);
-  void send(Event event, const Client& link);
+  void push_connect(Client& client);
+  void send(Event event);
   Duration draw_delay(const Faults& faults);
   void happen(const Event& event);
-  void connect(const Event& event, Client& client);
+  void connect(Client& client);
   void route(const std::shared_ptr<const Message>& message);
-  const std::vector<std::string>& readers_of(const std::string& topic);
+  std::vector<std::shared_ptr<const Message>> retained_for(const Client& client) const;
   void end_session(Client& client, bool send_will);
-  void tell_disconnected(const std::string& client_id, const char* why);
+  void tell_disconnected(Client& client, const char* why);
 
   // Recursive: an event runs under it and may publish. stop() therefore waits for a delivery.
   mutable std::recursive_mutex mutex_;
@@ -136,9 +139,9 @@ class MemoryBus {
   std::uint64_t next_order_ = 0;
   bool broker_up_ = true;
   std::map<std::string, Client, std::less<>> clients_;
-  std::map<std::string, std::vector<std::string>, std::less<>> routes_;  // by topic, once asked for
+  FilterTrie<Client> readers_;
   std::map<std::string, std::shared_ptr<const Message>, std::less<>> retained_;
-  std::priority_queue<Event, std::vector<Event>, Later> events_;
+  std::vector<Event> events_;  // a heap, what is next first
   Counters counters_;
 };
 
