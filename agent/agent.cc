@@ -37,7 +37,8 @@ int run(const runtime::NodeConfig& config, std::vector<ConfiguredInput>& inputs,
   runtime::announce(**database, config, http ? http->port() : 0);
   for (ConfiguredInput& input : inputs) sampler.start(input.type, std::move(input.input));
   drop_startup_pages();
-  (*database)->node().on_connection(drop_startup_pages);  // a TLS handshake is long code
+  // A TLS handshake is long code: it need not be there all at once, or later.
+  (*database)->node().on_connection(drop_startup_pages);
   runtime::wait_until(stop, (*database)->node());
   http.reset();
   sampler.stop();

@@ -183,10 +183,16 @@ void Node::on_replicated(OnReplicated callback) {
 }
 
 void Node::on_connection(std::function<void()> callback) {
-  post([this, callback = std::move(callback)](const Moment&) mutable {
+  {
+    const std::lock_guard lock(connection_mutex_);
     on_connection_ = std::move(callback);
-    if (connected_) on_connection_();
-  });
+  }
+  if (connected_) tell_of_connection();
+}
+
+void Node::tell_of_connection() {
+  const std::lock_guard lock(connection_mutex_);
+  if (on_connection_) on_connection_();
 }
 
 bool Node::revoked(const NodeId& who) {
@@ -220,12 +226,16 @@ NodeReport Node::report() {
 
 // ---- the transport's thread ----
 
+void Node::on_handshake() {
+  tell_of_connection();
+}
+
 void Node::on_connected() {
   post([this](const Moment& now) {
     log::info("broker_connected");
     connected_ = true;
     step(now, LinkUp{});
-    if (on_connection_) on_connection_();
+    tell_of_connection();
   });
 }
 

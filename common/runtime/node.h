@@ -53,7 +53,8 @@ class Node final : public NodeView, private TransportEvents {
   bool connected() const override { return connected_; }
   DiskState disk_state() const override { return disk_->state(); }
   void on_replicated(OnReplicated callback) override;
-  // Called on the loop after each connection to the broker, also to one that there is already.
+  // Called after each connection to the broker, also to one that there is already, and now and then
+  // during its handshake; on any thread, one at a time.
   void on_connection(std::function<void()> callback);
 
   // Flushes, says good-bye to the broker and stops. Idempotent.
@@ -71,12 +72,14 @@ class Node final : public NodeView, private TransportEvents {
   Node(NodeOptions options, std::unique_ptr<Transport> transport, Signer& signer,
        Verifier& verifier);
 
+  void on_handshake() override;
   void on_connected() override;
   void on_disconnected(const Error& reason) override;
   void on_message(std::string_view topic, ByteView payload, bool retained) override;
 
   void post(Task task);
   void run();
+  void tell_of_connection();
   void step(const Moment& now, replication::Input input);
   void retry_parked(const Moment& now);
   void carry_out(const Moment& now);
@@ -88,7 +91,6 @@ class Node final : public NodeView, private TransportEvents {
 
   NodeOptions options_;
   replication::Replica replica_;
-  std::function<void()> on_connection_;  // of the loop
   std::unique_ptr<Transport> transport_;
   std::unique_ptr<Disk> disk_;
 
@@ -107,6 +109,8 @@ class Node final : public NodeView, private TransportEvents {
   replication::Ticket last_ticket_ = 0;     // guarded by mutex_
   replication::Ticket durable_ticket_ = 0;  // guarded by mutex_
 
+  std::mutex connection_mutex_;
+  std::function<void()> on_connection_;  // guarded by connection_mutex_
   std::atomic<bool> connected_{false};
   std::atomic<std::uint64_t> messages_dropped_{0};
 

@@ -26,6 +26,8 @@ struct PublishOptions {
 class TransportEvents {
  public:
   virtual ~TransportEvents() = default;
+  // Now and then while a handshake is under way, for the first moments of it.
+  virtual void on_handshake() {}
   virtual void on_connected() = 0;  // after every subscription was acknowledged
   virtual void on_disconnected(const Error& reason) = 0;
   virtual void on_message(std::string_view topic, ByteView payload, bool retained) = 0;

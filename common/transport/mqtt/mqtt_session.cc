@@ -14,6 +14,8 @@ constexpr std::chrono::seconds kPahoConnectTimeout{10};
 constexpr std::chrono::milliseconds kDrainTimeout{500};
 constexpr std::chrono::seconds kFarewellTimeout{2};
 constexpr std::chrono::milliseconds kTurnPoll{50};
+constexpr std::chrono::milliseconds kHandshakePoll{1};
+constexpr int kHandshakePolls = 100;
 constexpr std::size_t kSocketReserve = 32 << 10;  // pings, acknowledgements, kernel overhead
 constexpr int kReasonRefused = 0x80;              // MQTT 5 reason codes from here on are failures
 
@@ -138,6 +140,8 @@ Result<void> MqttSession::open(const Will& will) {
   }
   expect(mqtt::token::CONNECT, 1);
   const mqtt::token_ptr connected = client_->connect(connect_options(will), nullptr, answers_);
+  for (int n = 0; url_.tls && n < kHandshakePolls && !settles_within(kHandshakePoll); ++n)
+    events_.on_handshake();
   DUNLIN_TRY(wait_for_answers("connecting"));
   connected_ = true;
   const mqtt::properties properties = connected->get_connect_response().get_properties();
@@ -202,11 +206,16 @@ void MqttSession::expect(mqtt::token::Type request, std::size_t answers) {
   answers_missing_ = answers;
 }
 
-Result<void> MqttSession::wait_for_answers(const char* what) {
+// False: neither the answers came nor what ends waiting for them.
+bool MqttSession::settles_within(std::chrono::milliseconds time) {
   std::unique_lock lock(mutex_);
-  const bool in_time = changed_.wait_for(lock, kAnswerTimeout, [this] {
-    return answers_missing_ == 0 || refusal_ || lost_ || cancelled_;
-  });
+  return changed_.wait_for(
+      lock, time, [this] { return answers_missing_ == 0 || refusal_ || lost_ || cancelled_; });
+}
+
+Result<void> MqttSession::wait_for_answers(const char* what) {
+  const bool in_time = settles_within(kAnswerTimeout);
+  const std::lock_guard lock(mutex_);
   if (cancelled_) return {Errc::closed, "stopped"};
   if (refusal_) return *refusal_;
   if (lost_) return *lost_;

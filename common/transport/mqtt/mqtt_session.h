@@ -27,7 +27,8 @@ namespace dunlin {
 // Paho's own lock, so no lock that they take is held around a call to Paho.
 class MqttSession final : private mqtt::callback {
  public:
-  // `options` and `events` must outlive the session. Only on_message() is called, on Paho's thread.
+  // `options` and `events` must outlive the session. on_message() is called on Paho's
+  // thread, on_handshake() by connect(), nothing else.
   MqttSession(const TransportOptions& options, const BrokerUrl& url, TransportEvents& events);
   // Ends the connection: with a DISCONNECT, unless abandon() was called.
   ~MqttSession() override;
@@ -79,6 +80,7 @@ class MqttSession final : private mqtt::callback {
   mqtt::connect_options connect_options(const Will& will) const;
   bool fits_socket(std::size_t in_flight, std::size_t size) const;
   void expect(mqtt::token::Type request, std::size_t answers);
+  bool settles_within(std::chrono::milliseconds time);
   Result<void> wait_for_answers(const char* what);
   void answered(const mqtt::token& token, std::optional<Error> refusal);
 

@@ -383,7 +383,7 @@ TEST_F(NodeTest, TheBacklogWaitsWhileMuchIsUnsent) {
   EXPECT_TRUE(eventually([&] { return wire_->published_to(answer); }));
 }
 
-TEST_F(NodeTest, TellsOfEachConnection) {
+TEST_F(NodeTest, TellsOfEachConnectionAndItsHandshake) {
   start();
   std::atomic<int> told = 0;
   node_->on_connection([&] { told += 1; });
@@ -393,7 +393,9 @@ TEST_F(NodeTest, TellsOfEachConnection) {
   wire_->events().on_connected();
   EXPECT_TRUE(eventually([&] { return told == 2; }));
   node_->on_connection([&] { told += 10; });
-  EXPECT_TRUE(eventually([&] { return told == 12; }));
+  EXPECT_EQ(told, 12);
+  wire_->events().on_handshake();
+  EXPECT_EQ(told, 22);
   node_->stop();  // it knows what ends here
 }
 
