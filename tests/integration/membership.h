@@ -42,10 +42,10 @@ class Membership : public testing::Test {
     ASSERT_EQ(dunlin({"device", "add", "c", "--cell", "south", "--out", bundle("c")}), 0);
     start_broker();
   }
-  void start_broker() {
+  void start_broker(std::vector<std::string> environment = {}) {
     auto broker = ChildProcess::start({.program = "mosquitto",
                                        .args = {"-c", fleet_ + "/broker/mosquitto.conf"},
-                                       .env = {},
+                                       .env = std::move(environment),
                                        .output_file = folder_.file("broker.log")});
     ASSERT_TRUE(broker.ok());
     broker_ = *std::move(broker);

@@ -19,6 +19,10 @@ constexpr int kHandshakePolls = 100;
 constexpr std::size_t kSocketReserve = 32 << 10;  // pings, acknowledgements, kernel overhead
 constexpr int kReasonRefused = 0x80;              // MQTT 5 reason codes from here on are failures
 
+// Those that came with TLS 1.2, besides those of 1.3: Paho can ask for no oldest version, and what
+// the system's configuration of OpenSSL permits is not ours to say.
+const char* const kCiphers = "DEFAULT:!TLSv1.0:!SSLv3";
+
 // Sockets are recognised as "new since the CONNECT", so connecting goes one after the other.
 std::mutex& connecting() {
   static std::mutex mutex;
@@ -190,6 +194,7 @@ mqtt::connect_options MqttSession::connect_options(const Will& will) const {
     mqtt::ssl_options tls;
     tls.set_enable_server_cert_auth(true);
     tls.set_verify(true);  // the certificate names the host we asked for
+    tls.set_enabled_cipher_suites(kCiphers);
     if (!options_.ca_file.empty()) tls.set_trust_store(options_.ca_file);
     if (!options_.cert_file.empty()) {
       tls.set_key_store(options_.cert_file);
