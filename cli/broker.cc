@@ -3,10 +3,13 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <condition_variable>
+#include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <optional>
+#include <system_error>
 #include <vector>
 
 #include "common/runtime/topics.h"
@@ -83,12 +86,17 @@ Result<void> publish(TransportOptions how, const std::string& fleet, const NodeI
   return {};
 }
 
-bool reload_broker(const std::string& pid_file) {
+Result<void> reload_broker(const std::string& pid_file) {
+  std::error_code unknown;
+  if (!std::filesystem::exists(pid_file, unknown) && !unknown) return {};
   pid_t pid = 0;
-  if (!(std::ifstream(pid_file) >> pid) || pid <= 1) return false;
+  if (!(std::ifstream(pid_file) >> pid) || pid <= 1)
+    return {Errc::io, pid_file + " does not tell the broker's process"};
   std::string name;
   std::getline(std::ifstream("/proc/" + std::to_string(pid) + "/comm"), name);
-  return name == "mosquitto" && ::kill(pid, SIGHUP) == 0;
+  if (name != "mosquitto" || ::kill(pid, SIGHUP) == 0) return {};
+  return {Errc::io, "SIGHUP to mosquitto, process " + std::to_string(pid) + ": " +
+                        std::generic_category().message(errno)};
 }
 
 }  // namespace dunlin::cli

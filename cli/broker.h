@@ -14,8 +14,8 @@ namespace dunlin::cli {
 Result<void> publish(TransportOptions how, const std::string& fleet, const NodeId& authority,
                      const std::set<std::string>& cells, const Bytes& message);
 
-// Lets a mosquitto on this machine, which wrote that pid_file, read its rights again. False when
-// none runs.
-bool reload_broker(const std::string& pid_file);
+// Lets a mosquitto on this machine, which wrote that pid_file, read its rights again, if one runs.
+// `io` when it cannot be told.
+Result<void> reload_broker(const std::string& pid_file);
 
 }  // namespace dunlin::cli

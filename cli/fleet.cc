@@ -17,6 +17,7 @@
 #include "common/security/locked_key.h"
 #include "common/security/private_file.h"
 #include "common/security/token.h"
+#include "common/telemetry/log.h"
 #include "common/transport/mqtt/broker_url.h"
 
 namespace dunlin::cli {
@@ -353,7 +354,8 @@ Result<void> Fleet::write_rights() {
   DUNLIN_ASSIGN(const Certificate me, Certificate::from_pem(pem));
   DUNLIN_TRY(security::write_private_file(
       at + "acl", broker_rights(name(), authority().node(), me.node(), known)));
-  (void)reload_broker(at + "mosquitto.pid");
+  const Result<void> told = reload_broker(at + "mosquitto.pid");
+  if (!told.ok()) log::warn("broker_not_reloaded", {{"reason", told.error().message()}});
   return {};
 }
 

@@ -78,7 +78,8 @@ class Fleet {
   // Writes the broker's files, and puts the authority's log before every cell that has a member:
   // see cli/broker.h. Others have the folder while the broker is waited for.
   Result<void> publish() &&;
-  // Writes broker/acl anew, and tells a broker that runs on this machine.
+  // Writes broker/acl anew, and tells a broker that runs on this machine; that it could not
+  // is logged, since the former rights hold there until it is told otherwise.
   Result<void> write_rights();
 
  private:

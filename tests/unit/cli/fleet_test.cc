@@ -1,6 +1,7 @@
 #include "cli/fleet.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -349,6 +350,20 @@ TEST_F(FleetTest, TheAuthoritysLogIsLikeAnyOther) {
     EXPECT_EQ(info.before, before.value_or(chain_start(info.log)));
     before = info.after;
   }
+}
+
+// It goes by the former rights until it is told.
+TEST_F(FleetTest, ABrokerThatCannotBeToldOfItsRightsIsLogged) {
+  Fleet fleet = create();
+  const auto said = [&](const std::string& pid) {
+    if (!pid.empty()) std::ofstream(path_ + "/broker/mosquitto.pid") << pid;
+    testing::internal::CaptureStderr();
+    EXPECT_TRUE(fleet.write_rights().ok());
+    return testing::internal::GetCapturedStderr();
+  };
+  EXPECT_EQ(said(""), "");
+  EXPECT_NE(said("broken").find("broker_not_reloaded"), std::string::npos);
+  EXPECT_EQ(said(std::to_string(::getpid())), "") << "another process by now";
 }
 
 }  // namespace
