@@ -7,6 +7,7 @@
 #include <string>
 
 #include "common/base/check.h"
+#include "common/base/owned.h"
 #include "common/codec/cbor.h"
 #include "common/codec/columns.h"
 #include "common/codec/entry_codec.h"
@@ -28,15 +29,11 @@ struct Payload {
   Bytes bytes;
 };
 
-struct FreeCompressor {
-  void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
-};
-
 Payload encode_payload(std::span<const Entry> entries) {
   Bytes plain = encode_columns(entries);
   const std::size_t size = plain.size();
   if (size >= kCompressBytesMin) {
-    thread_local const std::unique_ptr<ZSTD_CCtx, FreeCompressor> context(ZSTD_createCCtx());
+    thread_local const Owned<ZSTD_CCtx, ZSTD_freeCCtx> context(ZSTD_createCCtx());
     Bytes packed(ZSTD_compressBound(size));
     const std::size_t n = ZSTD_compressCCtx(context.get(), packed.data(), packed.size(),
                                             plain.data(), size, kCompressLevel);

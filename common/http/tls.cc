@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "common/base/owned.h"
 #include "common/telemetry/log.h"
 
 namespace dunlin::http {
@@ -88,8 +89,7 @@ TlsSession TlsContext::session(int fd) {
 }
 
 Bytes client_certificate(const SSL& session) {
-  const std::unique_ptr<X509, decltype(&X509_free)> shown(SSL_get1_peer_certificate(&session),
-                                                          X509_free);
+  const Owned<X509, X509_free> shown(SSL_get1_peer_certificate(&session));
   if (shown == nullptr) return {};
   const int size = i2d_X509(shown.get(), nullptr);
   if (size <= 0) return {};

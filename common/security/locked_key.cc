@@ -6,7 +6,7 @@
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 
-#include <memory>
+#include "common/base/owned.h"
 
 namespace dunlin::security {
 
@@ -14,17 +14,10 @@ namespace {
 
 constexpr int kRounds = 600'000;
 
-template <auto free>
-struct Freed {
-  template <typename T>
-  void operator()(T* value) const {
-    free(value);
-  }
-};
-using Bio = std::unique_ptr<BIO, Freed<BIO_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
-using Plain = std::unique_ptr<PKCS8_PRIV_KEY_INFO, Freed<PKCS8_PRIV_KEY_INFO_free>>;
-using Locked = std::unique_ptr<X509_SIG, Freed<X509_SIG_free>>;
+using Bio = Owned<BIO, BIO_free>;
+using Key = Owned<EVP_PKEY, EVP_PKEY_free>;
+using Plain = Owned<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free>;
+using Locked = Owned<X509_SIG, X509_SIG_free>;
 
 Bio reading(std::string_view text) {
   return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));

@@ -4,9 +4,9 @@
 #include <openssl/x509.h>
 
 #include <algorithm>
-#include <memory>
 #include <vector>
 
+#include "common/base/owned.h"
 #include "common/security/keys.h"
 #include "common/security/public_key.h"
 
@@ -14,17 +14,10 @@ namespace dunlin::security {
 
 namespace {
 
-template <auto Function>
-struct Free {
-  template <typename T>
-  void operator()(T* object) const {
-    Function(object);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY_free>>;
-using Context = std::unique_ptr<EVP_MD_CTX, Free<EVP_MD_CTX_free>>;
-using EcdsaSignature = std::unique_ptr<ECDSA_SIG, Free<ECDSA_SIG_free>>;
-using Number = std::unique_ptr<BIGNUM, Free<BN_free>>;
+using Key = Owned<EVP_PKEY, EVP_PKEY_free>;
+using Context = Owned<EVP_MD_CTX, EVP_MD_CTX_free>;
+using EcdsaSignature = Owned<ECDSA_SIG, ECDSA_SIG_free>;
+using Number = Owned<BIGNUM, BN_free>;
 
 // Half the order of P-256 (SEC 2), big endian: the greatest s of a low-s signature.
 constexpr std::uint8_t kHalfOrder[32] = {

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <memory>
 
+#include "common/base/owned.h"
 #include "common/codec/segment_codec.h"
 #include "common/log/chain.h"
 #include "common/security/bundle.h"
@@ -77,14 +78,6 @@ Result<void> measure_verifiers(Figures& figures) {
   return {};
 }
 
-template <auto free>
-struct Freed {
-  template <typename T>
-  void operator()(T* value) const {
-    free(value);
-  }
-};
-
 // Connects, shakes hands and leaves. Sessions are not resumed.
 Result<void> shake_hands(SSL_CTX* context, std::uint16_t port) {
   const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -92,7 +85,7 @@ Result<void> shake_hands(SSL_CTX* context, std::uint16_t port) {
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const std::unique_ptr<SSL, Freed<SSL_free>> ssl(SSL_new(context));
+  const Owned<SSL, SSL_free> ssl(SSL_new(context));
   const bool done = ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
                     SSL_set_fd(ssl.get(), fd) == 1 && SSL_connect(ssl.get()) == 1;
   ::close(fd);
@@ -108,7 +101,7 @@ Result<void> measure_handshakes(Figures& figures) {
   const test::TempDir folder;
   const std::string data = folder.path().string();
   DUNLIN_TRY(security::install(bundle, data));
-  const std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>> context(SSL_CTX_new(TLS_client_method()));
+  const Owned<SSL_CTX, SSL_CTX_free> context(SSL_CTX_new(TLS_client_method()));
   if (SSL_CTX_use_certificate_file(context.get(), security::certificate_file(data).c_str(),
                                    SSL_FILETYPE_PEM) != 1 ||
       SSL_CTX_use_PrivateKey_file(context.get(), security::key_file(data).c_str(),

@@ -4,6 +4,7 @@
 
 #include <openssl/x509.h>
 
+#include "common/base/owned.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/vectors/samples.h"
 
@@ -14,11 +15,7 @@ namespace {
 using security::Authority;
 using security::Certificate;
 
-struct Free {
-  void operator()(X509* certificate) const { X509_free(certificate); }
-  void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
-};
-using ParsedCertificate = std::unique_ptr<X509, Free>;
+using ParsedCertificate = Owned<X509, X509_free>;
 
 ParsedCertificate parsed(const Certificate& certificate) {
   const unsigned char* at = certificate.der().data();
@@ -41,7 +38,7 @@ void check(const Certificate& read) {
   DUNLIN_CHECK(read.member()->fleet == "mountain");
   DUNLIN_CHECK(read.common_name() == node_id_of(read.public_key()).to_string());
   const ParsedCertificate other = parsed(read);
-  const std::unique_ptr<EVP_PKEY, Free> key(X509_get_pubkey(parsed(authority()).get()));
+  const Owned<EVP_PKEY, EVP_PKEY_free> key(X509_get_pubkey(parsed(authority()).get()));
   DUNLIN_CHECK(other != nullptr && X509_verify(other.get(), key.get()) == 1);
 }
 

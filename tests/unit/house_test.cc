@@ -145,7 +145,7 @@ struct Exception {
 };
 
 const Exception kExceptions[] = {
-    {"common/codec/segment_codec.cc", "thread_local const std::unique_ptr<ZSTD_CCtx",
+    {"common/codec/segment_codec.cc", "thread_local const Owned<ZSTD_CCtx",
      "a scratch buffer of the compressor, expensive to make; its contents never reach the output"},
     {"common/codec/columns.cc", "unordered_map", "texts already seen: looked up, never iterated"},
     {"common/codec/columns.cc", "std::bit_cast<double>",

@@ -1,4 +1,5 @@
 #include "common/security/keys.h"
+#include "common/base/owned.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -12,6 +13,7 @@
 #include <functional>
 #include <set>
 
+#include "common/base/owned.h"
 #include "tests/support/temp_dir.h"
 #include "tests/vectors/golden.h"
 #include "tests/vectors/samples.h"
@@ -61,15 +63,9 @@ struct Signed {
 // A signature with this s, and the key that made it: with 1 as the random number k, r is the x of
 // the generator, and the private key is (s - z) / r.
 Signed signed_with(std::string_view s_hex, std::string_view message) {
-  struct Free {
-    void operator()(BIGNUM* number) const { BN_free(number); }
-    void operator()(BN_CTX* context) const { BN_CTX_free(context); }
-    void operator()(EC_GROUP* group) const { EC_GROUP_free(group); }
-    void operator()(EC_POINT* point) const { EC_POINT_free(point); }
-  };
-  using Number = std::unique_ptr<BIGNUM, Free>;
-  const std::unique_ptr<BN_CTX, Free> context(BN_CTX_new());
-  const std::unique_ptr<EC_GROUP, Free> group(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1));
+  using Number = Owned<BIGNUM, BN_free>;
+  const Owned<BN_CTX, BN_CTX_free> context(BN_CTX_new());
+  const Owned<EC_GROUP, EC_GROUP_free> group(EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1));
   const BIGNUM* const order = EC_GROUP_get0_order(group.get());
   const Number r(BN_new()), d(BN_new()), inverse(BN_new());
   EXPECT_EQ(EC_POINT_get_affine_coordinates(group.get(), EC_GROUP_get0_generator(group.get()),
@@ -81,7 +77,7 @@ Signed signed_with(std::string_view s_hex, std::string_view message) {
   EXPECT_EQ(BN_mod_sub(d.get(), s.get(), z.get(), order, context.get()), 1);
   EXPECT_NE(BN_mod_inverse(inverse.get(), r.get(), order, context.get()), nullptr);
   EXPECT_EQ(BN_mod_mul(d.get(), d.get(), inverse.get(), order, context.get()), 1);
-  const std::unique_ptr<EC_POINT, Free> point(EC_POINT_new(group.get()));
+  const Owned<EC_POINT, EC_POINT_free> point(EC_POINT_new(group.get()));
   EXPECT_EQ(EC_POINT_mul(group.get(), point.get(), d.get(), nullptr, nullptr, context.get()), 1);
   Signed out{test::test_key()->public_key(), {}};
   EXPECT_EQ(EC_POINT_point2oct(group.get(), point.get(), POINT_CONVERSION_UNCOMPRESSED,
