@@ -441,7 +441,8 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
     // Who is not in reach asks when it comes. Of the gateways in its cell one tells it what
     // arrived.
     const bool in_reach = peers_.contains(origin) || done.from == origin;
-    if (!in_reach || c_.gateways.all().contains(origin)) continue;
+    const bool hears = !is_authority(origin) && !c_.gateways.all().contains(origin);
+    if (!in_reach || !hears) continue;
     if (c_.gateways.rank(origin, c_.where.reach(origin)) == 0) tell(origin, &durable.logs);
     sign_soon(now, origin, durable.bytes);
   }
