@@ -49,14 +49,15 @@ std::string broker_rights(const std::string& fleet, const NodeId& authority,
   }
   for (const security::Certificate& certificate : members) {
     const security::Member& member = *certificate.member();
-    if (member.role != "agent" && member.role != "gateway") continue;
+    const bool keeper = member.role == "keeper";
+    if (member.role != "agent" && !keeper && member.role != "gateway") continue;
     const NodeId node = certificate.node();
     const bool gateway = member.role == "gateway";
     std::vector<std::string> cells = security::cells_of(member.cell);
     if (gateway) cells.emplace_back(replication::kBackboneName);
     out += "\n# " + member.role + " " + member.name + "\nuser " + node.to_string() + "\n";
     const auto role = gateway ? replication::Role::gateway : replication::Role::agent;
-    for (const auto& subscription : runtime::subscriptions(fleet, cells, role, node))
+    for (const auto& subscription : runtime::subscriptions(fleet, cells, role, node, keeper))
       out += "topic read " + subscription.filter + "\n";
     if (gateway) out += "topic read $SYS/broker/#\n";
     for (const std::string& cell : cells) {
@@ -74,7 +75,7 @@ std::string broker_rights(const std::string& fleet, const NodeId& authority,
       const auto inbox = [&](const NodeId& reader) {
         return runtime::topic_name(fleet, cell, TopicClass::inbox, node, reader);
       };
-      if (gateway) {
+      if (gateway || keeper) {
         std::string any = inbox({});
         const std::string nobodys = NodeId{}.to_string();
         out += "topic write " + any.replace(any.find(nobodys), nobodys.size(), "+") + "\n";

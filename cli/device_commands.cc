@@ -18,6 +18,7 @@ struct Asked {
   std::string cell;  // "" = default, or any
   bool gateway = false;
   bool reader = false;
+  bool keeper = false;
   std::vector<std::string> hosts;
   int days = 825;
   std::string out;
@@ -77,7 +78,10 @@ int revoke(const Asked& asked) {
 int add(const Asked& asked) {
   auto fleet = Fleet::open(asked.folder, passphrase_from(asked.passphrase_file));
   if (!fleet.ok()) return fail(fleet.error());
-  const std::string role = asked.gateway ? "gateway" : asked.reader ? "reader" : "agent";
+  const std::string role = asked.gateway  ? "gateway"
+                           : asked.reader ? "reader"
+                           : asked.keeper ? "keeper"
+                                          : "agent";
   const security::Member member{fleet->name(), asked.cell.empty() ? "default" : asked.cell, role,
                                 asked.name};
   const auto bundle = fleet->add(member, utc_now(), asked.days, asked.hosts);
@@ -103,8 +107,12 @@ void add_device_commands(CLI::App& app, Command& chosen) {
   command->add_option("--cell", asked->cell,
                       "of a gateway or reader: its cells, with commas (default)");
   CLI::Option* gateway = command->add_flag("--gateway", asked->gateway, "a gateway, not an agent");
-  command->add_flag("--reader", asked->reader, "no node: may read gateways of its cells over HTTPS")
-      ->excludes(gateway);
+  CLI::Option* reader = command->add_flag("--reader", asked->reader,
+                                          "no node: may read gateways of its cells over HTTPS");
+  command->add_flag("--keeper", asked->keeper, "an agent that may keep all logs of its cell")
+      ->excludes(gateway)
+      ->excludes(reader);
+  reader->excludes(gateway);
   command->add_option("--host", asked->hosts, "names and addresses under which it serves HTTPS");
   command->add_option("--days", asked->days, "that its certificate is valid (825)")
       ->check(CLI::Range(1, 7300));

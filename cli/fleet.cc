@@ -203,7 +203,8 @@ Result<void> Fleet::rotate(UtcMicros now) {
 
 Result<std::optional<Certificate>> Fleet::holder(const Member& member) {
   DUNLIN_TRY(check_cells(member.cell));
-  if (member.role == "agent" && security::cells_of(member.cell).size() != 1)
+  if ((member.role == "agent" || member.role == "keeper") &&
+      security::cells_of(member.cell).size() != 1)
     return {Errc::invalid_argument, "an agent has one cell"};
   const auto printable = [](unsigned char c) { return c >= ' ' && c != 0x7f; };
   if (member.name.empty() || member.name.size() > kNameBytesMax || !is_utf8(member.name) ||

@@ -12,6 +12,7 @@ struct Admitted {
   NodeId node;
   bool gateway = false;
   std::string name;
+  bool keeper = false;  // an agent that may keep all logs of its cell
   bool operator==(const Admitted&) const = default;
 };
 

@@ -40,6 +40,7 @@ AntiEntropy::AntiEntropy(Context& context, Receiver& receiver, Role role)
 void AntiEntropy::keep(CellIndex cell) {
   scopes_[cell];
   c_.table.watched = true;
+  for (const auto& [id, log] : c_.table.logs) c_.table.touched.insert(id);
 }
 
 // In a cell it is the logs of its agents; gateways have theirs in the backbone.
@@ -189,6 +190,7 @@ Result<void> AntiEntropy::on_digest(const Moment& now, const Received& received,
   }
   // An answer to all is for who asked; the others have their own turn.
   if (to_all && (!scope.asked_at || *scope.asked_at + kAsked < now.mono)) return {};
+  settle(received.cell, digest);
   Digest reply{roots, {}, {}};
   if (bare) {
     show(scope, {}, reply);
@@ -211,6 +213,20 @@ void AntiEntropy::walk(const Moment& now, Scope& scope, const NodeId& peer, cons
     for (std::size_t left = paths.size(); left > 0 && has_room(out); --left)
       show(scope, paths[at++ % paths.size()], out);
   }
+}
+
+// Who was never heard belongs to the cell in which somebody keeps its logs.
+void AntiEntropy::settle(CellIndex cell, const Digest& theirs) {
+  if (role_ == Role::agent || cell == c_.where.backbone()) return;
+  for (const Digest::Leaf& leaf : theirs.leaves) {
+    for (const Digest::Log& log : leaf.logs) {
+      const NodeId& node = log.item.log.node;
+      if (c_.where.knows(node) || c_.table.find(log.item.log) == nullptr) continue;
+      c_.where.heard(node, cell);
+      c_.table.touch(node);
+    }
+  }
+  refresh();
 }
 
 // What they have goes to the receiver; what is here and not there is said.

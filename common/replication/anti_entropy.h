@@ -24,8 +24,7 @@ class AntiEntropy {
  public:
   AntiEntropy(Context& context, Receiver& receiver, Role role);
 
-  // This node keeps all of that cell, from now on or no more. Call refresh... before any log
-  // changes.
+  // From now on this node keeps all of that cell.
   void keep(CellIndex cell);
   bool keeps(CellIndex cell) const { return scopes_.contains(cell); }
 
@@ -62,6 +61,7 @@ class AntiEntropy {
   // Adds what is here at a place: its logs when they are few, else what its children hash to.
   void show(const Scope& scope, const TriePath& path, Digest& out) const;
   void walk(const Moment& now, Scope& scope, const NodeId& peer, const Digest& theirs, Digest& out);
+  void settle(CellIndex cell, const Digest& theirs);
   void compare(const Moment& now, const Scope& scope, const NodeId& peer, const Digest::Leaf& leaf,
                Digest& out);
   Digest::Log log_of(const LogId& log) const;

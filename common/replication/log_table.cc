@@ -42,6 +42,11 @@ LogRecord& LogTable::log(const LogId& id) {
   return it->second;
 }
 
+void LogTable::touch(const NodeId& node) {
+  const auto [begin, end] = of(node);
+  for (auto it = begin; watched && it != end; ++it) touched.insert(it->first);
+}
+
 const LogRecord* LogTable::find(const LogId& id) const {
   const auto it = logs.find(id);
   return it == logs.end() ? nullptr : &it->second;

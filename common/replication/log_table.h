@@ -58,6 +58,7 @@ struct LogTable {
   // Logs that may have changed, for who looks at that; only while somebody does.
   bool watched = false;
   std::set<LogId> touched;
+  void touch(const NodeId& node);  // all its logs
 
   LogRecord& log(const LogId& id);  // to be changed, and made when unknown
   const LogRecord* find(const LogId& id) const;

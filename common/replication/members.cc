@@ -26,7 +26,7 @@ Result<bool> Members::admit(const Hello& hello) {
   if (!says) {
     DUNLIN_ASSIGN(says, admission_->examine(hello.certificate));
   }
-  if (*says != Admitted{hello.node, hello.role == Role::gateway, hello.name})
+  if (*says != Admitted{hello.node, hello.role == Role::gateway, hello.name, says->keeper})
     return refusal(Errc::untrusted, hello.node, " is not what its certificate says");
   // Of several that say the same, the first is as good as any: nobody can make us write for ever.
   const bool news = known == shown_.end() ||
@@ -42,6 +42,12 @@ Result<void> Members::introduce(const Bytes& certificate) {
   if (revoked(node)) return refusal(Errc::revoked, node, " was revoked");
   shown_.try_emplace(node, Shown{certificate, std::move(says)});
   return {};
+}
+
+bool Members::may_keep_cell(const NodeId& node) const {
+  if (admission_ == nullptr) return true;
+  const auto shown = shown_.find(node);
+  return shown != shown_.end() && shown->second.says && shown->second.says->keeper;
 }
 
 const Bytes* Members::certificate_of(const NodeId& node) {

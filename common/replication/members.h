@@ -31,6 +31,8 @@ class Members {
   // Of a certificate that somebody else shows: its node is known from now on, unless it was before.
   // One signature check. An open fleet needs none.
   Result<void> introduce(const Bytes& certificate);
+  // Of an agent: whether it may have the logs of others in its cell.
+  bool may_keep_cell(const NodeId& node) const;
   // To introduce it to others; null where there is none.
   const Bytes* certificate_of(const NodeId& node);
   // Of an entry of the authority's log. The latest of a node counts.

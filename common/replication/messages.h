@@ -33,6 +33,9 @@ inline constexpr std::size_t kCertificateBytesMax = 2048;
 inline constexpr std::size_t kDigestPlacesMax = 128;
 inline constexpr std::size_t kSegmentCertificatesMax = 64;
 
+// Of Hello::capabilities: an agent that keeps all logs of its cell.
+inline constexpr std::string_view kKeepsCell = "keeps_cell";
+
 // Who a node is and how far its own logs go. Retained; the MQTT will is the same with state down.
 struct Hello {
   static constexpr std::uint64_t kCode = 1;

@@ -442,7 +442,7 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
     // arrived.
     const bool in_reach = peers_.contains(origin) || done.from == origin;
     const bool hears = !is_authority(origin) && !c_.gateways.all().contains(origin);
-    if (!in_reach || !hears) continue;
+    if (!options_.archives || !in_reach || !hears) continue;
     if (c_.gateways.rank(origin, c_.where.reach(origin)) == 0) tell(origin, &durable.logs);
     sign_soon(now, origin, durable.bytes);
   }
@@ -608,6 +608,8 @@ void Receiver::schedule(const Moment& now, const NodeId& peer, Duration delay, b
   const auto it = peers_.find(peer);
   if (it == peers_.end() || sessions_.contains(peer)) return;  // a session looks again at its end
   if (news) it->second.backoff = Duration{};
+  // Many in a cell may miss the same.
+  if (!options_.archives) delay += Duration(c_.random.below(kGreetingSpread));
   const Instant at = now.mono + std::max(delay, it->second.backoff);
   fetch_at(peer, it->second, std::min(it->second.fetch_at.value_or(at), at));
 }

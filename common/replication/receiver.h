@@ -13,6 +13,7 @@
 namespace dunlin::replication {
 
 struct ReceiverOptions {
+  bool archives = true;  // tells origins what arrived here, and signs for it
   std::size_t writing_bytes_max = 8 * 1024 * 1024;  // in memory: received and not yet durable
   std::size_t waiting_bytes_max = 1024 * 1024;      // received before the track 0 they need
   std::uint64_t chunk_bytes = 128 * 1024;           // of fetch credit; two are in flight

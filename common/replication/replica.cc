@@ -62,6 +62,7 @@ Replica::Replica(ReplicaOptions options, Nonce nonce, Signer& signer, Verifier& 
       time_sync_(context_) {
   if (options_.role == Role::gateway && context_.where.backbone())
     anti_entropy_.keep(*context_.where.backbone());
+  if (options_.keeps_cell) anti_entropy_.keep(0);
 }
 
 Result<void> Replica::start(const Moment& now, ReplicaStart start) {
@@ -194,6 +195,7 @@ Result<Bytes> Replica::make_hello(const Moment& now, NodeState state) {
   hello.state = state;
   if (state == NodeState::up) hello.heads = uplink_.own_heads();
   hello.capabilities.assign(std::begin(kCapabilities), std::end(kCapabilities));
+  if (options_.keeps_cell) hello.capabilities.emplace_back(kKeepsCell);
   hello.nonce = context_.nonce;
   hello.counter = ++context_.last_counter;
   hello.hlc = context_.clock.last();
@@ -274,7 +276,7 @@ void Replica::heard(const Moment& now, const Received& received, Nonce instance)
     const auto record = context_.table.nodes.find(node);
     const bool known = record != context_.table.nodes.end() && !record->second.public_key.empty() &&
                        context_.members.check(node).ok();
-    if (options_.role != Role::gateway || !known || !make_room_for_peer().ok()) return;
+    if (!keeps_others() || !known || !make_room_for_peer().ok()) return;
     it = peers_.emplace(node, Peer{}).first;
     it->second.hello.node = node;
     it->second.hello.name = record->second.name;
@@ -290,12 +292,44 @@ void Replica::heard(const Moment& now, const Received& received, Nonce instance)
 }
 
 void Replica::on_peer_up(const Moment& now, const NodeId& node, const Peer& peer, CellIndex cell) {
-  if (options_.role != Role::gateway) return;
   const bool gateway = peer.hello.role == Role::gateway;
-  receiver_.on_peer_up(now, node, peer.hello.nonce, gateway);
-  if (!gateway) return receiver_.tell(node);
-  context_.gateways.up(node);
+  if (gateway) context_.gateways.up(node);
+  if (!keeps_others()) return;
+  const bool keeps = keeps_others(peer.hello);
+  receiver_.on_peer_up(now, node, peer.hello.nonce, keeps);
+  if (!gateway) answer_origin(node);
+  if (keeps) meet_replica(now, node, cell, gateway);
+}
+
+// Where an agent keeps all of a cell a gateway compares with it there; what it does with other
+// gateways is the backbone's.
+void Replica::meet_replica(const Moment& now, const NodeId& node, CellIndex cell, bool gateway) {
+  if (options_.role == Role::gateway && !gateway && !anti_entropy_.keeps(cell)) {
+    anti_entropy_.keep(cell);
+    for (const auto& [other, peer] : peers_) {
+      if (peer.up && keeps_others(peer.hello) && context_.where.met(other, cell))
+        anti_entropy_.on_replica_up(now, other, cell);
+    }
+  }
   anti_entropy_.on_replica_up(now, node, cell);
+}
+
+bool Replica::keeps_others(const Hello& hello) const {
+  if (hello.role == Role::gateway) return true;
+  const bool says = std::ranges::find(hello.capabilities, kKeepsCell) != hello.capabilities.end();
+  return says && context_.members.may_keep_cell(hello.node);
+}
+
+// Tells an origin what is here of its logs. A gateway does; where none is, some of those who keep
+// the cell, each by chance, so that two do on average.
+void Replica::answer_origin(const NodeId& node) {
+  if (options_.role == Role::gateway) return receiver_.tell(node);
+  if (!context_.gateways.all().empty()) return;
+  const auto keepers =
+      static_cast<std::uint64_t>(1 + std::ranges::count_if(peers_, [&](const auto& item) {
+                                   return item.second.up && keeps_others(item.second.hello);
+                                 }));
+  if (context_.random.below(keepers) < 2) receiver_.tell(node);
 }
 
 void Replica::on_peer_down(const Moment& now, const NodeId& node) {
@@ -346,7 +380,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
       options_.role == Role::gateway)
     clear_hello(hello.node);
   DUNLIN_ASSIGN(const bool admitted_now, context_.members.admit(hello));
-  if (admitted_now && options_.role == Role::gateway)
+  if (admitted_now && keeps_others())
     receiver_.keep({hello.node, hello.public_key, hello.name, hello.certificate});
   const auto known = peers_.find(hello.node);
   if (known == peers_.end()) DUNLIN_TRY(make_room_for_peer());
@@ -391,16 +425,19 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
   if (fresh) context_.notice(Notice::Kind::peer_up, hello.node, hello.name);
   if (fresh && hello.role == Role::gateway)
     time_sync_.on_gateway_up(now, hello.node, !received.retained);
-  if (options_.role == Role::gateway) {
-    if (fresh) on_peer_up(now, hello.node, peer, received.cell);
+  if (fresh) context_.table.touch(hello.node);  // its cell is known
+  if (fresh) on_peer_up(now, hello.node, peer, received.cell);
+  if (keeps_others()) {
     // A gateway says so in each cell, and may say it in another one first.
     if (hello.role == Role::gateway) anti_entropy_.on_replica_up(now, hello.node, received.cell);
+    // An agent keeps the logs of agents.
+    const bool wanted = options_.role == Role::gateway || hello.role == Role::agent;
     for (const Hello::Head& head : hello.heads) {
+      if (!wanted) break;
       DUNLIN_TRY(receiver_.on_claim(now, {hello.node, head.epoch, head.track}, head.head));
     }
-  } else if (fresh && hello.role == Role::gateway && context_.link_up) {
-    uplink_.push_newest(now);
   }
+  if (fresh && hello.role == Role::gateway && context_.link_up) uplink_.push_newest(now);
   return {};
 }
 
@@ -471,9 +508,17 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
 
 Result<void> Replica::on_digest(const Moment& now, const Received& received, const Digest& digest,
                                 const Envelope& envelope) {
-  if (received.topic_node != self()) {
-    DUNLIN_TRY(context_.members.check(received.topic_node));
+  const NodeId& sender = received.topic_node;
+  if (sender != self()) {
+    DUNLIN_TRY(context_.members.check(sender));
     heard(now, received, envelope.nonce);
+    // Its Hello may have been lost, which would have said so.
+    const auto peer = peers_.find(sender);
+    if (peer != peers_.end() && !keeps_others(peer->second.hello) &&
+        context_.members.may_keep_cell(sender)) {
+      peer->second.hello.capabilities.emplace_back(kKeepsCell);
+      on_peer_up(now, sender, peer->second, received.cell);
+    }
   }
   return anti_entropy_.on_digest(now, received, digest, envelope.counter);
 }
@@ -484,12 +529,17 @@ Result<void> Replica::on_vector(const Moment& now, const Received& received, con
   if (sender == self()) return {};
   DUNLIN_TRY(context_.members.check(sender));
   heard(now, received, instance);
-  if (is_gateway(sender)) return uplink_.on_vector(now, sender, vector), Result<void>{};
-  if (options_.role != Role::gateway) return {};
+  // Where no gateway is, those who keep the cell stand in for it.
+  const bool stands_in = context_.gateways.all().empty() && received.topic == TopicClass::inbox &&
+                         peers_.contains(sender) && keeps_others(peers_.at(sender).hello);
+  if (is_gateway(sender) || stands_in)
+    return uplink_.on_vector(now, sender, vector), Result<void>{};
+  if (!keeps_others()) return {};
   // An origin that says how far its logs go is told what is here, whatever it claims; one that says
   // it to us alone wants it signed.
-  receiver_.tell(sender);
-  if (received.topic == TopicClass::inbox) receiver_.sign_soon(now, sender);
+  answer_origin(sender);
+  if (options_.role == Role::gateway && received.topic == TopicClass::inbox)
+    receiver_.sign_soon(now, sender);
   for (const Vector::Item& item : vector.logs) {
     // A Hello or a segment has made its logs known, which it signed.
     if (item.log.node == sender && context_.table.find(item.log) != nullptr)
@@ -498,16 +548,22 @@ Result<void> Replica::on_vector(const Moment& now, const Received& received, con
   return {};
 }
 
-// A node gets back what is its own; gateways get all. What may be of another branch than the
-// gateways have stays here until that is clear.
+// A node gets back what is its own; gateways get all, and who keeps a cell, what is of that. What
+// may be of another branch than the gateways have stays here until that is clear.
+bool Replica::may_have(const NodeId& requester, const LogId& log) const {
+  if (log.node == self() && !uplink_.may_serve(log)) return false;
+  if (is_gateway(requester) || log.node == requester) return true;
+  const auto peer = peers_.find(requester);
+  if (peer == peers_.end() || !keeps_others(peer->second.hello)) return false;
+  return options_.role == Role::agent ||
+         context_.where.met(log.node, context_.where.reach(requester));
+}
+
 Result<void> Replica::on_fetch(const Moment& now, const NodeId& requester, const Fetch& fetch) {
   DUNLIN_TRY(context_.members.check(requester));
-  const bool to_gateway = is_gateway(requester);
   Fetch allowed = fetch;
-  std::erase_if(allowed.wants, [&](const Fetch::Want& want) {
-    if (want.log.node == self()) return !to_gateway || !uplink_.may_serve(want.log);
-    return !to_gateway && want.log.node != requester;
-  });
+  std::erase_if(allowed.wants,
+                [&](const Fetch::Want& want) { return !may_have(requester, want.log); });
   if (allowed.wants.empty() && !fetch.wants.empty()) return {};
   return responder_.on_fetch(now, requester, allowed);
 }
@@ -539,10 +595,9 @@ Result<void> Replica::on_segments(const Moment& now, const Received& received,
                                   const Segments& segments, Nonce instance) {
   if (received.topic == TopicClass::authority)
     return authority_relay_.on_segments(now, received.topic_node, segments);
-  if (options_.role != Role::gateway) {  // agents replicate their own logs alone
-    if (received.topic == TopicClass::inbox) rescue_.on_segments(now, segments);
-    return {};
-  }
+  if (options_.role == Role::agent && received.topic == TopicClass::inbox)
+    rescue_.on_segments(now, segments);
+  if (!keeps_others()) return {};  // its own logs alone
   heard(now, received, instance);
   Segments fresh = segments;
   if (received.cell == context_.where.backbone() && received.topic != TopicClass::inbox)

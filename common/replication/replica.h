@@ -19,6 +19,7 @@ struct ReplicaOptions {
   Role role = Role::agent;
   // An agent has one; gateways serve several, and meet in kBackboneName where it is among them.
   std::vector<std::string> cells{"default"};
+  bool keeps_cell = false;  // an agent keeps not only its own logs, but those of all in its cell
   OriginOptions origin;
   UplinkOptions uplink = {};
   ReceiverOptions receiver;
@@ -152,6 +153,12 @@ class Replica {
   void on_peer_down(const Moment& now, const NodeId& node);
   void expel(const Moment& now, const NodeId& node);
   bool is_gateway(const NodeId& node) const;  // as far as its Hello said
+  bool keeps_others() const { return options_.role == Role::gateway || options_.keeps_cell; }
+  // Whether it keeps the logs of others where it was heard.
+  bool keeps_others(const Hello& hello) const;
+  void meet_replica(const Moment& now, const NodeId& node, CellIndex cell, bool gateway);
+  bool may_have(const NodeId& requester, const LogId& log) const;
+  void answer_origin(const NodeId& node);
   void clear_hello(const NodeId& node);
   void heard(const Moment& now, const Received& received, Nonce instance);
   Result<void> make_room_for_peer();

@@ -270,7 +270,8 @@ bool Uplink::public_beyond(const LogId& log, Seq last) const {
 }
 
 void Uplink::on_arrived(const Moment& now, const NodeId& gateway, const Vector::Item& item) {
-  if (ledger_.counts(gateway) && gateways_.size() < kGatewaysAsked) gateways_.insert(gateway);
+  const bool asked = ledger_.counts(gateway) && c_.gateways.all().contains(gateway);
+  if (asked && gateways_.size() < kGatewaysAsked) gateways_.insert(gateway);
   // What gateways said last counts: one that lost its database takes back what it said before.
   IntervalSet arrived = held_there(item, c_.table.log(item.log).state);
   if (arrived == arrived_[item.log]) return;

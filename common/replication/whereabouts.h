@@ -28,6 +28,7 @@ class Whereabouts {
 
   void heard(const NodeId& node, CellIndex cell);
   void forget(const NodeId& node) { nodes_.erase(node); }
+  bool knows(const NodeId& node) const { return nodes_.contains(node); }
   bool met(const NodeId& node, CellIndex cell) const;
   // Where an inbox of it is listened to: in the backbone before other cells; our first cell when
   // it was not heard yet.

@@ -179,6 +179,8 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   replication::OriginOptions& origin = node.replica.origin;
   origin.name = options.name;
   node.replica.uplink.pushes = !gateway;
+  node.replica.keeps_cell = !gateway && options.keeps_cell;
+  node.replica.receiver.archives = gateway;
   origin.tracks = policies(options);
   origin.stream_tracks = options.stream_tracks;
   origin.boot = boot;
@@ -194,6 +196,8 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   } else {
     origin.storage_bytes_max = bound;
     origin.disk_free_min = options.disk_free_min;
+    // Logs of others have what its own leave of half of it; the oldest go first.
+    if (options.keeps_cell) node.disk.retain_bytes = bound / 2;
   }
 
   std::unique_ptr<Transport> transport;

@@ -84,9 +84,11 @@ Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::LogStore
     const ReplicaOptions& replica = node->options_.replica;
     Will will{will_topic(node->options_.fleet, replica.cells, replica.role, signer.node()),
               node->replica_.will()};
-    DUNLIN_TRY(node->transport_->start(
-        *node, subscriptions(node->options_.fleet, replica.cells, replica.role, signer.node()),
-        std::move(will)));
+    DUNLIN_TRY(
+        node->transport_->start(*node,
+                                subscriptions(node->options_.fleet, replica.cells, replica.role,
+                                              signer.node(), replica.keeps_cell),
+                                std::move(will)));
   }
   return node;
 }

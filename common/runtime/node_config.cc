@@ -53,7 +53,7 @@ std::optional<security::Membership> read_membership(config::Table& node, Role ro
   if (!membership) return membership;
   const std::string wanted = role == Role::gateway ? "gateway" : "agent";
   const std::string& certified = membership->certificate.member()->role;
-  if (certified != wanted)
+  if (certified != wanted && !(role == Role::agent && certified == "keeper"))
     return wrong(out.bundle ? "bundle" : "data_dir",
                  "its certificate is for the role " + certified);
   return membership;
@@ -77,6 +77,10 @@ void read_node(config::Table node, Role role, NodeConfig& out) {
     if (options.cells.empty()) options.cells = security::cells_of(cell);
   } else {
     options.cells = {node.text("cell", cell)};
+    const bool keeper = member != nullptr && member->role == "keeper";
+    options.keeps_cell = node.boolean("keeps_cell", keeper);
+    if (options.keeps_cell && member != nullptr && !keeper)
+      node.mistake("keeps_cell", "its certificate is for the role agent");
   }
   for (const std::string& each : options.cells) {
     if (!is_cell_name(each)) {

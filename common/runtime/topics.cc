@@ -76,7 +76,8 @@ std::optional<ParsedTopic> parse_topic(std::string_view fleet, std::string_view 
 
 std::vector<Transport::Subscription> subscriptions(std::string_view fleet,
                                                    const std::vector<std::string>& cells,
-                                                   replication::Role role, const NodeId& self) {
+                                                   replication::Role role, const NodeId& self,
+                                                   bool keeps_cell) {
   std::vector<Transport::Subscription> out;
   for (const std::string& cell : cells) {
     const std::string root = std::string(kPrefix) + std::string(fleet) + "/" + cell + "/";
@@ -84,7 +85,7 @@ std::vector<Transport::Subscription> subscriptions(std::string_view fleet,
     // Inbox first: answers to our Hello must find us listening.
     out.push_back({root + "inbox/" + own + "/+", 0});
     out.push_back({root + "authority/+", 1});
-    if (role == replication::Role::gateway) {
+    if (role == replication::Role::gateway || keeps_cell) {
       // Whoever is there is to be known before it says anything.
       out.push_back({root + "hello/+", 1});
       out.push_back({root + "live/+", 0});

@@ -456,9 +456,10 @@ class CertificateAdmission final : public Admission {
     DUNLIN_ASSIGN(const Certificate certificate, Certificate::from_der(der));
     DUNLIN_TRY(verify(certificate, authority_, std::nullopt));
     const Member& member = *certificate.member();
-    if (member.role != "agent" && member.role != "gateway")
+    const bool keeper = member.role == "keeper";
+    if (member.role != "agent" && !keeper && member.role != "gateway")
       return {Errc::untrusted, "the certificate of a " + member.role};
-    return Admitted{certificate.node(), member.role == "gateway", member.name};
+    return Admitted{certificate.node(), member.role == "gateway", member.name, keeper};
   }
 
  private:

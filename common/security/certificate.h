@@ -18,7 +18,8 @@ namespace dunlin::security {
 struct Member {
   std::string fleet;
   std::string cell;  // of a gateway: its cells, with commas between
-  std::string role;  // "agent", "gateway", "reader"; the fleet's own: "broker", "operator"
+  std::string
+      role;  // "agent", "keeper", "gateway", "reader"; the fleet's own: "broker", "operator"
   std::string name;
   bool operator==(const Member&) const = default;
 };

@@ -157,24 +157,33 @@ Holdings read_holdings(SimNode& node, const std::map<std::uint64_t, Reading>& ap
   return out;
 }
 
+std::map<std::uint64_t, Reading> all_readings(Cluster& cluster) {
+  std::map<std::uint64_t, Reading> appended;
+  for (std::size_t i = cluster.first_agent(); i < cluster.size(); ++i) {
+    const auto& readings = cluster.node(i).ledger().readings();
+    appended.insert(readings.begin(), readings.end());
+  }
+  return appended;
+}
+
 bool converged(Cluster& cluster) {
-  std::map<std::size_t, std::map<LogId, LogState>> there;
-  for (std::size_t g = 0; g < cluster.gateways(); ++g) {
-    if (cluster.gone(g)) continue;
-    const Result<Contents> merged = cluster.node(g).contents();
-    if (!merged.ok() || !cluster.node(g).disk_idle()) return false;
-    for (const LogState& state : merged->logs) there[g][state.id()] = state;
+  std::map<std::size_t, std::map<LogId, LogState>> held;
+  for (std::size_t i = 0; i < cluster.size(); ++i) {
+    if (cluster.gone(i)) continue;
+    const Result<Contents> contents = cluster.node(i).contents();
+    if (!contents.ok() || !cluster.node(i).disk_idle()) return false;
+    for (const LogState& state : contents->logs) {
+      const bool own = state.id().node == cluster.node(i).id();
+      if (!own || is_current(state.id(), cluster.node(i), contents->epoch))
+        held[i][state.id()] = state;
+    }
   }
   for (std::size_t i = cluster.first_agent(); i < cluster.size(); ++i) {
-    SimNode& agent = cluster.node(i);
-    if (cluster.gone(i)) continue;
-    const Result<Contents> contents = agent.contents();
-    if (!contents.ok() || !agent.disk_idle()) return false;
-    for (const LogState& state : contents->logs) {
-      if (!is_current(state.id(), agent, contents->epoch) || state.head() == 0) continue;
-      for (const auto& [gateway, logs] : there) {
-        const auto match = logs.find(state.id());
-        if (match == logs.end() || match->second.head() != state.head() ||
+    for (const std::size_t keeper : cluster.keepers_of(i)) {
+      for (const auto& [id, state] : held[i]) {
+        if (id.node != cluster.node(i).id() || state.head() == 0) continue;
+        const auto match = held[keeper].find(id);
+        if (match == held[keeper].end() || match->second.head() != state.head() ||
             !match->second.missing().empty() || match->second.lost() != state.lost()) {
           return false;
         }
@@ -244,25 +253,18 @@ Problems check_convergence(Cluster& cluster, Expectations expected) {
   const auto add = [&](const Problems& more) {
     problems.insert(problems.end(), more.begin(), more.end());
   };
-  std::map<std::uint64_t, Reading> appended;
-  for (std::size_t i = cluster.first_agent(); i < cluster.size(); ++i) {
-    const auto& readings = cluster.node(i).ledger().readings();
-    appended.insert(readings.begin(), readings.end());
-  }
-  std::map<std::size_t, Holdings> gateways;
-  for (std::size_t g = 0; g < cluster.gateways(); ++g) {
-    if (cluster.gone(g)) continue;
-    gateways[g] = read_holdings(cluster.node(g), appended);
-    add(gateways[g].problems);
-  }
-  for (std::size_t i = cluster.first_agent(); i < cluster.size(); ++i) {
-    SimNode& agent = cluster.node(i);
+  const std::map<std::uint64_t, Reading> appended = all_readings(cluster);
+  std::map<std::size_t, Holdings> held;
+  for (std::size_t i = 0; i < cluster.size(); ++i) {
     if (cluster.gone(i)) continue;
-    const Holdings own = read_holdings(agent, appended);
-    add(own.problems);
-    for (const auto& [g, gateway] : gateways) {
-      compare_logs(agent, own, gateway, problems);
-      check_promises(agent, gateway, expected, problems);
+    held[i] = read_holdings(cluster.node(i), appended);
+    add(held[i].problems);
+  }
+  for (std::size_t i = cluster.first_agent(); i < cluster.size(); ++i) {
+    if (cluster.gone(i)) continue;
+    for (const std::size_t keeper : cluster.keepers_of(i)) {
+      compare_logs(cluster.node(i), held[i], held[keeper], problems);
+      check_promises(cluster.node(i), held[keeper], expected, problems);
     }
   }
   check_bounds(cluster, problems);

@@ -27,8 +27,10 @@ struct Holdings {
   Problems problems;                        // doubled entries, broken chains, what does not decode
 };
 Holdings read_holdings(SimNode& node, const std::map<std::uint64_t, Reading>& appended);
+// What all agents were given, by its id.
+std::map<std::uint64_t, Reading> all_readings(Cluster& cluster);
 
-// Whether every gateway holds, or knows to be lost, all of every agent's present epoch.
+// Whether everybody who keeps an agent's logs holds, or knows to be lost, all of its present epoch.
 bool converged(Cluster& cluster);
 
 struct Expectations {
@@ -37,9 +39,9 @@ struct Expectations {
   bool forks = false;   // somebody wrote twice under one number; it must be known
   Duration settles_within = std::chrono::minutes(20);
 };
-// To be asked after converged(): every promised reading is at every gateway exactly
-// once and as it was appended, or declared lost and counted; nothing else is there; states agree;
-// bounds and message budgets were kept; forks are known where they are.
+// To be asked after converged(): every promised reading is exactly once at everybody
+// who keeps it and as it was appended, or declared lost and counted; nothing else is there; states
+// agree; bounds and message budgets were kept; forks are known where they are.
 Problems check_convergence(Cluster& cluster, Expectations expected);
 
 // Logs that were written twice: none, or, where they are to be expected, known to a gateway or to

@@ -58,6 +58,9 @@ void Cluster::make_node(std::size_t index, std::uint64_t key) {
     node.replica.origin = options_.origin;
     node.replica.origin.name = "agent-" + std::to_string(key);  // a copy keeps it
     node.replica.uplink = options_.uplink;
+    node.replica.keeps_cell = options_.keepers;
+    node.replica.receiver = options_.receiver;
+    node.replica.receiver.archives = false;
     node.disk = options_.agent_disk;
     node.clock.battery = random_.below(4) != 0;
     node.space_every = options_.space_every;
@@ -89,6 +92,16 @@ std::vector<std::string> Cluster::cells_of(std::size_t index, std::uint64_t key)
   }
   served.emplace_back(kBackboneName);
   return served;
+}
+
+std::vector<std::size_t> Cluster::keepers_of(std::size_t agent) {
+  std::vector<std::size_t> keepers;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const bool keeps =
+        i < options_.gateways || (options_.keepers && i != agent && serves(i, agent));
+    if (keeps && !gone(i) && node(i).id() != node(agent).id()) keepers.push_back(i);
+  }
+  return keepers;
 }
 
 bool Cluster::serves(std::size_t gateway, std::size_t agent) {
@@ -214,6 +227,11 @@ std::size_t Cluster::clone(std::size_t index) {
 void Cluster::abandon(std::size_t index) {
   crash(index, SimNode::Death::power);
   gone_.insert(index);
+}
+
+void Cluster::bring_back(std::size_t index) {
+  gone_.erase(index);
+  start(index);
 }
 
 void Cluster::crash_for(std::size_t index, Duration away, SimNode::Death death) {

@@ -19,6 +19,7 @@ struct ClusterOptions {
   std::size_t gateways = 1;
   std::size_t cell_size = 0;          // agents of "cell-1", "cell-2" ...; 0 = all are in "cell"
   std::size_t gateways_per_cell = 0;  // taken in turn; 0 = every gateway serves every cell
+  bool keepers = false;               // every agent keeps all logs of its cell
   Faults link{.loss = 0,
               .duplicate = 0,
               .delay_min = std::chrono::milliseconds(1),
@@ -51,6 +52,8 @@ class Cluster final : private SimObserver {
   SimNode& gateway() { return node(kGateway); }
   // Whether an agent's logs reach that gateway without others passing them on.
   bool serves(std::size_t gateway, std::size_t agent);
+  // Those that keep the logs of an agent, besides itself: gateways, and keepers in its cell.
+  std::vector<std::size_t> keepers_of(std::size_t agent);
   const ClusterOptions& options() const { return options_; }
   MemoryBus& bus() { return *bus_; }
   Random& random() { return random_; }
@@ -74,6 +77,8 @@ class Cluster final : private SimObserver {
   std::size_t clone(std::size_t index);
   // Dies and never comes back: nobody waits for it.
   void abandon(std::size_t index);
+  // After all.
+  void bring_back(std::size_t index);
   bool gone(std::size_t index) const { return gone_.contains(index); }
   void crash_for(std::size_t index, Duration away, SimNode::Death = SimNode::Death::process);
   // The link loses everything for a while, then breaks as a keep-alive that ran out.

@@ -37,8 +37,8 @@ SimNode::SimNode(SimNodeOptions options, std::size_t index, std::shared_ptr<Memo
   const auto authority = authority_key(options_.light);
   const bool gateway = options_.replica.role == Role::gateway;
   options_.replica.admission = make_admission(*authority, *verifier_);
-  options_.replica.certificate =
-      fixed_certificate(*authority, {id(), gateway, options_.replica.origin.name});
+  options_.replica.certificate = fixed_certificate(
+      *authority, {id(), gateway, options_.replica.origin.name, options_.replica.keeps_cell});
   medium_->set_faults(options_.disk.faults);
 }
 
@@ -98,8 +98,8 @@ bool SimNode::start(Instant now) {
   const Role role = options_.replica.role;
   const std::vector<std::string>& cells = options_.replica.cells;
   const Will will{runtime::will_topic(kFleet, cells, role, id()), replica_->will()};
-  const Result<void> connected =
-      transport_->start(*this, runtime::subscriptions(kFleet, cells, role, id()), will);
+  const Result<void> connected = transport_->start(
+      *this, runtime::subscriptions(kFleet, cells, role, id(), options_.replica.keeps_cell), will);
   DUNLIN_CHECK(connected.ok());
   return true;
 }

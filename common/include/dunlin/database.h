@@ -35,6 +35,7 @@ struct DatabaseOptions {
   std::string name;  // for people; the identity is the key in data_dir
   std::string fleet = "default";
   std::vector<std::string> cells{"default"};
+  bool keeps_cell = false;  // of an agent: all logs of its cell, and not only its own
   Role role = Role::agent;
   std::string data_dir;        // holds node.key (0600), log.db and lock; made when absent
   std::string broker_url;      // "" = no replication

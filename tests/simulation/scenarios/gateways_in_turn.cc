@@ -41,8 +41,7 @@ RunResult run(const RunOptions& options) {
   return finish(cluster, std::move(problems));
 }
 
-const Register kThis{
-    {"gateways_in_turn", "gateways of several cells come, go and stay away", run}};
+const Register kThis{{"gateways_in_turn", "gateways of several cells come, go and stay away", run}};
 
 }  // namespace
 }  // namespace dunlin::simulation
