@@ -315,6 +315,7 @@ void Receiver::retry_waiting(const Moment& now, const NodeId& origin) {
 
 void Receiver::write(ForeignWrite batch) {
   const Token token = c_.next_token();
+  for (KnownNode& member : std::exchange(unkept_, {})) batch.members.push_back(std::move(member));
   writing_bytes_ += batch.memory;
   if (batch.session) sessions_[*batch.session].unwritten += 1;
   c_.outputs.push_back(Write{{.segments = batch.segments,
@@ -435,6 +436,8 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
     c_.notice(Notice::Kind::storage_failed, c_.self(), finished.outcomes.error().message());
     for (const SegmentRecord& segment : done.segments)
       schedule(now, segment.info.log.node, kBackoffFirst, false);
+    // They are shown once.
+    unkept_.insert(unkept_.end(), done.members.begin(), done.members.end());
   }
   forwarder_.stored(now, news, done.cell, done.lane);
   for (const auto& [origin, durable] : origins) {
@@ -661,7 +664,9 @@ void Receiver::add_controls(const NodeId& peer, Fetch& fetch) const {
                                    [&](const Fetch::Want& want) { return want.log == control; });
     if (asked || fetch.wants.size() == kFetchLogsMax) continue;
     const LogRecord* const known = c_.table.find(control);
-    const Seq understood = known == nullptr ? 0 : known->state.complete();
+    // A certificate comes with the beginning.
+    const bool whole = known == nullptr || !c_.members.knows(control.node);
+    const Seq understood = whole ? 0 : known->state.complete();
     IntervalSet wanted;
     wanted.insert({understood + 1, std::max(header->needs, understood + 1)});
     wanted = not_asked_of_others(control, std::move(wanted));

@@ -151,6 +151,7 @@ class Receiver {
   std::map<NodeId, Session> sessions_;
   std::map<NodeId, Peer> peers_;
   std::set<NodeId> fetched_;
+  std::vector<KnownNode> unkept_;  // whose write failed: they go with the next one
   Forwarder& forwarder_;
   std::set<std::pair<Instant, NodeId>> fetches_;  // who waits longest comes first
   Acknowledger acknowledger_;
