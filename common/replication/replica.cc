@@ -314,6 +314,12 @@ void Replica::meet_replica(const Moment& now, const NodeId& node, CellIndex cell
   anti_entropy_.on_replica_up(now, node, cell);
 }
 
+// It is in several cells, and may be heard in any of them first.
+void Replica::met_gateway(const Moment& now, const NodeId& node, CellIndex cell) {
+  context_.where.heard(node, cell);
+  anti_entropy_.on_replica_up(now, node, cell);
+}
+
 bool Replica::keeps_others(const Hello& hello) const {
   if (hello.role == Role::gateway) return true;
   const bool says = std::ranges::find(hello.capabilities, kKeepsCell) != hello.capabilities.end();
@@ -403,7 +409,10 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
     context_.notice(Notice::Kind::clone, hello.node,
                     "two machines run with the key of " + hello.name);
   }
-  if (same_instance && known->second.up && hello.counter < known->second.hello.counter) return {};
+  if (same_instance && known->second.up && hello.counter < known->second.hello.counter) {
+    if (hello.role == Role::gateway) met_gateway(now, hello.node, received.cell);
+    return {};
+  }
 
   Peer& peer = peers_[hello.node];
   const bool fresh = !peer.up || !same_instance;
@@ -429,7 +438,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
   if (fresh) on_peer_up(now, hello.node, peer, received.cell);
   if (keeps_others()) {
     // A gateway says so in each cell, and may say it in another one first.
-    if (hello.role == Role::gateway) anti_entropy_.on_replica_up(now, hello.node, received.cell);
+    if (hello.role == Role::gateway) met_gateway(now, hello.node, received.cell);
     // An agent keeps the logs of agents.
     const bool wanted = options_.role == Role::gateway || hello.role == Role::agent;
     for (const Hello::Head& head : hello.heads) {
@@ -514,6 +523,7 @@ Result<void> Replica::on_digest(const Moment& now, const Received& received, con
     heard(now, received, envelope.nonce);
     // Its Hello may have been lost, which would have said so.
     const auto peer = peers_.find(sender);
+    if (is_gateway(sender)) met_gateway(now, sender, received.cell);
     if (peer != peers_.end() && !keeps_others(peer->second.hello) &&
         context_.members.may_keep_cell(sender)) {
       peer->second.hello.capabilities.emplace_back(kKeepsCell);

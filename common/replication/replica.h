@@ -157,6 +157,7 @@ class Replica {
   // Whether it keeps the logs of others where it was heard.
   bool keeps_others(const Hello& hello) const;
   void meet_replica(const Moment& now, const NodeId& node, CellIndex cell, bool gateway);
+  void met_gateway(const Moment& now, const NodeId& node, CellIndex cell);
   bool may_have(const NodeId& requester, const LogId& log) const;
   void answer_origin(const NodeId& node);
   void clear_hello(const NodeId& node);

@@ -1,6 +1,8 @@
 // A cell whose agents keep each other's logs, and no gateway in reach. They converge all the same,
 // restarts and a bad network included. One of them dies for good; when a gateway comes at last it
 // gets everything, that one's logs too, from whoever has them.
+#include <algorithm>
+
 #include "tests/simulation/run.h"
 
 namespace dunlin::simulation {
@@ -43,13 +45,13 @@ RunResult run(const RunOptions& options) {
   cluster.run_for(minutes(1));
   cluster.bring_back(Cluster::kGateway);
   settles("the gateway");
-  const Ledger& promises = cluster.node(dead).ledger();
-  const Holdings there = read_holdings(cluster.gateway(), all_readings(cluster));
-  for (const std::uint64_t id : promises.promised()) {
-    if (there.readings.contains(id)) continue;
-    problems.push_back("the gateway does not have what the dead one had");
-    break;
-  }
+  const auto has_the_dead_ones = [&] {
+    const Holdings there = read_holdings(cluster.gateway(), all_readings(cluster));
+    return std::ranges::all_of(cluster.node(dead).ledger().promised(),
+                               [&](std::uint64_t id) { return there.readings.contains(id); });
+  };
+  if (!cluster.run_until(has_the_dead_ones, minutes(15)))
+    problems.emplace_back("the gateway does not get what the dead one had");
   const Problems more = check_convergence(cluster, {});
   problems.insert(problems.end(), more.begin(), more.end());
   return finish(cluster, std::move(problems));
