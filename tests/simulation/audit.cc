@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/log/limits.h"
+#include "common/replication/ack_ledger.h"
 
 namespace dunlin::simulation {
 
@@ -47,6 +48,7 @@ bool Audit::sent(const Party& by, const Send& send) {
 
 void Audit::claimed(std::size_t gateway, const Vector::Item& item) {
   nodes_[gateway].claimed[item.log].insert(claims_of(item));
+  nodes_[gateway].ever[item.log].insert(claims_of(item));
 }
 
 void Audit::committed(const Party& by, const Write& write, std::span<const WriteOutcome> outcomes) {
@@ -82,6 +84,18 @@ void Audit::committed(const Party& by, const Write& write, std::span<const Write
     }
   }
   for (const Release& release : write.releases) check_release(by, release);
+  for (const Acked& acked : write.acks) check_acked(by, acked);
+}
+
+void Audit::check_acked(const Party& by, const Acked& acked) {
+  if (by.gateway) return;
+  std::vector<const IntervalSet*> words;
+  for (auto& [index, node] : nodes_) words.push_back(&node.ever[acked.log]);
+  IntervalSet rest = acked.acked;
+  rest.erase(in_at_least(acks_needed_, words));
+  if (!rest.empty())
+    problem_(by.name +
+             " takes for acked what too few gateways signed for: " + acked.log.to_string());
 }
 
 void Audit::check_release(const Party& by, const Release& release) {

@@ -12,7 +12,8 @@ namespace dunlin::simulation {
 // Watches every output and every commit of a run for promises that are not kept:
 //  - what was committed is there after each start, whatever happened to the machine;
 //  - a gateway claims nothing that it has not committed;
-//  - an origin lets nothing go that too few gateways signed for, unless it declares it lost;
+//  - an origin takes nothing for acked that too few gateways ever signed for, and lets nothing go
+//    of what they hold now, unless it declares it lost;
 //  - messages keep their size, and can be read.
 // What is wrong goes to the function given. Logs in which one sequence number got two hashes are
 // gathered in forked().
@@ -50,9 +51,11 @@ class Audit {
   struct Node {
     std::map<LogId, IntervalSet> committed;  // held, lost or released
     std::map<LogId, IntervalSet> claimed;    // signed for to origins
+    std::map<LogId, IntervalSet> ever;       // the same, with what it forgot
     std::map<std::string, std::uint64_t, std::less<>> sent;
     std::uint64_t entries = 0;
   };
+  void check_acked(const Party& by, const Acked& acked);
   void check_release(const Party& by, const Release& release);
   void note_hash(const SegmentInfo& info, bool gateway);
 

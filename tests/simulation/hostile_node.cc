@@ -1,5 +1,7 @@
 #include "tests/simulation/hostile_node.h"
 
+#include <algorithm>
+
 #include "common/codec/segment_codec.h"
 #include "common/log/chain.h"
 #include "common/log/limits.h"
@@ -12,7 +14,7 @@ using namespace replication;
 
 namespace {
 
-constexpr std::uint64_t kKey = 99;  // of nobody else in a cluster
+constexpr std::uint64_t kKey = 99, kStranger = 98;  // of nobody else in a cluster
 const char* const kName = "hostile";
 
 std::string name_of(TopicClass topic, const NodeId& writer, const NodeId& reader) {
@@ -26,6 +28,7 @@ HostileNode::HostileNode(Cluster& cluster, Role role, std::uint64_t seed)
       role_(role),
       random_(seed ^ 0xbad),
       key_(fixed_key(kKey)),
+      stranger_(fixed_key(kStranger)),
       certificate_(
           fixed_certificate(*authority_key(false), {key_->node(), role == Role::gateway, kName})) {
   cluster_.watch([this](std::size_t, const Output& output) {
@@ -115,16 +118,17 @@ void HostileNode::greet() {
   say({is_gateway() ? TopicClass::gate : TopicClass::hello, id()}, std::move(hello));
 }
 
-// Its log begins anew each time, with other entries; now and then it goes on.
+// Its log begins anew each time, with other entries; now and then it is a stranger's.
 void HostileNode::grow_a_branch() {
   const bool control = random_.below(2) == 0;
-  const LogId log{id(), Epoch{random_.below(20)}, control ? kControlTrack : kSamplesTrack};
+  Signer& signer = random_.below(4) == 0 ? *stranger_ : *key_;
+  const LogId log{signer.node(), Epoch{random_.below(20)}, control ? kControlTrack : kSamplesTrack};
   Hash before = chain_start(log);
   Chain chain;
   const Seq last = 1 + random_.below(5);
   for (Seq seq = 1; seq <= last; ++seq) {
     Op op = TimeAnchor{random_.next(), "hostile", 1, 1, 1};
-    if (control && seq == 1) op = Open{key_->public_key(), kName};
+    if (control && seq == 1) op = Open{signer.public_key(), kName};
     if (control && seq == 2)
       op = Lost{Epoch{random_.below(20)}, kSamplesTrack, {{1, 1ULL << random_.below(60), {}, {}}}};
     if (control && seq == 3) op = Revoke{somebody().id(), {}};
@@ -132,7 +136,7 @@ void HostileNode::grow_a_branch() {
       op = Seal{Epoch{random_.below(400)}, kSamplesTrack, random_.below(kSeqMax), some_hash()};
     before = chain.add({seq, Hlc{random_.next()}, {std::move(op)}}, before).value().after;
   }
-  const auto built = build_segments(log, chain_start(log), control ? 0 : 1, chain, *key_);
+  const auto built = build_segments(log, chain_start(log), control ? 0 : 1, chain, signer);
   Segments message;
   message.segments.push_back(built->front().bytes);
   const TopicClass topic = random_.below(2) == 0 ? TopicClass::live : TopicClass::bulk;
@@ -163,18 +167,31 @@ void HostileNode::ask_for_everything() {
   say({TopicClass::inbox, requester, somebody().id()}, std::move(fetch));
 }
 
-// In another's name, or of what it never had.
+// In another's name, or of what it never had; half of it with the hashes that there are.
 void HostileNode::acknowledge() {
   SimNode& whom = somebody();
-  if (!whom.up()) return;
-  const NodeId sender = random_.below(2) == 0 ? id() : some_gateway();
+  SimNode& gateway = cluster_.node(random_.below(cluster_.gateways()));
+  if (!whom.up() || !gateway.up()) return;
+  const bool as_itself = random_.below(2) == 0;
+  const NodeId sender = as_itself ? id() : gateway.id();
   Ack ack{whom.id(), whom.instance(), {}, {}};
-  std::set<LogId> logs;
-  for (std::uint64_t n = 1 + random_.below(20); n > 0; --n) logs.insert(some_log(whom));
-  for (const LogId& log : logs)
-    ack.logs.push_back({log, 1 + random_.below(1ULL << random_.below(40)), some_hash(), {}});
+  std::map<LogId, Vector::Item> items;
+  for (std::uint64_t n = 1 + random_.below(20); n > 0; --n) {
+    const LogId log = some_log(whom);
+    items[log] = {log, 1 + random_.below(1ULL << random_.below(40)), some_hash(), {}};
+  }
+  if (random_.below(2) == 0) {
+    for (const NodeStatus& node : whom.replica().status(whom.moment()))
+      for (const LogStatus& log : node.logs)
+        if (node.node == whom.id() && log.proven > 0)
+          items[log.log] = {log.log, log.proven, log.proven_hash, {}};
+  }
+  for (auto& [log, item] : items) ack.logs.push_back(std::move(item));
   Envelope signed_in = envelope({});
+  if (!as_itself) signed_in.nonce = gateway.instance(), signed_in.counter += 1ULL << 40;
   ack.signature = key_->sign(ack_statement(sender, ack, signed_in)).value();
+  if (as_itself && is_gateway())  // its word counts as long as it is one
+    for (const Vector::Item& item : ack.logs) cluster_.audit().claimed(cluster_.size(), item);
   signed_in.message = std::move(ack);
   publish({TopicClass::inbox, sender, whom.id()}, encode_envelope(signed_in));
 }
@@ -193,6 +210,18 @@ void HostileNode::make_noise() {
   for (int n = 0; n < 3 && !noise.empty(); ++n)
     noise[random_.below(noise.size())] ^= static_cast<std::uint8_t>(1 + random_.below(255));
   publish(some_place(), noise);
+}
+
+void HostileNode::look(Problems& problems) const {
+  for (std::size_t i = 0; i < cluster_.size(); ++i) {
+    const auto contents = cluster_.node(i).contents();
+    const bool clean = contents.ok() && std::none_of(contents->logs.begin(), contents->logs.end(),
+                                                     [&](const LogState& state) {
+                                                       return state.id().node == stranger_->node();
+                                                     });
+    if (!clean)
+      problems.push_back(cluster_.node(i).client_id() + " has a log of who was never admitted");
+  }
 }
 
 void revoke(Cluster& cluster, const NodeId& node) {

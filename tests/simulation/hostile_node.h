@@ -4,14 +4,15 @@
 #include <vector>
 
 #include "common/log/signer.h"
+#include "tests/simulation/checkers.h"
 #include "tests/simulation/cluster.h"
 
 namespace dunlin::simulation {
 
 // A member whose key is in hostile hands. It says what it likes: false heads, two branches of its
 // own log, vectors, acknowledgements and times in the name of others, requests for everything, what
-// it heard, and garbage. Mostly where a broker lets it write, and sometimes as somebody else, as if
-// the broker helped it.
+// it heard, logs of a stranger, and garbage. Mostly where a broker lets it write, and sometimes as
+// somebody else, as if the broker helped it.
 class HostileNode {
  public:
   HostileNode(Cluster& cluster, replication::Role role, std::uint64_t seed);
@@ -21,6 +22,8 @@ class HostileNode {
   void act();
   // So often, one each `every`.
   void act_for(int times, Duration every);
+  // Adds to what is wrong has a log of somebody who was never admitted.
+  void look(Problems& problems) const;
 
  private:
   struct Place {
@@ -52,7 +55,8 @@ class HostileNode {
   replication::Role role_;
   Random random_;
   std::unique_ptr<Signer> key_;
-  Bytes certificate_;
+  std::unique_ptr<Signer> stranger_;  // another's, whom nobody admitted
+  Bytes certificate_;                 // over the first
   Nonce nonce_{1};
   std::uint64_t counter_ = 0;
   std::vector<Bytes> heard_;

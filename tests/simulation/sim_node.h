@@ -99,6 +99,7 @@ class SimNode final : private TransportEvents {
   Ledger& ledger() { return ledger_; }
   Signer& key() { return *key_; }
   Nonce instance() const { return instance_; }  // of the present start
+  Moment moment() const;                        // by its clocks
   const NodeId& id() const { return key_->node(); }
   std::string client_id() const { return options_.name; }
   bool disk_idle() const { return requests_.empty() && job_.empty(); }
@@ -113,7 +114,6 @@ class SimNode final : private TransportEvents {
   void on_disconnected(const Error&) override { step(replication::LinkDown{}); }
   void on_message(std::string_view topic, ByteView payload, bool retained) override;
 
-  Moment moment() const;
   Result<void> open_store();
   void carry_out();
   void send(const replication::Send& send);

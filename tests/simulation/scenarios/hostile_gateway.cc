@@ -35,6 +35,7 @@ RunResult run(const RunOptions& options) {
   cluster.run_for(seconds(10));
   const Problems more = settle(cluster, {.forks = true, .settles_within = minutes(2)});
   problems.insert(problems.end(), more.begin(), more.end());
+  gateway.look(problems);
   return finish(cluster, std::move(problems));
 }
 

@@ -28,6 +28,7 @@ RunResult run(const RunOptions& options) {
   cluster.run_for(seconds(10));
   const Problems more = settle(cluster, {.forks = true, .settles_within = minutes(1)});
   problems.insert(problems.end(), more.begin(), more.end());
+  member.look(problems);
   return finish(cluster, std::move(problems));
 }
 
