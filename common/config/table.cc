@@ -201,6 +201,12 @@ std::vector<std::string> Table::texts(std::string_view key) {
   return out;
 }
 
+std::vector<std::string> Table::text_or_texts(std::string_view key) {
+  const Tree* value = impl_->ask(key);
+  const bool one = value != nullptr && value->kind == Tree::Kind::text && !value->from_environment;
+  return one ? std::vector<std::string>{value->text} : texts(key);
+}
+
 bool Table::has(std::string_view key) const {
   return impl_->ask(key) != nullptr;
 }

@@ -43,7 +43,8 @@ class Table {
   std::string choice(std::string_view key, std::string fallback,
                      const std::vector<std::string>& allowed);
   std::vector<std::string> texts(std::string_view key);  // in an override: separated by commas
-  bool has(std::string_view key) const;                  // the key counts as asked for
+  std::vector<std::string> text_or_texts(std::string_view key);  // the same; or one text
+  bool has(std::string_view key) const;                          // the key counts as asked for
 
   Table table(std::string_view key);                // empty when absent
   std::vector<Table> tables(std::string_view key);  // [[key]]

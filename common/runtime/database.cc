@@ -203,9 +203,14 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   std::unique_ptr<Transport> transport;
   if (!options.broker_url.empty()) {
     options.transport.url = options.broker_url;
-    const Result<BrokerUrl> url = BrokerUrl::parse(options.broker_url);
-    node.broker_exposed = url.ok() && url->is_exposed();
-    if (node.broker_exposed) log::warn("broker_exposed", {{"url", options.broker_url}});
+    std::vector<std::string> urls = options.transport.more_urls;
+    urls.insert(urls.begin(), options.broker_url);
+    for (const std::string& text : urls) {
+      const Result<BrokerUrl> url = BrokerUrl::parse(text);
+      if (!url.ok() || !url->is_exposed()) continue;
+      node.broker_exposed = true;
+      log::warn("broker_exposed", {{"url", text}});
+    }
     options.transport.client_id = "dunlin-" + impl->key->node().to_string().substr(0, 16);
     options.transport.seed = security::random_u64();
     DUNLIN_ASSIGN(transport, make_transport(options.transport));

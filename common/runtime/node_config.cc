@@ -104,17 +104,23 @@ void read_node(config::Table node, Role role, NodeConfig& out) {
 
 void read_broker(config::Table broker, NodeConfig& out) {
   DatabaseOptions& options = out.database;
-  const bool named = !options.broker_url.empty();  // by the bundle
-  options.broker_url = broker.text("url", named ? options.broker_url : "mqtt://127.0.0.1:1883");
+  std::vector<std::string> urls = broker.text_or_texts("url");
+  // By the bundle, if there is one.
+  if (urls.empty())
+    urls = {options.broker_url.empty() ? "mqtt://127.0.0.1:1883" : options.broker_url};
+  options.broker_url = urls.front();
+  options.transport.more_urls.assign(urls.begin() + 1, urls.end());
   options.transport.username = broker.text("username");
   options.transport.plain = broker.boolean("plain", false);
-  const Result<BrokerUrl> url = BrokerUrl::parse(options.broker_url);
-  if (!url.ok()) {
-    broker.mistake("url", url.error().message());
-  } else if (!url->tls && !out.member_files.certificate.empty()) {
-    broker.mistake("url", "a member of a fleet speaks TLS: mqtts://");
-  } else if (url->is_exposed() && !options.transport.plain) {
-    broker.mistake("url", "plain TCP to another machine: mqtts://, or plain = true");
+  for (const std::string& text : urls) {
+    const Result<BrokerUrl> url = BrokerUrl::parse(text);
+    if (!url.ok()) {
+      broker.mistake("url", url.error().message());
+    } else if (!url->tls && !out.member_files.certificate.empty()) {
+      broker.mistake("url", "a member of a fleet speaks TLS: mqtts://");
+    } else if (url->is_exposed() && !options.transport.plain) {
+      broker.mistake("url", "plain TCP to another machine: mqtts://, or plain = true");
+    }
   }
   const std::string password_file = broker.text("password_file");
   if (!password_file.empty()) {

@@ -185,6 +185,28 @@ TEST_P(MqttTransport, ReconnectsAfterTheBrokerCrashed) {
   EXPECT_TRUE(a.hears("x=2"));
 }
 
+TEST_P(MqttTransport, TriesTheNextBrokerWhenOneIsLost) {
+  DUNLIN_START_MOSQUITTO(first);
+  DUNLIN_START_MOSQUITTO(second);
+  TransportOptions options = options_for(*first, "a", GetParam());
+  // One that is not there is passed by.
+  options.more_urls = {"mqtt://127.0.0.1:" + std::to_string(test::free_port()), second->url()};
+  Peer a;
+  a.start(options, {{"x", 0}});
+  ASSERT_TRUE(a.connects());
+  Peer elsewhere;
+  elsewhere.start(options_for(*second, "b", GetParam()), {});
+  ASSERT_TRUE(elsewhere.connects());
+  first->kill();
+  ASSERT_TRUE(a.connects(2));
+  ASSERT_TRUE(elsewhere.say("x", "1").ok());
+  EXPECT_TRUE(a.hears("x=1"));
+  // And from the last the first again.
+  ASSERT_TRUE(first->restart().ok());
+  second->kill();
+  EXPECT_TRUE(a.connects(3));
+}
+
 TEST_P(MqttTransport, LogsInWithThePasswordOnly) {
   DUNLIN_START_MOSQUITTO(broker, Mosquitto::Options{.username = "user", .password = "right"});
   TransportOptions options = options_for(*broker, "a", GetParam());

@@ -39,7 +39,7 @@ struct DatabaseOptions {
   Role role = Role::agent;
   std::string data_dir;        // holds node.key (0600), log.db and lock; made when absent
   std::string broker_url;      // "" = no replication
-  TransportOptions transport;  // url and client_id are filled in from the above
+  TransportOptions transport;  // url, client_id and seed are filled in from the above
   std::uint64_t bytes_max = 64 * 1024 * 1024;  // of the database; 0 = unbounded
   std::uint64_t disk_free_min = 16 * 1024 * 1024;
   std::vector<TrackOptions> tracks{TrackOptions{}};

@@ -35,6 +35,9 @@ class TransportEvents {
 
 struct TransportOptions {
   std::string url{};  // scheme selects the adapter: mqtt, mqtts, memory
+  // Other brokers of the same bus: when one is lost or not reached, the next one is tried, and
+  // after the last `url` again.
+  std::vector<std::string> more_urls{};
   std::string client_id{};
   std::string username{};  // "" = none
   std::string password{};

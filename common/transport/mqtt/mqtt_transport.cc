@@ -20,10 +20,16 @@ std::uint64_t hash(const std::string& text) {
 }  // namespace
 
 Result<std::unique_ptr<Transport>> MqttTransport::make(TransportOptions options) {
-  DUNLIN_ASSIGN(BrokerUrl url, BrokerUrl::parse(options.url));
-  if (url.is_exposed() && !options.plain) {
-    return {Errc::invalid_argument,
-            "broker url '" + options.url + "': plain TCP to another machine was not asked for"};
+  std::vector<std::string> texts = options.more_urls;
+  texts.insert(texts.begin(), options.url);
+  std::vector<BrokerUrl> urls;
+  for (const std::string& text : texts) {
+    DUNLIN_ASSIGN(const BrokerUrl url, BrokerUrl::parse(text));
+    if (url.is_exposed() && !options.plain) {
+      return {Errc::invalid_argument,
+              "broker url '" + text + "': plain TCP to another machine was not asked for"};
+    }
+    urls.push_back(url);
   }
   if (options.protocol != 4 && options.protocol != 5) {
     return {Errc::invalid_argument,
@@ -33,11 +39,11 @@ Result<std::unique_ptr<Transport>> MqttTransport::make(TransportOptions options)
   if (options.cert_file.empty() != options.key_file.empty()) {
     return {Errc::invalid_argument, "mqtt: cert_file and key_file go together"};
   }
-  return std::unique_ptr<Transport>(new MqttTransport(std::move(options), std::move(url)));
+  return std::unique_ptr<Transport>(new MqttTransport(std::move(options), std::move(urls)));
 }
 
-MqttTransport::MqttTransport(TransportOptions options, BrokerUrl url)
-    : options_(std::move(options)), url_(std::move(url)) {}
+MqttTransport::MqttTransport(TransportOptions options, std::vector<BrokerUrl> urls)
+    : options_(std::move(options)), urls_(std::move(urls)) {}
 
 MqttTransport::~MqttTransport() {
   MqttTransport::stop(true);
@@ -68,7 +74,7 @@ Result<void> MqttTransport::start(TransportEvents& events, std::vector<Subscript
 Result<void> MqttTransport::publish(const std::string& topic, ByteView payload,
                                     PublishOptions options) {
   const std::shared_lock lock(session_mutex_);
-  if (!connected_) return {Errc::not_connected, url_.address()};
+  if (!connected_) return {Errc::not_connected, "publishing to " + topic};
   return connected_->publish(topic, payload, options);
 }
 
@@ -98,9 +104,9 @@ bool MqttTransport::stopping() {
 
 void MqttTransport::run() {
   Backoff backoff(options_.seed ^ hash(options_.client_id));
-  while (!stopping()) {
+  for (std::size_t turn = 0; !stopping(); ++turn) {
     Duration held{0};
-    const Error reason = hold_one_connection(held);
+    const Error reason = hold_one_connection(urls_[turn % urls_.size()], held);
     if (stopping()) return;
     events_->on_disconnected(reason);
     const Duration delay = backoff.next(held);
@@ -110,8 +116,8 @@ void MqttTransport::run() {
 }
 
 // Connects and waits for the end. Returns why it came and how long the connection lasted.
-Error MqttTransport::hold_one_connection(Duration& held) {
-  MqttSession session(options_, url_, *events_);
+Error MqttTransport::hold_one_connection(const BrokerUrl& url, Duration& held) {
+  MqttSession session(options_, url, *events_);
   {
     const std::unique_lock lock(session_mutex_);
     session_ = &session;

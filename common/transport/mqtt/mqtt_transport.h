@@ -46,14 +46,14 @@ class MqttTransport final : public Transport {
   void stop(bool graceful) override;
 
  private:
-  MqttTransport(TransportOptions options, BrokerUrl url);
+  MqttTransport(TransportOptions options, std::vector<BrokerUrl> urls);
 
   void run();
-  Error hold_one_connection(Duration& held);
+  Error hold_one_connection(const BrokerUrl& url, Duration& held);
   bool stopping();
 
   const TransportOptions options_;
-  const BrokerUrl url_;
+  const std::vector<BrokerUrl> urls_;
   TransportEvents* events_ = nullptr;
   std::vector<Subscription> subscriptions_;
   Will will_;

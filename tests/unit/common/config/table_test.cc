@@ -37,6 +37,9 @@ plain = 4096
 mode = "fast"
 )");
   EXPECT_THAT(document.root().texts("cells"), ElementsAre("a", "b"));
+  EXPECT_THAT(document.root().text_or_texts("cells"), ElementsAre("a", "b"));
+  EXPECT_THAT(document.root().table("node").text_or_texts("name"), ElementsAre("n1"));
+  EXPECT_THAT(document.root().text_or_texts("absent"), IsEmpty());
   Table node = document.root().table("node");
   EXPECT_EQ(node.text("name"), "n1");
   EXPECT_EQ(node.integer("count", 0, 0, 10), 3);
@@ -195,6 +198,7 @@ TEST(Document, TheEnvironmentOverrides) {
   EXPECT_TRUE(document.root().table("node").boolean("on", false));
   EXPECT_EQ(document.root().tables("input").at(0).real("rate", 0, 0, 10), 2.5);
   EXPECT_THAT(document.root().texts("cells"), ElementsAre("a", "b"));
+  EXPECT_THAT(document.root().text_or_texts("cells"), ElementsAre("a", "b"));
   EXPECT_EQ(document.root().table("log").text("level"), "debug");
   EXPECT_THAT(document.mistakes(), IsEmpty());
 }

@@ -90,6 +90,16 @@ TEST(NodeConfig, PlainTcpStaysOnThisMachineUnlessItSaysSo) {
   EXPECT_THAT(Read("[broker]\nurl = \"http://x\"\n").mistakes, ElementsAre(HasSubstr("scheme")));
 }
 
+TEST(NodeConfig, SeveralBrokersAreOfOneKind) {
+  const Read read("[broker]\nurl = [\"mqtt://127.0.0.1\", \"mqtt://127.0.0.2\"]\n");
+  EXPECT_THAT(read.mistakes, IsEmpty());
+  EXPECT_EQ(read.options.broker_url, "mqtt://127.0.0.1");
+  EXPECT_THAT(read.options.transport.more_urls, ElementsAre("mqtt://127.0.0.2"));
+  EXPECT_THAT(Read("[broker]\nurl = [\"mqtt://127.0.0.1\", \"mqtt://10.0.0.1\"]\n").mistakes,
+              ElementsAre(HasSubstr("plain TCP to another machine")));
+  EXPECT_THAT(Read("[broker]\nurl = 1\n").mistakes, ElementsAre(HasSubstr("url")));
+}
+
 TEST(NodeConfig, HttpStaysOnThisMachineUnlessItSaysSo) {
   const auto mistakes = [](const std::string& text) { return Read(text, Role::gateway).mistakes; };
   for (const char* here : {"127.0.0.1:7380", "localhost:0", "[::1]:7380"})
