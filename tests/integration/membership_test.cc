@@ -118,10 +118,11 @@ TEST_F(Membership, AMemberDoesAtTheBrokerWhatIsItsPart) {
   EXPECT_TRUE(hears("gateway", "live/" + b.node() + " last"));
   publish(c, south + "live/" + c.node(), "last");
   EXPECT_TRUE(hears("far", "live/" + c.node() + " last"));
-  // Each gateway hears its cell, and nothing in it that somebody may not say.
+  // Each gateway hears its cell and the other gateways, and nothing that somebody may not say.
   for (const auto& [who, cell] : {std::pair("gateway", north), std::pair("far", south)}) {
     EXPECT_EQ(read_file(heard(who)).find("forbidden"), std::string::npos) << read_file(heard(who));
-    for (const std::string& topic : topics(who)) EXPECT_TRUE(topic.starts_with(cell)) << topic;
+    for (const std::string& topic : topics(who))
+      EXPECT_TRUE(topic.starts_with(cell) || topic.starts_with(root_ + "_core/")) << topic;
   }
   ChildProcess at_b = subscribe(b, "b");
   ASSERT_TRUE(test::eventually([&] {
@@ -137,6 +138,51 @@ TEST_F(Membership, AMemberDoesAtTheBrokerWhatIsItsPart) {
     EXPECT_TRUE(topic.starts_with(north + "inbox/" + b.node() + "/") ||
                 topic == north + "hello/" + b.node() || topic.starts_with(north + "gate/"))
         << topic;
+}
+
+// Gateways meet in a cell of their own: no agent reads or writes there, and each writes as itself.
+TEST_F(Membership, GatewaysAloneMeetInTheBackbone) {
+  Member gateway = make("gate", true);
+  ASSERT_TRUE(gateway.start().ok());
+  const Member b = stolen("b"), watch = stolen("watch", true), rogue = stolen("rogue", true);
+  ChildProcess at_gateway = subscribe(watch, "gateway");
+  const std::string core = root_ + "_core/";
+  const auto inbox = [&](const Member& to, const Member& from) {
+    return core + "inbox/" + to.node() + "/" + from.node();
+  };
+  ASSERT_TRUE(test::eventually([&] {
+    publish(rogue, core + "gossip/" + rogue.node(), "ready");
+    return read_file(heard("gateway")).find("ready") != std::string::npos;
+  }));
+  const std::string authoritys = "authority/" + authority().certificate().node().to_string();
+  for (const std::string topic : {"gate/", "hello/", "live/", "bulk/", "gossip/"}) {
+    publish(b, core + topic + b.node(), "forbidden");
+    publish(b, core + topic + gateway.node(), "forbidden");
+    if (topic != "hello/") publish(rogue, core + topic + gateway.node(), "forbidden");
+  }
+  publish(b, core + authoritys, "forbidden");
+  publish(b, inbox(watch, b), "forbidden");
+  publish(b, inbox(watch, rogue), "forbidden");
+  publish(rogue, inbox(watch, gateway), "forbidden");
+  // What a gateway needs there it may do; b hears nothing of it.
+  ChildProcess at_b = subscribe(b, "b");
+  const std::string to_b = root_ + "north/inbox/" + b.node() + "/" + rogue.node();
+  ASSERT_TRUE(test::eventually([&] {
+    publish(rogue, to_b, "ready");
+    return read_file(heard("b")).find("ready") != std::string::npos;
+  }));
+  const std::vector<std::string> own{"gate/" + rogue.node(), "live/" + rogue.node(),
+                                     "bulk/" + rogue.node(), "gossip/" + rogue.node()};
+  for (const std::string& topic : own) publish(rogue, core + topic, "permitted");
+  publish(rogue, inbox(b, rogue), "permitted");
+  publish(rogue, inbox(watch, rogue), "permitted");
+  publish(rogue, to_b, "last");
+  for (const std::string& topic : own) EXPECT_TRUE(hears("gateway", core + topic + " permitted"));
+  EXPECT_TRUE(hears("gateway", inbox(watch, rogue) + " permitted"));
+  EXPECT_TRUE(hears("b", to_b + " last"));
+  EXPECT_EQ(read_file(heard("gateway")).find("forbidden"), std::string::npos)
+      << read_file(heard("gateway"));
+  for (const std::string& topic : topics("b")) EXPECT_FALSE(topic.starts_with(core)) << topic;
 }
 
 TEST_F(Membership, ARevokedNodeIsCutOffAndWhatItWroteBeforeStays) {
