@@ -10,6 +10,7 @@
 
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"
+#include "tests/support/talker.h"
 
 namespace dunlin {
 namespace {
@@ -17,30 +18,10 @@ namespace {
 using storage::Value;
 using test::Fleet;
 using test::Member;
+using test::Talker;
 
 constexpr unsigned kSeed = 20260101;
 constexpr int kRounds = 14;
-
-// Says numbered readings to one agent, some thousand a second, until it is told to stop, whether
-// the agent lives or not.
-class Talker {
- public:
-  explicit Talker(const Member& agent)
-      : thread_([&agent](std::stop_token stop) {
-          for (std::int64_t n = 0; !stop.stop_requested();) {
-            std::string lines;
-            for (int i = 0; i < 10; ++i) {
-              const std::string number = std::to_string(++n);
-              lines += "numbers n=" + number + "i,half=" + number + ".5\n";
-            }
-            agent.say(lines, std::chrono::seconds(0));
-            std::this_thread::sleep_for(std::chrono::milliseconds(5));  // its pace, no waiting
-          }
-        }) {}
-
- private:
-  std::jthread thread_;
-};
 
 // Entries of the samples track that a member's database says of a node: held, or acked by a
 // gateway.

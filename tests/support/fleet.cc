@@ -5,6 +5,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -28,6 +29,15 @@ std::string read_file(const std::string& path) {
 
 std::string where_node(const std::string& node) {
   return node.empty() ? std::string() : " WHERE node = '" + node + "'";
+}
+
+std::string joined(const std::vector<std::string>& texts, const std::string& between) {
+  std::string out;
+  for (const std::string& text : texts) out += (out.empty() ? "" : between) + text;
+  return out;
+}
+std::string toml(const std::vector<std::string>& texts) {
+  return "[\"" + joined(texts, "\", \"") + "\"]";
 }
 
 Result<void> dunlin(const TempDir& folder, std::vector<std::string> args) {
@@ -56,10 +66,17 @@ std::string Member::program() const {
 }
 
 std::string Member::configuration() const {
+  std::vector<std::string> urls = options_.more_urls;
+  urls.insert(urls.begin(), options_.broker_url);
+  std::string cells;
+  if (!options_.cells.empty()) {
+    cells = options_.gateway ? "cells = " + toml(options_.cells) + "\n"
+                             : "cell = \"" + options_.cells.front() + "\"\n";
+  }
   std::string text =
       "[node]\nname = \"" + options_.name + "\"\ndata_dir = \"" + options_.data_dir + "\"\n" +
-      options_.node_keys + "[broker]\nurl = \"" + options_.broker_url + "\"\n" +
-      options_.broker_keys + "[storage]\n" + options_.storage_keys +
+      cells + options_.node_keys + "[broker]\nurl = " + toml(urls) + "\n" + options_.broker_keys +
+      "[storage]\n" + options_.storage_keys +
       "[http]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n" +
       "[[track]]\nname = \"samples\"\n" +
       (options_.track_keys.empty() ? "flush_interval = \"20ms\"\n" : options_.track_keys);
@@ -232,7 +249,8 @@ Result<Fleet::Secured> Fleet::secure() {
   return made;
 }
 
-Result<std::string> Fleet::admit(const std::string& name, bool gateway) {
+Result<std::string> Fleet::admit(const std::string& name, bool gateway,
+                                 const std::vector<std::string>& cells) {
   if (authority_ == nullptr) return std::string();
   const auto reloads = [this] {
     const std::string log = broker_->log();
@@ -245,45 +263,69 @@ Result<std::string> Fleet::admit(const std::string& name, bool gateway) {
   std::string bundle = folder_.file(name + ".bundle");
   std::vector<std::string> args{"device", "add", name, "--out", bundle};
   if (gateway) args.push_back("--gateway");
+  if (!cells.empty()) args.insert(args.end(), {"--cell", joined(cells, ",")});
   DUNLIN_TRY(dunlin(*authority_, std::move(args)));
   eventually([&] { return !accepts_connections(broker_->port()) || reloads() > before; });
   return bundle;
 }
 
-void Fleet::admit(Member::Options& options) {
-  const Result<std::string> bundle = admit(options.name, options.gateway);
+Member Fleet::make(Member::Options options) {
+  const Result<std::string> bundle = admit(options.name, options.gateway, options.cells);
   if (!bundle.ok()) detail::fail_check(__FILE__, __LINE__, bundle.error().message().c_str());
   if (!bundle->empty()) options.node_keys += "bundle = \"" + *bundle + "\"\n";
+  if (options.broker_url.empty() && urls_.empty()) {
+    options.broker_url = broker_->url();
+  } else if (options.broker_url.empty()) {
+    std::vector<std::string> urls = urls_;
+    const std::size_t turn = (gateways_.size() + agents_.size()) % urls.size();
+    std::rotate(urls.begin(), urls.begin() + static_cast<std::ptrdiff_t>(turn), urls.end());
+    options.broker_url = urls.front();
+    options.more_urls.assign(urls.begin() + 1, urls.end());
+  }
+  return Member(folder_, std::move(options));
 }
 
 Member& Fleet::add_gateway(Member::Options options) {
-  options.name = "gateway";
+  if (options.name.empty()) options.name = "gateway";
   options.gateway = true;
-  admit(options);
-  if (options.broker_url.empty()) options.broker_url = broker_->url();
-  gateway_ = std::make_unique<Member>(folder_, std::move(options));
-  return *gateway_;
+  return *gateways_.emplace_back(std::make_unique<Member>(make(std::move(options))));
 }
 
 Member& Fleet::add_agent(const std::string& name, Member::Options options) {
   options.name = name;
-  admit(options);
-  if (options.broker_url.empty()) options.broker_url = broker_->url();
-  return *agents_.emplace_back(std::make_unique<Member>(folder_, std::move(options)));
+  return *agents_.emplace_back(std::make_unique<Member>(make(std::move(options))));
 }
 
 Result<void> Fleet::start() {
-  if (!gateway_->process().running()) DUNLIN_TRY(gateway_->start());
-  for (const auto& agent : agents_) {
-    if (!agent->process().running()) DUNLIN_TRY(agent->start());
+  for (const auto* members : {&gateways_, &agents_}) {
+    for (const auto& member : *members) {
+      if (!member->process().running()) DUNLIN_TRY(member->start());
+    }
   }
   return {};
 }
 
+std::vector<Member*> Fleet::running() const {
+  std::vector<Member*> out;
+  for (const auto& gateway : gateways_) {
+    if (gateway->process().running()) out.push_back(gateway.get());
+  }
+  return out;
+}
+
 std::string Fleet::behind() const {
+  std::string lacking;
+  for (const Member* gateway : running()) {
+    if (lacking.empty()) lacking = behind(*gateway, agents_);
+  }
+  return lacking;
+}
+
+std::string Fleet::behind(const Member& gateway,
+                          const std::vector<std::unique_ptr<Member>>& agents) {
   std::map<std::string, json> known;
-  const json answer = gateway_->get_json("/v1/nodes");
-  if (!answer.is_object()) return "the gateway does not answer";
+  const json answer = gateway.get_json("/v1/nodes");
+  if (!answer.is_object()) return gateway.name() + " does not answer";
   for (const json& node : answer["nodes"]) {
     for (const json& log : node["logs"]) {
       const std::string epoch = log["epoch"];
@@ -291,7 +333,7 @@ std::string Fleet::behind() const {
           log;
     }
   }
-  for (const auto& agent : agents_) {
+  for (const auto& agent : agents) {
     const storage::Table logs = agent->sql(
         "SELECT printf('%016x', epoch), track, max(last) FROM segments s JOIN logs l ON l.id = "
         "s.log"
@@ -305,7 +347,7 @@ std::string Fleet::behind() const {
       const json state = log == known.end() ? json() : log->second;
       if (log == known.end() || state["head"] < head || state["complete"] < state["head"]) {
         return agent->name() + " has entry " + std::to_string(head) + " of track " +
-               std::to_string(track) + ", the gateway " + state.dump();
+               std::to_string(track) + ", " + gateway.name() + " " + state.dump();
       }
     }
   }
@@ -317,13 +359,17 @@ std::string Fleet::converge(std::chrono::seconds deadline) const {
   const auto equal = [&] {
     lacking = behind();
     // What an agent still had to write when we looked at it makes a difference that passes.
-    for (auto agent = agents_.begin(); lacking.empty() && agent != agents_.end(); ++agent) {
-      lacking = difference(**agent, *gateway_);
+    for (const Member* gateway : running()) {
+      for (auto agent = agents_.begin(); lacking.empty() && agent != agents_.end(); ++agent) {
+        lacking = difference(**agent, *gateway);
+      }
     }
     return lacking.empty();
   };
   if (eventually(equal, deadline)) return {};
-  return lacking + "\ngateway:\n" + gateway_->log();
+  for (const Member* gateway : running())
+    lacking += "\n" + gateway->name() + ":\n" + gateway->log();
+  return lacking;
 }
 
 std::string Fleet::difference(const Member& agent, const Member& gateway) {
@@ -332,7 +378,7 @@ std::string Fleet::difference(const Member& agent, const Member& gateway) {
   if (here == there) return {};
   std::size_t row = 0;
   while (row < here.size() && row < there.size() && here[row] == there[row]) ++row;
-  return agent.name() + " has " + std::to_string(here.size()) + " values, the gateway " +
+  return agent.name() + " has " + std::to_string(here.size()) + " values, " + gateway.name() + " " +
          std::to_string(there.size()) + " of them; the first that differs is number " +
          std::to_string(row);
 }

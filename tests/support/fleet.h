@@ -24,7 +24,9 @@ class Member {
   struct Options {
     std::string name = {};
     bool gateway = false;
+    std::vector<std::string> cells = {};  // of an agent one; empty = "default"
     std::string broker_url = {};
+    std::vector<std::string> more_urls = {};    // of the same broker
     std::string node_keys = {};                 // more lines of [node],
     std::string broker_keys = {};               // of [broker],
     std::string storage_keys = {};              // of [storage],
@@ -43,6 +45,7 @@ class Member {
 
   std::uint16_t http_port() const { return http_port_; }
   const std::string& name() const { return options_.name; }
+  const std::vector<std::string>& cells() const { return options_.cells; }
   const std::string& data_dir() const { return options_.data_dir; }
   std::string database() const { return options_.data_dir + "/log.db"; }
   std::string config() const { return config_; }
@@ -97,9 +100,9 @@ class Member {
   ChildProcess process_;
 };
 
-// A broker, one gateway and its agents, in a folder that is removed with them. The fleet has an
-// authority: everybody speaks TLS with certificates, and has the rights that it needs. In an open
-// one whoever reaches the broker is a member.
+// A broker, gateways and agents, in a folder that is removed with them. The fleet has an authority:
+// everybody speaks TLS with certificates, and has the rights that it needs. In an open one whoever
+// reaches the broker is a member.
 class Fleet {
  public:
   struct Secured {
@@ -111,33 +114,44 @@ class Fleet {
   explicit Fleet(Secured secured)
       : authority_(std::move(secured.folder)), broker_(std::move(secured.broker)) {}
   explicit Fleet(std::unique_ptr<Mosquitto> open) : broker_(std::move(open)) {}
+  // On a broker of several nodes that somebody else runs; an open fleet, whose members begin at one
+  // node each and know the others.
+  explicit Fleet(std::vector<std::string> urls) : urls_(std::move(urls)) {}
 
   Mosquitto& broker() { return *broker_; }
   const TempDir& folder() const { return folder_; }
   // A new member's bundle, which the broker knows; "" in an open fleet, where nobody needs one.
-  Result<std::string> admit(const std::string& name, bool gateway);
-  // Adds a member that is not started yet; name, broker_url and gateway are filled in.
+  Result<std::string> admit(const std::string& name, bool gateway,
+                            const std::vector<std::string>& cells = {});
+  // Adds a member that is not started yet; broker_url and gateway are filled in, and the name, of a
+  // gateway "gateway" if it has none.
   Member& add_gateway(Member::Options options = {});
   Member& add_agent(const std::string& name, Member::Options options = {});
-  Member& gateway() { return *gateway_; }
+  Member& gateway() { return *gateways_.front(); }
+  std::vector<std::unique_ptr<Member>>& gateways() { return gateways_; }
   std::vector<std::unique_ptr<Member>>& agents() { return agents_; }
-  Result<void> start();  // the gateway, then the agents, those that do not run
+  Result<void> start();  // gateways, then agents, those that do not run
 
-  // "" when the gateway has all that the agents have, by its /v1/nodes; else what it lacks.
+  // "" when every gateway that runs has all that the agents have, by its /v1/nodes; else what one
+  // lacks.
   std::string behind() const;
-  // Waits for that, and until the readings of each agent equal those at the gateway, row by row.
-  // "" when they do.
+  // Waits for that, and until the readings of each agent equal those at each of these gateways, row
+  // by row. "" when they do.
   std::string converge(std::chrono::seconds deadline = std::chrono::seconds(60)) const;
   // "" when two members hold the same readings of a node.
   static std::string difference(const Member& agent, const Member& gateway);
 
  private:
-  void admit(Member::Options& options);
+  Member make(Member::Options options);
+  static std::string behind(const Member& gateway,
+                            const std::vector<std::unique_ptr<Member>>& agents);
+  std::vector<Member*> running() const;  // gateways
 
   TempDir folder_;
   std::unique_ptr<TempDir> authority_;  // null in an open fleet
   std::unique_ptr<Mosquitto> broker_;
-  std::unique_ptr<Member> gateway_;
+  std::vector<std::string> urls_;
+  std::vector<std::unique_ptr<Member>> gateways_;
   std::vector<std::unique_ptr<Member>> agents_;
 };
 
