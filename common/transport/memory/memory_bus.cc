@@ -226,7 +226,8 @@ void MemoryBus::push_connect(Client& client) {
 // too, without content, so that the sender's bytes in flight come down when they would have.
 void MemoryBus::send(Event event) {
   const Faults faults = event.client->faults.value_or(faults_);
-  const bool lost = random_.unit() < faults.loss;
+  const bool kept = faults.keeps_qos1 && event.message->options.qos > 0;
+  const bool lost = random_.unit() < faults.loss && !kept;
   const bool twice = random_.unit() < faults.duplicate;
   event.due = now_ + draw_delay(faults);
   if (lost || event.client->partitioned) {

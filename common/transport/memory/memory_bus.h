@@ -19,8 +19,9 @@ namespace dunlin {
 // What a link does to each message that crosses it. A message crosses two: up from the publisher to
 // the broker, down from the broker to each receiver. `delay_max` above `delay_min` also reorders.
 struct Faults {
-  double loss = 0;       // probability in [0, 1]
-  double duplicate = 0;  // probability in [0, 1]; the copy draws its own delay
+  double loss = 0;          // probability in [0, 1]
+  bool keeps_qos1 = false;  // messages with QoS 1 are not lost, as if they were repeated
+  double duplicate = 0;     // probability in [0, 1]; the copy draws its own delay
   Duration delay_min{0};
   Duration delay_max{0};
 };
