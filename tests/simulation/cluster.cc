@@ -52,6 +52,8 @@ void Cluster::make_node(std::size_t index, std::uint64_t key) {
     node.replica.uplink.pushes = false;
     node.replica.origin.name = node.name;
     node.replica.receiver = options_.receiver;
+    // All agents may have to be answered at once.
+    node.outputs_max = std::max(node.outputs_max, options_.agents);
     node.disk = options_.gateway_disk;
   } else {
     node.name = "agent-" + std::to_string(index);

@@ -6,6 +6,7 @@
 #include "common/runtime/replica_start.h"
 #include "common/runtime/topics.h"
 #include "common/security/keys.h"
+#include "tests/simulation/scale/heap.h"
 
 namespace dunlin::simulation {
 
@@ -16,9 +17,17 @@ using namespace replication;
 constexpr UtcMicros kSimulationStart = 1'750'000'000'000'000;
 constexpr std::string_view kFleet = "sim";
 constexpr int kDeadlinesAtOnceMax = 200;
-constexpr std::size_t kOutputsMax = 400;  // of one step
 constexpr std::uint64_t kAmpleSpace = 1ULL << 40;
 constexpr std::uint64_t kOperationsOfACommit = 40;  // about, on the disk
+
+// What a PUBLISH of MQTT 5 takes. An agent names its few topics by aliases; gateways have more
+// topics than a broker has aliases, and brokers use none.
+std::size_t publish_bytes(std::size_t topic, std::size_t payload, bool acknowledged, bool alias) {
+  std::size_t rest = 2 + (acknowledged ? 2 : 0) + 1 + (alias ? 3 : topic) + payload;
+  std::size_t head = 2;
+  for (std::size_t length = rest; length >= 128; length /= 128) head += 1;
+  return head + rest;
+}
 
 }  // namespace
 
@@ -84,10 +93,11 @@ bool SimNode::start(Instant now) {
   options_.replica.seed = random_.next();
   options_.replica.origin.boot += 1;
   instance_ = Nonce{random_.next()};
-  replica_ = std::make_unique<Replica>(options_.replica, instance_, *key_, *verifier_);
-  const Result<void> started =
-      replica_->start(moment(), runtime::replica_start(*std::move(contents)));
-  DUNLIN_CHECK(started.ok());
+  {
+    const HeapOwner owner(heap_owner());
+    replica_ = std::make_unique<Replica>(options_.replica, instance_, *key_, *verifier_);
+    DUNLIN_CHECK(replica_->start(moment(), runtime::replica_start(*std::move(contents))).ok());
+  }
   space_at_ = now + options_.space_every;
   committed_readings_ = ledger_.promised().size();
   counted_.clear();
@@ -169,29 +179,47 @@ Result<void> SimNode::append(std::size_t rows_max) {
 Result<void> SimNode::append(Sensors::Batch batch) {
   batch.append.ticket = ++last_ticket_;
   const Ticket ticket = batch.append.ticket;
-  Result<void> taken = replica_->step(moment(), batch.append);
+  Result<void> taken = take(batch.append);
   if (taken.ok()) ledger_.appended(ticket, std::move(batch));
   carry_out();
   return taken;
+}
+
+void SimNode::sample(const StreamSchema& schema, std::span<const std::int64_t> values) {
+  const Moment at = moment();
+  Append append{schema, Rows(values.size()), !at.synchronised, ++last_ticket_};
+  append.rows.begin_row(at.utc);
+  for (const std::int64_t value : values) append.rows.add_integer(value);
+  if (!take(std::move(append)).ok()) observer_.on_problem(options_.name + " refuses a reading");
+  carry_out();
 }
 
 void SimNode::append_mistake() {
   Append append{{"stream.0", {{"id", FieldType::int64, "", 0}}}, Rows(1), false, ++last_ticket_};
   append.rows.begin_row(0);
   append.rows.add_text("seven");
-  if (replica_->step(moment(), std::move(append)).ok())
-    observer_.on_problem("text passed as a number");
+  if (take(std::move(append)).ok()) observer_.on_problem("text passed as a number");
   carry_out();
 }
 
 void SimNode::step(Input input) {
   if (!up()) return;
   now_ = std::max(now_, bus_->now());
-  (void)replica_->step(moment(), std::move(input));
+  (void)take(std::move(input));
   carry_out();
 }
 
+Result<void> SimNode::take(Input input) {
+  const HeapOwner owner(heap_owner());
+  const auto began = std::chrono::steady_clock::now();
+  Result<void> taken = replica_->step(moment(), std::move(input));
+  busy_ += std::chrono::steady_clock::now() - began;
+  return taken;
+}
+
 void SimNode::on_message(std::string_view topic, ByteView payload, bool retained) {
+  received_.messages += 1;
+  received_.bytes += publish_bytes(topic.size(), payload.size(), false, false);
   const auto parsed = runtime::parse_topic(kFleet, topic);
   if (!parsed) return observer_.on_problem("a topic that nobody wrote: " + std::string(topic));
   const auto cell = std::ranges::find(options_.replica.cells, parsed->cell);
@@ -212,7 +240,7 @@ std::size_t SimNode::foreign_bytes(const Write& write) const {
 void SimNode::carry_out() {
   std::size_t outputs = 0;
   while (std::optional<Output> output = replica_->poll()) {
-    if (++outputs == kOutputsMax)
+    if (++outputs == options_.outputs_max)
       observer_.on_problem(options_.name + " has too much to say at once");
     observer_.on_output(index_, *output);
     if (const auto* message = std::get_if<Send>(&*output)) {
@@ -241,7 +269,12 @@ void SimNode::send(const Send& send) {
   const bool retained = is_retained(send.topic);
   for (const std::string& topic :
        runtime::topic_names(kFleet, options_.replica.cells, send, id())) {
-    (void)transport_->publish(topic, send.payload, {.qos = retained ? 1 : 0, .retain = retained});
+    if (!transport_->publish(topic, send.payload, {.qos = retained ? 1 : 0, .retain = retained})
+             .ok())
+      continue;
+    const bool alias = options_.replica.role == Role::agent;
+    sent_.messages += 1;
+    sent_.bytes += publish_bytes(topic.size(), send.payload.size(), retained, alias);
   }
 }
 

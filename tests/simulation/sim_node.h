@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,8 +44,9 @@ struct SimNodeOptions {
   DiskModel disk;
   ClockModel clock;
   std::uint64_t seed = 0;
-  bool light = false;       // a light store and light keys
-  Duration space_every{0};  // StorageUsed this often; 0 = never
+  bool light = false;             // a light store and light keys
+  Duration space_every{0};        // StorageUsed this often; 0 = never
+  std::size_t outputs_max = 400;  // of one step
 };
 
 // What a node tells its cluster.
@@ -81,6 +83,8 @@ class SimNode final : private TransportEvents {
 
   Result<void> append(std::size_t rows_max);
   Result<void> append(Sensors::Batch batch);
+  // One reading now, which no ledger keeps: of decimals or integers.
+  void sample(const StreamSchema& schema, std::span<const std::int64_t> values);
   // A reading that does not fit its schema: refused, and nothing changes.
   void append_mistake();
   void step(replication::Input input);
@@ -104,6 +108,17 @@ class SimNode final : private TransportEvents {
   std::string client_id() const { return options_.name; }
   bool disk_idle() const { return requests_.empty() && job_.empty(); }
   std::uint64_t segments_merged() const { return merged_; }
+  // What the replica has allocated is counted for this owner (scale/heap.h).
+  std::size_t heap_owner() const { return index_ + 1; }
+  // PUBLISH packets of MQTT 5 that crossed the link, lost ones that it sent included.
+  struct Wire {
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+  };
+  const Wire& sent() const { return sent_; }
+  const Wire& received() const { return received_; }
+  // What the replica took of this machine's time.
+  std::chrono::nanoseconds busy() const { return busy_; }
   // Bytes of other nodes' segments that wait for the disk, at most so far.
   std::size_t writing_bytes_peak() const { return writing_bytes_peak_; }
 
@@ -114,6 +129,7 @@ class SimNode final : private TransportEvents {
   void on_disconnected(const Error&) override { step(replication::LinkDown{}); }
   void on_message(std::string_view topic, ByteView payload, bool retained) override;
 
+  Result<void> take(replication::Input input);
   Result<void> open_store();
   void carry_out();
   void send(const replication::Send& send);
@@ -153,6 +169,8 @@ class SimNode final : private TransportEvents {
   std::size_t committed_readings_ = 0;    // own ones; those of unknown fate count after a start
   std::map<LogId, IntervalSet> counted_;  // whose readings these are
   std::uint64_t merged_ = 0;
+  Wire sent_, received_;
+  std::chrono::nanoseconds busy_{0};
   std::size_t writing_bytes_ = 0;
   std::size_t writing_bytes_peak_ = 0;
 };

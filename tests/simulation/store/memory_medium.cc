@@ -224,8 +224,14 @@ Result<WriteOutcome> MemoryStore::store_segment(const SegmentRecord& record) {
   }
   const SegmentRecord& stored = won ? *won : record;
   const SegmentInfo& in = stored.info;
-  to.segments[{in.first, in.last}] = {stored.bytes, ++data_->arrivals, in.readings, in.time_min,
-                                      in.time_max,  in.boots,          in.before};
+  // A copy, as a disk has one: what its node allocated is counted as the node's.
+  to.segments[{in.first, in.last}] = {std::make_shared<const Bytes>(*stored.bytes),
+                                      ++data_->arrivals,
+                                      in.readings,
+                                      in.time_min,
+                                      in.time_max,
+                                      in.boots,
+                                      in.before};
   to.bytes += stored.bytes->size();
   to.state.admit(in);
   if (info.log.node == node_ && info.log.epoch == data_->epoch) {
