@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
@@ -7,7 +8,8 @@
 #include "common/runtime/version.h"
 #include "tests/bench/figures.h"
 #include "tests/simulation/run.h"
-#include "tests/simulation/scale/gateway_load.h"
+#include "tests/simulation/scale/command.h"
+#include "tests/simulation/scale/scale_figures.h"
 
 namespace {
 
@@ -108,34 +110,7 @@ int search(double minutes, std::uint64_t from) {
   return violations == 0 ? 0 : 1;
 }
 
-int gateway_figures() {
-  const auto print = [](const char* figure, double value, const char* unit,
-                        std::optional<double> bound = {}, std::uint64_t logs = 0) {
-    bench::print({.figure = figure,
-                  .value = value,
-                  .unit = unit,
-                  .system = "dunlin",
-                  .mode = "simulation",
-                  .batch = logs,
-                  .side = "gateway",
-                  .bound = bound});
-  };
-  double least = 0;
-  for (const std::size_t logs : {100U, 10'000U, 100'000U}) {
-    const GatewayCost cost = gateway_cost(logs);
-    if (logs == 100) least = cost.cpu_us_per_reading;
-    print("cpu_per_reading", cost.cpu_us_per_reading, "us", {}, logs);
-    print("cpu_per_reading_to_100_logs", cost.cpu_us_per_reading / least, "1", 1.5, logs);
-    print("memory_per_idle_log", cost.bytes_per_idle_log, "B", 1024.0, logs);
-    print("replica_start", cost.start_seconds, "s", 5.0, logs);
-  }
-  const StartCost start = start_cost(100'000);
-  print("store_load", start.load_seconds, "s", {}, 100'000);
-  print("load_and_start", start.load_seconds + start.start_seconds, "s", 5.0, 100'000);
-  return 0;
-}
-
-int figures() {
+int seed_figures() {
   constexpr std::uint64_t kSeeds = 24;
   const double began = core_seconds();
   double node_hours = 0;
@@ -169,6 +144,13 @@ int figures() {
   return violations == 0 ? 0 : 1;
 }
 
+// All of them, or one part.
+int figures(const std::string& part) {
+  if (part.empty() || part == "gateway") print_gateway_figures();
+  if (part.empty() || part == "fleet") print_fleet_figures();
+  return part.empty() || part == "seeds" ? seed_figures() : 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -195,13 +177,22 @@ int main(int argc, char** argv) {
   searching->add_option("--minutes", minutes)->required();
   searching->add_option("--from", from, "the first seed");
 
+  std::string part;
   CLI::App* figuring = app.add_subcommand("figures", "prints figures as JSON lines");
-  CLI::App* gateway = app.add_subcommand("gateway", "what many logs cost a gateway, as JSON lines");
-  CLI11_PARSE(app, argc, argv);
+  figuring->add_option("part", part, "one of seeds, fleet, gateway; all when it is left out")
+      ->check(CLI::IsMember({"seeds", "fleet", "gateway"}));
+  std::vector<std::string> arguments = arguments_of(argc, argv);
+  const std::function<int()> fleet = add_fleet_command(app, arguments);
+  std::reverse(arguments.begin(), arguments.end());  // as the parser wants them
+  try {
+    app.parse(arguments);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error);
+  }
+  if (app.got_subcommand("fleet")) return fleet();
   if (run->parsed()) return run_once("run", run_random, options, trace);
   if (searching->parsed()) return search(minutes, from);
-  if (figuring->parsed()) return figures();
-  if (gateway->parsed()) return gateway_figures();
+  if (figuring->parsed()) return figures(part);
   if (names == std::vector<std::string>{"list"}) return list_scenarios();
   return play_scenarios(names, options, trace);
 }

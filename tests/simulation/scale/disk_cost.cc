@@ -1,0 +1,36 @@
+#include "tests/simulation/scale/disk_cost.h"
+
+#include "common/base/check.h"
+#include "common/codec/segment_codec.h"
+#include "common/log/limits.h"
+#include "tests/simulation/keys.h"
+
+namespace dunlin::simulation {
+
+double disk_bytes_per_reading(SimStore& from) {
+  const std::unique_ptr<Verifier> verifier = make_light_verifier();
+  const std::unique_ptr<Medium> medium = make_disk_medium(1);
+  const auto store = medium->open(light_key(0)->node(), Epoch{1}, *verifier).value();
+  const std::uint64_t empty = store->used_bytes().value();
+  std::uint64_t readings = 0;
+  for (const LogId& log : from.logs()) {
+    if (log.track == kControlTrack) continue;
+    for (const LogId& id : {log.control(), log}) {
+      Changes changes;
+      const auto segments = from.read(id, {1, kSeqMax}, ~std::uint64_t{0}).value();
+      for (auto it = segments.rbegin(); it != segments.rend(); ++it) {
+        auto decoded = decode_segment(parse_segment(it->bytes).value()).value();
+        SegmentRecord record{decoded.info, std::make_shared<const Bytes>(it->bytes), {}};
+        if (id.track == kControlTrack) record.control = std::move(decoded.entries);
+        readings += record.info.readings;
+        changes.segments.push_back(std::move(record));
+      }
+      DUNLIN_CHECK(store->commit(changes).ok());
+    }
+  }
+  for (std::uint64_t merged = 1; merged > 0;) merged = store->compact_step().value();
+  if (readings == 0) return 0;
+  return static_cast<double>(store->used_bytes().value() - empty) / static_cast<double>(readings);
+}
+
+}  // namespace dunlin::simulation

@@ -1,0 +1,62 @@
+#include "tests/simulation/scale/scale_figures.h"
+
+#include "tests/bench/figures.h"
+#include "tests/simulation/scale/fleet.h"
+#include "tests/simulation/scale/gateway_load.h"
+
+namespace dunlin::simulation {
+
+namespace {
+
+constexpr double kFlat = 1.1;  // times what it is at the smallest size
+
+void print(const char* figure, double value, const char* unit, const char* side, std::size_t size,
+           std::optional<double> bound = {}) {
+  bench::print({.figure = figure,
+                .value = value,
+                .unit = unit,
+                .system = "dunlin",
+                .mode = "simulation",
+                .batch = size,
+                .side = side,
+                .bound = bound});
+}
+
+}  // namespace
+
+void print_fleet_figures() {
+  double least_traffic = 0;
+  double least_memory = 0;
+  for (const std::size_t agents : {100U, 1000U, 10'000U}) {
+    const FleetRun run = run_fleet({.agents = agents, .gateways = 3});
+    const double traffic = run.before.agent.bytes_up + run.before.agent.bytes_down;
+    const double memory = run.agent_memory_peak.p50;
+    if (agents == 100) least_traffic = traffic, least_memory = memory;
+    print("traffic_an_hour", traffic, "B", "agent", agents);
+    print("traffic_to_100_agents", traffic / least_traffic, "1", "agent", agents, kFlat);
+    print("replica_memory", memory, "B", "agent", agents);
+    print("replica_memory_to_100_agents", memory / least_memory, "1", "agent", agents, kFlat);
+    const double hours = run.after.to - run.after.from + run.before.to;
+    print("simulated_hour", run.core_seconds / hours, "s", "", agents, 300.0);
+    print("problems", static_cast<double>(run.problems.size()), "1", "", agents, 0.0);
+  }
+}
+
+void print_gateway_figures() {
+  double least = 0;
+  for (const std::size_t logs : {100U, 10'000U, 100'000U}) {
+    const GatewayCost cost = gateway_cost(logs);
+    if (logs == 100) least = cost.cpu_us_per_reading;
+    print("cpu_per_reading", cost.cpu_us_per_reading, "us", "gateway", logs);
+    print("cpu_per_reading_to_100_logs", cost.cpu_us_per_reading / least, "1", "gateway", logs,
+          1.5);
+    print("memory_per_idle_log", cost.bytes_per_idle_log, "B", "gateway", logs,
+          logs == 100'000 ? std::optional(1024.0) : std::nullopt);
+    print("replica_start", cost.start_seconds, "s", "gateway", logs, 5.0);
+  }
+  const StartCost start = start_cost(100'000);
+  print("store_load", start.load_seconds, "s", "gateway", 100'000);
+  print("load_and_start", start.load_seconds + start.start_seconds, "s", "gateway", 100'000, 5.0);
+}
+
+}  // namespace dunlin::simulation
