@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "common/storage/quarantine.h"
 #include "common/storage/schema.h"
+#include "common/storage/shard_files.h"
 
 namespace dunlin::cli {
 
@@ -21,9 +22,12 @@ struct Asked {
   bool json = false;
 };
 
+std::string database_of(const Asked& asked) {
+  return asked.data_dir + "/log.db";
+}
+
 // Beside the program that it belongs to, which may run.
-Result<Connection> open(const Asked& asked) {
-  const std::string path = asked.data_dir + "/log.db";
+Result<Connection> open(const std::string& path) {
   DUNLIN_ASSIGN(Connection db, Connection::open(path, SQLITE_OPEN_READWRITE));
   sqlite3_busy_timeout(db.raw(), 10'000);
   DUNLIN_TRY(storage::check_schema(db, path));
@@ -38,10 +42,21 @@ std::string second_of(UtcMicros time) {
   return day_of(time) + text;
 }
 
+// What was refused is in the first file of the database, branches beside the logs that they are of.
+Result<std::vector<Quarantine::Item>> items_of(const Asked& asked) {
+  std::vector<std::size_t> shards = storage::further_shards(database_of(asked));
+  shards.insert(shards.begin(), 0);
+  std::vector<Quarantine::Item> all;
+  for (const std::size_t shard : shards) {
+    DUNLIN_ASSIGN(Connection db, open(storage::shard_file(database_of(asked), shard)));
+    DUNLIN_ASSIGN(const std::vector<Quarantine::Item> items, Quarantine(db).list());
+    all.insert(all.end(), items.begin(), items.end());
+  }
+  return all;
+}
+
 int list(const Asked& asked) {
-  auto db = open(asked);
-  if (!db.ok()) return fail(db.error());
-  const auto items = Quarantine(*db).list();
+  const auto items = items_of(asked);
   if (!items.ok()) return fail(items.error());
   nlohmann::json out = nlohmann::json::array();
   if (!asked.json)
@@ -72,7 +87,7 @@ int list(const Asked& asked) {
 }
 
 int change(const Asked& asked, Result<bool> (Quarantine::*what)(std::int64_t), const char* done) {
-  auto db = open(asked);
+  auto db = open(database_of(asked));
   if (!db.ok()) return fail(db.error());
   Quarantine quarantine(*db);
   std::vector<std::int64_t> ids = asked.ids;

@@ -3,10 +3,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/base/time.h"
-
+#include "common/log/entry.h"
 #include "common/log/interval_set.h"
 #include "common/log/segment.h"
 
@@ -53,14 +54,16 @@ struct Quarantined {
   std::shared_ptr<const Bytes> bytes;
 };
 
-// What one commit does: the epoch first, then rollbacks, segments, releases, acks, members and what
-// was refused.
+// What one commit does: the epoch first, then rollbacks, segments, releases, acks, members, what
+// was revoked and what was refused.
 struct Changes {
   std::vector<SegmentRecord> segments = {};
   std::vector<Release> releases = {};
   std::vector<Acked> acks = {};
   std::vector<Rollback> rollbacks = {};
   std::vector<KnownNode> members = {};  // that were admitted
+  // By the fleet's authority, whose log another file has.
+  std::vector<std::pair<Hlc, Revoke>> revocations = {};
   std::vector<Quarantined> refused = {};
   std::optional<Epoch> epoch = {};  // the database's from here on
 
@@ -72,6 +75,7 @@ struct Changes {
     releases.insert(releases.end(), more.releases.begin(), more.releases.end());
     acks.insert(acks.end(), more.acks.begin(), more.acks.end());
     members.insert(members.end(), more.members.begin(), more.members.end());
+    revocations.insert(revocations.end(), more.revocations.begin(), more.revocations.end());
     refused.insert(refused.end(), more.refused.begin(), more.refused.end());
   }
 };

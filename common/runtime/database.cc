@@ -137,13 +137,14 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   node.fleet = options.fleet;
   node.replica.cells = options.cells;
   if (gateway) node.replica.cells.emplace_back(replication::kBackboneName);
-  node.disk.store.path = impl->path;
-  node.disk.store.fresh_epoch = Epoch{security::random_u64()};
-  node.disk.store.cache_bytes = gateway ? 8 * 1024 * 1024 : 128 * 1024;
-  node.disk.store.wal_bytes_max =
-      options.bytes_max == 0 ? kWalBytesMax : std::min(kWalBytesMax, options.bytes_max / kWalShare);
+  storage::LogStore::Options file;
+  file.path = impl->path;
+  file.fresh_epoch = Epoch{security::random_u64()};
+  file.cache_bytes = gateway ? 8 * 1024 * 1024 : 128 * 1024;
+  const std::uint64_t share = options.bytes_max / (kWalShare * options.shards);
+  file.wal_bytes_max = options.bytes_max == 0 ? kWalBytesMax : std::min(kWalBytesMax, share);
   const std::uint64_t reserve =
-      node.disk.store.wal_bytes_max + std::min(kUnseenBytes, options.bytes_max / kWalShare);
+      options.shards * (file.wal_bytes_max + std::min(kUnseenBytes, share));
   const std::uint64_t bound = options.bytes_max - (options.bytes_max == 0 ? 0 : reserve);
 
   if (bound > 0)
@@ -155,7 +156,7 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
     if (gateway && track.bytes_max > 0) node.disk.retain_track_bytes[id] = track.bytes_max;
     if (track.age_max.count() == 0) continue;
     node.disk.retain_age[id] = track.age_max;
-    node.disk.store.compaction.span_max[id] = track.age_max / kAgeShare;
+    file.compaction.span_max[id] = track.age_max / kAgeShare;
   }
 
   DUNLIN_ASSIGN(const std::optional<security::Membership> membership,
@@ -163,16 +164,17 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   if (membership) {
     if (membership->certificate.node() != impl->key->node())
       return {Errc::untrusted, options.data_dir + ": the certificate is of another key"};
-    node.disk.store.authority = membership->authority.node();
+    file.authority = membership->authority.node();
     node.replica.admission = security::make_admission(membership->authority);
     node.replica.certificate = membership->certificate.der();
   }
-  std::optional<storage::LogStore::Salvage> salvage;
-  DUNLIN_ASSIGN(storage::LogStore store, storage::LogStore::open(node.disk.store, impl->key->node(),
-                                                                 *impl->verifier, &salvage));
-  if (salvage) report_salvage(*salvage);
+  std::vector<storage::LogStore::Salvage> salvages;
+  DUNLIN_ASSIGN(
+      storage::Shards shards,
+      storage::Shards::open(file, impl->key->node(), options.shards, *impl->verifier, salvages));
+  for (const auto& salvage : salvages) report_salvage(salvage);
   const std::string id = boot_id();
-  DUNLIN_ASSIGN(const std::uint64_t boot, store.note_boot(id));
+  DUNLIN_ASSIGN(const std::uint64_t boot, shards.stores.front().note_boot(id));
 
   node.replica.role = gateway ? replication::Role::gateway : replication::Role::agent;
   node.replica.seed = security::random_u64();
@@ -216,7 +218,7 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
     DUNLIN_ASSIGN(transport, make_transport(options.transport));
   }
   DUNLIN_ASSIGN(impl->node,
-                runtime::Node::start(std::move(node), std::move(store), std::move(transport),
+                runtime::Node::start(std::move(node), std::move(shards), std::move(transport),
                                      *impl->key, *impl->verifier));
   return std::unique_ptr<Database>(new Database(std::move(impl)));
 }

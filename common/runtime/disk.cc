@@ -30,6 +30,24 @@ std::uint64_t free_bytes(const std::string& path) {
   return std::uint64_t{info.f_bavail} * info.f_frsize;
 }
 
+std::uint64_t bytes_of(const Held& held, Track track) {
+  const auto found = held.tracks.find(track);
+  return found == held.tracks.end() ? 0 : found->second;
+}
+
+// What has to go at a time of so much more than a bound.
+std::uint64_t excess_of(std::uint64_t bytes, std::uint64_t bound) {
+  return bytes > bound ? std::max(bytes - bound, bound / kRetireShare) : 0;
+}
+
+// How much of it a shard gives, by what it has of all.
+std::uint64_t share_of(std::uint64_t excess, std::uint64_t here, std::uint64_t all) {
+  return here == all
+             ? excess
+             : static_cast<std::uint64_t>(static_cast<double>(excess) * static_cast<double>(here) /
+                                          static_cast<double>(all));
+}
+
 UtcMicros utc_now() {
   return std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())
       .count();
@@ -42,11 +60,15 @@ Duration compaction_rest(Duration step, std::size_t logs_due) {
   return std::min(kRestsPerStep * step, kRestMax) / share;
 }
 
-Disk::Disk(DiskOptions options, storage::LogStore store, Verifier& verifier, Reply reply)
+Disk::Disk(DiskOptions options, storage::LogStore store, Verifier& verifier, Reply reply,
+           Together together)
     : options_(std::move(options)),
+      file_(store.options()),
       store_(std::move(store)),
       verifier_(verifier),
-      reply_(std::move(reply)) {
+      reply_(std::move(reply)),
+      together_(std::move(together)),
+      epoch_(store_->epoch()) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -138,7 +160,7 @@ Result<std::vector<WriteOutcome>> Disk::commit(const std::vector<Write>& batch) 
   }
   if (changes.epoch) next_epoch_ = changes.epoch;
   Result<std::vector<WriteOutcome>> outcomes = store_->commit(changes);
-  if (outcomes.ok() && changes.epoch) options_.epoch = *changes.epoch;
+  if (outcomes.ok() && changes.epoch) epoch_ = *changes.epoch;
   return outcomes;
 }
 
@@ -148,11 +170,11 @@ Result<std::vector<WriteOutcome>> Disk::commit(const std::vector<Write>& batch) 
 std::uint64_t Disk::room() {
   const Result<std::uint64_t> spare = store_->spare_bytes();
   std::error_code none;
-  const std::uintmax_t wal = std::filesystem::file_size(store_->path() + "-wal", none);
+  const std::uintmax_t wal = std::filesystem::file_size(file_.path + "-wal", none);
   const std::uint64_t grown = none ? 0 : wal;
-  const std::uint64_t bound = options_.store.wal_bytes_max;
+  const std::uint64_t bound = file_.wal_bytes_max;
   const std::uint64_t reserved = bound - std::min(bound, grown);
-  const std::uint64_t free = free_bytes(store_->path()) + (spare.ok() ? *spare : 0);
+  const std::uint64_t free = free_bytes(file_.path) + (spare.ok() ? *spare : 0);
   return free - std::min(free, reserved);
 }
 
@@ -197,9 +219,9 @@ void Disk::write(std::vector<Write> batch) {
 // file really says is read anew.
 void Disk::reopen_after(const Error& error) {
   store_.reset();
-  if (error.code == Errc::corrupt) storage::LogStore::suspect(options_.store.path);
+  if (error.code == Errc::corrupt) storage::LogStore::suspect(file_.path);
   Result<storage::LogStore> store =
-      storage::LogStore::open(options_.store, options_.node, verifier_, nullptr);
+      storage::LogStore::open(file_, options_.node, verifier_, nullptr);
   if (!store.ok() && store.error().code == Errc::corrupt) {
     log::error("database_damaged",
                {{"error", store.error().message()}, {"next", "a new start salvages it"}});
@@ -210,9 +232,8 @@ void Disk::reopen_after(const Error& error) {
                {{"after", error.message()}, {"error", store.error().message()}});
     return;
   }
-  Result<storage::LogStore::Contents> contents = store->load();
-  if (contents.ok() && contents->epoch == next_epoch_) options_.epoch = contents->epoch;
-  if (!contents.ok() || contents->epoch != options_.epoch) {
+  if (store->epoch() == next_epoch_) epoch_ = store->epoch();
+  if (store->epoch() != epoch_) {
     // Somebody replaced the file: the replica in memory would write into the wrong log.
     detail::fail_check(__FILE__, __LINE__, "the database was replaced while running; restart");
   }
@@ -238,7 +259,7 @@ void Disk::compact() {
     reopen_after(merged.error());
 }
 
-std::vector<OldSegment> Disk::due_for_retirement() {
+std::vector<OldSegment> Disk::due_for_retirement(const Held& here, const Held& all) {
   std::vector<OldSegment> due;
   const auto add = [&](Result<std::vector<OldSegment>> found) {
     if (found.ok()) std::move(found->begin(), found->end(), std::back_inserter(due));
@@ -254,17 +275,14 @@ std::vector<OldSegment> Disk::due_for_retirement() {
   const bool aged = !due.empty();  // makes room, too
   for (const auto& [track, bound] : options_.retain_track_bytes) {
     add(store_->overtaken(track));
-    std::uint64_t held = 0;
-    for (const LogId& id : store_->logs()) held += id.track == track ? store_->log_bytes(id) : 0;
-    if (!aged && held > bound)
-      add(store_->first_arrived(std::max(held - bound, bound / kRetireShare), track));
+    const std::uint64_t bytes = bytes_of(all, track);
+    if (const std::uint64_t excess = excess_of(bytes, bound); !aged && excess > 0)
+      add(store_->first_arrived(share_of(excess, bytes_of(here, track), bytes), track));
   }
-  const std::uint64_t used = state_.database_bytes;
   if (options_.retain_bytes > 0) add(store_->overtaken());
-  if (!aged && options_.retain_bytes > 0 && used > options_.retain_bytes) {
-    add(store_->first_arrived(
-        std::max(used - options_.retain_bytes, options_.retain_bytes / kRetireShare)));
-  }
+  if (const std::uint64_t excess = excess_of(all.bytes, options_.retain_bytes);
+      !aged && options_.retain_bytes > 0 && excess > 0)
+    add(store_->first_arrived(share_of(excess, here.bytes, all.bytes)));
   return due;
 }
 
@@ -281,17 +299,19 @@ void Disk::look_after_space(bool force) {
     const std::lock_guard lock(mutex_);
     if (bytes.ok()) state_.database_bytes = *bytes;
     if (refused.ok()) state_.quarantined = *refused;
-    state_.disk_free = free_bytes(store_->path());
+    state_.disk_free = free_bytes(file_.path);
     // Nobody may write for long: what the next write would find is said before.
     state_.writable = last_write_ok_ && left >= options_.refuse_below_free;
   }
   if (!bytes.ok()) return;
-  replication::StorageUsed used{*bytes, left, {}};
-  for (const LogId& id : store_->logs()) {
-    if (id.node == options_.node && id.track != kControlTrack) used.own[id] = store_->log_bytes(id);
+  const Held here{*bytes, store_->track_bytes()};
+  const Held all = together_ ? together_(here) : here;
+  replication::StorageUsed used{all.bytes, left, {}};
+  for (const LogId& id : store_->logs_of(options_.node)) {
+    if (id.track != kControlTrack) used.own[id] = store_->log_bytes(id);
   }
   reply_(std::move(used));
-  std::vector<OldSegment> due = due_for_retirement();
+  std::vector<OldSegment> due = due_for_retirement(here, all);
   if (!due.empty()) reply_(replication::Retire{std::move(due)});
   Result<std::vector<Quarantined>> released = store_->quarantine().take_released();
   if (!released.ok()) log::warn("quarantine_failed", {{"error", released.error().message()}});

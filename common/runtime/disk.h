@@ -15,27 +15,35 @@
 
 namespace dunlin::runtime {
 
+// What one shard of a database, or all of them, hold.
+struct Held {
+  std::uint64_t bytes = 0;                     // of the database
+  std::map<Track, std::uint64_t> tracks = {};  // of stored segments
+};
+
 struct DiskOptions {
-  storage::LogStore::Options store;
   NodeId node;
-  Epoch epoch;
   // A gateway stops storing, and so acknowledging, below this much free space; 0 = never.
   std::uint64_t refuse_below_free = 0;
-  std::uint64_t retain_bytes = 0;        // of the whole database; 0 = no retention by size
-  std::map<Track, Duration> retain_age;  // by track; absent = for ever
+  // Bounds on what all shards hold: each lets go of its share of what is too much.
+  std::uint64_t retain_bytes = 0;                     // of the whole database; 0 = unbounded
   std::map<Track, std::uint64_t> retain_track_bytes;  // of stored segments; absent = unbounded
+  std::map<Track, Duration> retain_age;               // by track; absent = for ever
   std::uint64_t look_bytes = 512 * 1024;  // space is looked after when this much was written
 };
 
-// The thread that may stall on fsync, so that nothing else does. It owns the store. Requests are
+// The thread that may stall on fsync, so that nothing else does. It owns a store. Requests are
 // done in the rounds of DiskQueue; writes that follow one another there share a commit. While
 // nothing is asked of it, or when more than 64 logs are due, it compacts the store, a step at a
 // time: a request waits for one step, which is some milliseconds and a commit.
 class Disk {
  public:
-  using Reply = std::function<void(replication::Input)>;  // called on the disk thread
+  // Both are called on the disk thread.
+  using Reply = std::function<void(replication::Input)>;
+  using Together = std::function<Held(const Held&)>;  // what all hold, told what this one does
 
-  Disk(DiskOptions options, storage::LogStore store, Verifier& verifier, Reply reply);
+  Disk(DiskOptions options, storage::LogStore store, Verifier& verifier, Reply reply,
+       Together together = {});
   ~Disk();
 
   void submit(replication::Output request);  // Write, Read or ListOldest
@@ -52,12 +60,15 @@ class Disk {
   void reopen_after(const Error& error);
   void look_after_space(bool force);
   void compact();
-  std::vector<OldSegment> due_for_retirement();
+  std::vector<OldSegment> due_for_retirement(const Held& here, const Held& all);
 
   DiskOptions options_;
+  storage::LogStore::Options file_;
   std::optional<storage::LogStore> store_;
   Verifier& verifier_;
   Reply reply_;
+  Together together_;
+  Epoch epoch_;                      // the store's
   std::optional<Epoch> next_epoch_;  // of a commit whose end is not known
   bool last_write_ok_ = true;
   std::uint64_t written_since_look_ = 0;

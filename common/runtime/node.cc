@@ -65,19 +65,18 @@ Node::Node(NodeOptions options, std::unique_ptr<Transport> transport, Signer& si
       mailbox_(options_.mailbox_bytes_max),
       bulk_(options_.mailbox_bytes_max / 2) {}
 
-Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::LogStore store,
+Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::Shards shards,
                                           std::unique_ptr<Transport> transport, Signer& signer,
                                           Verifier& verifier) {
-  DUNLIN_ASSIGN(storage::LogStore::Contents contents, store.load());
-  options.disk.epoch = contents.epoch;
   options.disk.node = signer.node();
 
   std::unique_ptr<Node> node(new Node(std::move(options), std::move(transport), signer, verifier));
-  node->disk_ = std::make_unique<Disk>(
-      node->options_.disk, std::move(store), verifier, [n = node.get()](Input input) {
+  node->disks_ = std::make_unique<Disks>(
+      node->options_.disk, std::move(shards.stores), std::move(shards.placement), verifier,
+      [n = node.get()](Input input) {
         n->post([n, input = std::move(input)](const Moment& now) { n->step(now, input); });
       });
-  DUNLIN_TRY(node->replica_.start(now(), replica_start(std::move(contents))));
+  DUNLIN_TRY(node->replica_.start(now(), replica_start(std::move(shards.contents))));
   node->post([n = node.get()](const Moment& moment) { n->carry_out(moment); });
   node->thread_ = std::thread([n = node.get()] { n->run(); });
   if (node->transport_ != nullptr) {
@@ -100,7 +99,7 @@ Node::~Node() {
 void Node::stop() {
   const std::lock_guard one_at_a_time(stop_mutex_);
   if (!thread_.joinable()) {
-    if (disk_ != nullptr) disk_->stop();
+    if (disks_ != nullptr) disks_->stop();
     return;
   }
   {
@@ -116,7 +115,7 @@ void Node::stop() {
   wake_.notify_all();
   durable_changed_.notify_all();
   thread_.join();
-  disk_->stop();
+  disks_->stop();
 }
 
 // ---- callers ----
@@ -219,7 +218,7 @@ NodeReport Node::report() {
     tasks_.push_back([this, promise](const Moment& now) {
       promise->set_value({now, replica_.self(), replica_.epoch(), replica_.status(now),
                           replica_.stats(), connected_, options_.broker_exposed, messages_dropped_,
-                          disk_->state()});
+                          disks_->state()});
     });
   }
   wake_.notify_one();
@@ -406,7 +405,7 @@ void Node::carry_out(const Moment& now) {
       if (bulk_reads_.size() == kBulkReadsMax) bulk_reads_.pop_front();
       bulk_reads_.push_back(*read);
     } else {
-      disk_->submit(std::move(*output));
+      disks_->submit(std::move(*output));
     }
   }
 }
@@ -415,7 +414,7 @@ void Node::read_bulk() {
   if (bulk_reads_.empty() || bulk_reading_) return;
   if (transport_ != nullptr && transport_->unsent_bytes() > kBulkUnsentBytes) return;
   bulk_reading_ = bulk_reads_.front().token;
-  disk_->submit(bulk_reads_.front());
+  disks_->submit(bulk_reads_.front());
   bulk_reads_.pop_front();
 }
 

@@ -13,7 +13,7 @@
 #include <thread>
 
 #include "common/replication/replica.h"
-#include "common/runtime/disk.h"
+#include "common/runtime/disks.h"
 #include "common/runtime/mailbox.h"
 #include "common/telemetry/rate_limit.h"
 #include "dunlin/transport.h"
@@ -30,13 +30,13 @@ struct NodeOptions {
 };
 
 // Drives one replica with a real clock, a store and a transport: one loop thread that owns the
-// replica, one disk thread that owns the store, and the transport's own. Nothing is shared but the
-// mailbox, where the bulk lane comes behind all else. All public functions may be called from any
-// thread.
+// replica, one disk thread for each file of the database, and the transport's own. Nothing is
+// shared but the mailbox, where the bulk lane comes behind all else. All public functions may be
+// called from any thread.
 class Node final : public NodeView, private TransportEvents {
  public:
   // The keys must outlive the node. `transport` may be null: a node that only keeps its own log.
-  static Result<std::unique_ptr<Node>> start(NodeOptions options, storage::LogStore store,
+  static Result<std::unique_ptr<Node>> start(NodeOptions options, storage::Shards shards,
                                              std::unique_ptr<Transport> transport, Signer& signer,
                                              Verifier& verifier);
   ~Node() override;
@@ -51,7 +51,7 @@ class Node final : public NodeView, private TransportEvents {
   NodeReport report() override;
   bool revoked(const NodeId& who) override;
   bool connected() const override { return connected_; }
-  DiskState disk_state() const override { return disk_->state(); }
+  DiskState disk_state() const override { return disks_->state(); }
   void on_replicated(OnReplicated callback) override;
   // Called after each connection to the broker, also to one that there is already, and now and then
   // during its handshake; on any thread, one at a time.
@@ -92,7 +92,7 @@ class Node final : public NodeView, private TransportEvents {
   NodeOptions options_;
   replication::Replica replica_;
   std::unique_ptr<Transport> transport_;
-  std::unique_ptr<Disk> disk_;
+  std::unique_ptr<Disks> disks_;
 
   std::mutex stop_mutex_;
   std::mutex mutex_;

@@ -8,6 +8,7 @@
 
 #include "common/runtime/topics.h"
 #include "common/security/private_file.h"
+#include "common/storage/shard_files.h"
 #include "common/transport/mqtt/broker_url.h"
 
 namespace dunlin::runtime {
@@ -184,6 +185,8 @@ NodeConfig read_node_config(config::Table& root, Role role) {
   if (options.bytes_max != 0 && options.bytes_max < 1024 * 1024)
     storage.mistake("max_bytes", "at least 1MiB, or 0");
   options.disk_free_min = storage.size("min_free_bytes", options.disk_free_min);
+  if (role == Role::gateway)
+    options.shards = static_cast<std::size_t>(storage.integer("shards", 1, 1, storage::kShardsMax));
   const Overflow overflow = read_overflow(storage, Overflow::drop_oldest);
 
   options.tracks.clear();

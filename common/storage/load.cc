@@ -5,11 +5,11 @@
 #include "common/codec/segment_codec.h"
 #include "common/storage/log_store.h"
 #include "common/storage/row_values.h"
+#include "common/storage/shard_files.h"
 
 namespace dunlin::storage {
 
 Result<void> LogStore::load_rows() {
-  rows_.clear();
   DUNLIN_ASSIGN(Statement select,
                 db_.prepare("SELECT id, node, epoch, track, bytes, segments, state FROM logs"));
   while (true) {
@@ -18,9 +18,12 @@ Result<void> LogStore::load_rows() {
     DUNLIN_ASSIGN(const LogId log, read_log_id(select, 1));
     Result<LogState> state = decode_log_state(log, select.blob(6));
     if (!state.ok()) return as_corrupt(state.error());
-    const LogRow& row = rows_[log] = {select.integer(0), *std::move(state),
-                                      loaded(select.integer(4)), loaded(select.integer(5))};
+    LogRow row{select.integer(0), *std::move(state), loaded(select.integer(4)),
+               loaded(select.integer(5))};
+    if (shard_of_id(row.id) != options_.shard)
+      return {Errc::invalid_argument, options_.path + " was another shard's file"};
     compactor_.opened(log, row.state.head(), row.segments, row.bytes);
+    adopt(std::move(row));
   }
 }
 

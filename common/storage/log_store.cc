@@ -13,6 +13,7 @@
 #include "common/log/limits.h"
 #include "common/storage/row_values.h"
 #include "common/storage/schema.h"
+#include "common/storage/shard_files.h"
 
 namespace dunlin::storage {
 
@@ -51,23 +52,26 @@ constexpr std::uint64_t kForksKeptPerLog = 16;  // besides those that were store
 }  // namespace
 
 LogStore::LogStore(Connection db, const Options& options)
-    : db_(std::move(db)),
-      path_(options.path),
-      authority_(options.authority),
-      compactor_(options.compaction) {}
+    : db_(std::move(db)), options_(options), compactor_(options.compaction) {}
 
 Result<void> LogStore::prepare() {
-  const auto prepare_into = [&](Statement& statement, const char* sql) -> Result<void> {
+  const auto prepare_into = [&](Statement& statement, const std::string& sql) -> Result<void> {
     DUNLIN_ASSIGN(statement, db_.prepare(sql));
     return {};
   };
-  DUNLIN_TRY(
-      prepare_into(insert_segment_,
-                   "INSERT INTO segments(log, first, last, time_min, time_max, readings, streams,"
-                   " body) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"));
+  const auto next_id = [this](const char* table) {
+    return "(SELECT ifnull(max(id), " + std::to_string(ids_begin(options_.shard)) + ") + 1 FROM " +
+           table + ")";
+  };
+  DUNLIN_TRY(prepare_into(
+      insert_segment_,
+      "INSERT INTO segments(log, first, last, time_min, time_max, readings, streams, body, id)"
+      " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, " +
+          next_id("segments") + ")"));
   DUNLIN_TRY(prepare_into(insert_log_,
-                          "INSERT INTO logs(node, epoch, track, bytes, segments, state)"
-                          " VALUES(?1, ?2, ?3, 0, 0, ?4)"));
+                          "INSERT INTO logs(node, epoch, track, bytes, segments, state, id)"
+                          " VALUES(?1, ?2, ?3, 0, 0, ?4, " +
+                              next_id("logs") + ")"));
   DUNLIN_TRY(prepare_into(update_log_,
                           "UPDATE logs SET bytes = ?2, segments = ?3, state = ?4 WHERE id = ?1"));
   DUNLIN_TRY(prepare_into(insert_node_,
@@ -145,12 +149,19 @@ Result<void> LogStore::write_row(const LogRow& row) {
   return update_log_.run();
 }
 
+// What is committed takes the place of what was.
+void LogStore::adopt(LogRow row) {
+  LogRow& known = rows_[row.state.id()];
+  track_bytes_[row.state.id().track] += row.bytes - known.bytes;
+  known = std::move(row);
+}
+
 Result<std::vector<WriteOutcome>> LogStore::commit(const Changes& changes) {
   const Epoch former = epoch_;
   std::map<LogId, LogRow> changed;
   Result<std::vector<WriteOutcome>> outcomes = write(changes, changed);
   if (!outcomes.ok()) return epoch_ = former, outcomes;
-  for (auto& [log, row] : changed) rows_[log] = std::move(row);
+  for (auto& [log, row] : changed) adopt(std::move(row));
   compactor_.committed(changes, *outcomes);
   return outcomes;
 }
@@ -177,6 +188,7 @@ Result<std::vector<WriteOutcome>> LogStore::write(const Changes& changes,
     insert_member_.bind(3, std::string_view(member.name)).bind(4, ByteView(member.certificate));
     DUNLIN_TRY(insert_member_.run());
   }
+  for (const auto& [hlc, revoke] : changes.revocations) DUNLIN_TRY(keep_revocation(hlc, revoke));
   for (const Quarantined& refused : changes.refused) DUNLIN_TRY(quarantine().keep(refused));
   for (const auto& [log, row] : changed) DUNLIN_TRY(write_row(row));
   DUNLIN_TRY(transaction.commit());
@@ -385,7 +397,7 @@ Result<void> LogStore::apply_control(const SegmentRecord& segment,
         row.state.declare_lost(lost->ranges);
         changed[target] = std::move(row);
       } else if (std::holds_alternative<Revoke>(op)) {
-        DUNLIN_TRY(apply_revocation(log, entry.hlc, op));
+        if (log.node == options_.authority) DUNLIN_TRY(keep_revocation(entry.hlc, op));
       } else {
         DUNLIN_TRY(apply_definition(log, entry.seq, op));
       }
@@ -394,9 +406,7 @@ Result<void> LogStore::apply_control(const SegmentRecord& segment,
   return {};
 }
 
-// Only the authority's counts.
-Result<void> LogStore::apply_revocation(const LogId& log, Hlc hlc, const Op& op) {
-  if (log.node != authority_) return {};
+Result<void> LogStore::keep_revocation(Hlc hlc, const Op& op) {
   Bytes operation;
   CborWriter writer(operation);
   encode_op(writer, op);
@@ -509,7 +519,7 @@ Result<std::uint64_t> LogStore::compact_step() {
   const std::uint64_t before = row.segments;
   DUNLIN_TRY(replace(*replacement, row));
   const std::uint64_t fewer = before - row.segments;
-  rows_[row.state.id()] = std::move(row);
+  adopt(std::move(row));
   return fewer;
 }
 
@@ -676,6 +686,15 @@ std::vector<LogId> LogStore::logs() const {
   std::vector<LogId> logs;
   for (const auto& [log, row] : rows_) {
     if (row.segments > 0) logs.push_back(log);
+  }
+  return logs;
+}
+
+std::vector<LogId> LogStore::logs_of(const NodeId& node) const {
+  std::vector<LogId> logs;
+  for (auto it = rows_.lower_bound({node, {}, {}}); it != rows_.end() && it->first.node == node;
+       ++it) {
+    if (it->second.segments > 0) logs.push_back(it->first);
   }
   return logs;
 }

@@ -22,7 +22,8 @@ class LogStore {
  public:
   struct Options {
     std::string path;
-    Epoch fresh_epoch;  // random; taken when the file is new
+    std::size_t shard = 0;  // the number of this file (shard_files.h)
+    Epoch fresh_epoch;      // random; taken when the file is new
     std::uint64_t cache_bytes = 512 * 1024;
     std::uint64_t wal_bytes_max = 4 * 1024 * 1024;
     CompactionPolicy compaction = {};
@@ -96,7 +97,6 @@ class LogStore {
   // bytes in sum.
   Result<std::vector<OldSegment>> first_arrived(std::uint64_t bytes_min,
                                                 std::optional<Track> track = std::nullopt);
-
   // Some segments of other nodes, of `track` or of all, that came after newer ones were released.
   Result<std::vector<OldSegment>> overtaken(std::optional<Track> track = std::nullopt);
 
@@ -105,10 +105,12 @@ class LogStore {
   // changes nothing. Compactor has the rules.
   Result<std::uint64_t> compact_step();
   std::size_t compactions_due() const { return compactor_.logs_due(); }  // logs to look at
+  Epoch epoch() const { return epoch_; }
   // What is committed of a log; null for an unknown one. Valid until the next commit.
   const LogState* state(const LogId& log) const;
-  // Every log with segments.
+  // Every log with segments; of one node.
   std::vector<LogId> logs() const;
+  std::vector<LogId> logs_of(const NodeId& node) const;
 
   // Counts the boots of this machine that the database has seen; the same number for the same id.
   Result<std::uint64_t> note_boot(std::string_view boot_id);
@@ -121,7 +123,9 @@ class LogStore {
   Quarantine quarantine() { return Quarantine(db_); }
   // Bytes of the stored segments of a log; 0 for an unknown one.
   std::uint64_t log_bytes(const LogId& log) const;
-  const std::string& path() const { return path_; }
+  // The same of all logs, by track.
+  const std::map<Track, std::uint64_t>& track_bytes() const { return track_bytes_; }
+  const Options& options() const { return options_; }
 
  private:
   struct LogRow {
@@ -152,7 +156,7 @@ class LogStore {
   Result<std::optional<Hash>> hash_at(const LogRow& row, Seq seq);
   Result<void> set_aside(LogRow& row, Seq from, const SegmentInfo& winner, Seq parting);
   Result<void> apply_control(const SegmentRecord& segment, std::map<LogId, LogRow>& changed);
-  Result<void> apply_revocation(const LogId& log, Hlc hlc, const Op& op);
+  Result<void> keep_revocation(Hlc hlc, const Op& op);
   Result<void> note_redefined();
   Result<void> apply_definition(const LogId& log, Seq seq, const Op& op);
   Result<void> apply_definitions_again(const LogRow& row);
@@ -168,6 +172,7 @@ class LogStore {
   };
   Result<std::vector<OldSegment>> collect_oldest(const LogRow& row, const Oldest& what);
   Result<void> write_row(const LogRow& row);
+  void adopt(LogRow row);
   Result<void> replace(const Compactor::Replacement& replacement, LogRow& row);
   bool is_own(const LogId& log) const { return log.node == node_ && log.epoch == epoch_; }
   Result<void> insert_boot_spans(std::int64_t segment, const SegmentInfo& info);
@@ -178,12 +183,12 @@ class LogStore {
   Result<void> set_meta(std::string_view key, std::string_view value);
 
   Connection db_;
-  std::string path_;
+  Options options_;
   NodeId node_;
-  std::optional<NodeId> authority_;
   Epoch epoch_;
   std::map<LogId, LogRow> rows_;  // what is committed
-  Hlc own_hlc_;                   // of the latest own entry of this epoch
+  std::map<Track, std::uint64_t> track_bytes_;
+  Hlc own_hlc_;  // of the latest own entry of this epoch
   Compactor compactor_;
 
   Statement insert_segment_, insert_log_, update_log_, insert_node_, insert_member_;

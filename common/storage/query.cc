@@ -10,6 +10,7 @@
 
 #include "common/storage/samples_table.h"
 #include "common/storage/schema.h"
+#include "common/storage/shard_files.h"
 
 namespace dunlin::storage {
 
@@ -156,8 +157,8 @@ bool exists(const std::string& path) {
   return std::filesystem::exists(path, ignored);
 }
 
-// A path as SQLite's URI file name, for `immutable`.
-std::string immutable_uri(const std::string& path) {
+// A path as SQLite's URI file name.
+std::string uri_of(const std::string& path, bool immutable) {
   std::string uri = "file:";
   for (const char c : path) {
     if (c == '?' || c == '#' || c == '%') {
@@ -166,31 +167,49 @@ std::string immutable_uri(const std::string& path) {
       uri += c;
     }
   }
-  return uri + "?immutable=1";
+  return uri + (immutable ? "?immutable=1" : "");
 }
 
-Result<Connection> open_connection(const std::string& path) {
-  if (!exists(path)) return {Errc::not_found, "there is no " + path};
-  const auto attempt = [](const std::string& name, int flags) -> Result<Connection> {
-    DUNLIN_ASSIGN(Connection db, Connection::open(name, SQLITE_OPEN_READONLY | flags));
-    DUNLIN_TRY(db.query_integer("SELECT count(*) FROM sqlite_schema"));
-    return db;
-  };
-  Result<Connection> db = attempt(path, 0);
-  if (db.ok() || db.error().code != Errc::io) return db;
+// Hands the name of a database file to `open`, and again as immutable where that is how it can be
+// read.
+template <typename Open>
+auto open_readable(const std::string& path, Open open) -> decltype(open(path)) {
+  if (!exists(path)) return Error{Errc::not_found, "there is no " + path};
+  auto opened = open(uri_of(path, false));
+  if (opened.ok() || opened.error().code != Errc::io) return opened;
 
   struct statvfs medium {};
   if (::statvfs(path.c_str(), &medium) == 0 && (medium.f_flag & ST_RDONLY) != 0) {
     std::error_code ignored;
     const std::uintmax_t wal =
         exists(path + "-wal") ? std::filesystem::file_size(path + "-wal", ignored) : 0;
-    if (wal == 0) return attempt(immutable_uri(path), SQLITE_OPEN_URI);
-    return {Errc::io,
-            path + " was not closed and its medium is read-only: copy it and its -wal first"};
+    if (wal == 0) return open(uri_of(path, true));
+    return Error{Errc::io,
+                 path + " was not closed and its medium is read-only: copy it and its -wal first"};
   }
-  return {Errc::io, db.error().context +
-                        "; reading takes the right to write its -shm file: be the"
-                        " user that the daemon runs as, or root"};
+  return Error{Errc::io, opened.error().context +
+                             "; reading takes the right to write its -shm file: be the"
+                             " user that the daemon runs as, or root"};
+}
+
+Result<Connection> open_connection(const std::string& path) {
+  return open_readable(path, [](const std::string& uri) -> Result<Connection> {
+    DUNLIN_ASSIGN(Connection db, Connection::open(uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI));
+    DUNLIN_TRY(db.query_integer("SELECT count(*) FROM sqlite_schema"));
+    return db;
+  });
+}
+
+// Read-only like the first, to which it is attached.
+Result<void> attach(Connection& db, const std::string& path, const std::string& schema) {
+  return open_readable(path, [&](const std::string& uri) -> Result<void> {
+    DUNLIN_ASSIGN(Statement attach, db.prepare("ATTACH ?1 AS " + schema));
+    DUNLIN_TRY(attach.bind(1, std::string_view(uri)).run());
+    const Result<std::int64_t> read =
+        db.query_integer("SELECT count(*) FROM " + schema + ".sqlite_schema");
+    if (!read.ok()) (void)db.execute(("DETACH " + schema).c_str());
+    return read.ok() ? Result<void>{} : read.error();
+  });
 }
 
 }  // namespace
@@ -205,12 +224,15 @@ struct Reader::Impl {
   SamplesContext context;
   Connection db;  // closed before what its tables point to, after its statements
   std::map<std::string, std::string> tables;  // of streams: name, declaration
-  std::int64_t data_version = -1;
+  std::vector<std::string> schemas{"main"};   // by shard
+  std::vector<std::int64_t> data_versions;
   // Of rows in `streams`, `logs` and `anchors`, which are never changed in what the catalog has of
   // them, nor deleted, unless `redefined` grows: so their number tells.
   std::array<std::int64_t, 4> counts{-1, -1, -1, -1};
-  Statement select_data_version, select_counts;
+  std::vector<Statement> select_data_version;
+  Statement select_counts;
 
+  Result<void> attach_shards(const std::string& path);
   Result<void> configure();
   Result<std::array<std::int64_t, 4>> count();
   Result<bool> catalog_is_current();
@@ -234,12 +256,37 @@ Result<void> Reader::Impl::configure() {
   sqlite3_set_authorizer(raw, authorize, &trusted);
   context.db = &db;
   DUNLIN_TRY(register_samples(context));
-  DUNLIN_ASSIGN(select_data_version, db.prepare("PRAGMA data_version"));
+  std::string redefined = "0";
+  for (const std::string& schema : schemas) {
+    DUNLIN_ASSIGN(Statement version, db.prepare("PRAGMA " + schema + ".data_version"));
+    select_data_version.push_back(std::move(version));
+    redefined += " + ifnull((SELECT value FROM " + schema + ".meta WHERE key = 'redefined'), 0)";
+  }
   DUNLIN_ASSIGN(select_counts,
                 db.prepare("SELECT (SELECT count(*) FROM streams), (SELECT count(*) FROM logs),"
-                           " (SELECT count(*) FROM anchors),"
-                           " (SELECT value FROM meta WHERE key = 'redefined')"));
+                           " (SELECT count(*) FROM anchors), " +
+                           redefined));
   return db.execute("PRAGMA query_only = ON");
+}
+
+// The tables of all shards are one by a view of their name, which comes before that of the first.
+Result<void> Reader::Impl::attach_shards(const std::string& path) {
+  for (const std::size_t shard : further_shards(path)) {
+    const std::string schema = schema_of(shard);
+    DUNLIN_TRY(attach(db, shard_file(path, shard), schema));
+    DUNLIN_TRY(check_schema(db, shard_file(path, shard), schema));
+    schemas.push_back(schema);
+  }
+  if (schemas.size() == 1) return {};
+  for (const std::string table : {"nodes", "logs", "segments", "boot_spans", "anchors",
+                                  "anchored_spans", "streams", "forks"}) {
+    std::string view;
+    for (const std::string& schema : schemas)
+      view += (view.empty() ? "CREATE TEMP VIEW " + table + " AS" : " UNION ALL") +
+              " SELECT * FROM " + schema + "." + table;
+    DUNLIN_TRY(db.execute(view.c_str()));
+  }
+  return {};
 }
 
 Result<std::array<std::int64_t, 4>> Reader::Impl::count() {
@@ -252,13 +299,16 @@ Result<std::array<std::int64_t, 4>> Reader::Impl::count() {
 
 // Without a commit of another connection there is nothing to count.
 Result<bool> Reader::Impl::catalog_is_current() {
-  DUNLIN_TRY(select_data_version.step());
-  const std::int64_t version = select_data_version.integer(0);
-  select_data_version.reset();
-  if (version == data_version) return true;
+  std::vector<std::int64_t> versions;
+  for (Statement& select : select_data_version) {
+    DUNLIN_TRY(select.step());
+    versions.push_back(select.integer(0));
+    select.reset();
+  }
+  if (versions == data_versions) return true;
   DUNLIN_ASSIGN(const auto now, count());
   if (now != counts) return false;
-  data_version = version;
+  data_versions = std::move(versions);
   return true;
 }
 
@@ -388,6 +438,7 @@ Result<Reader> Reader::open(const std::string& path) {
   auto impl = std::make_unique<Impl>();
   DUNLIN_ASSIGN(impl->db, open_connection(path));
   DUNLIN_TRY(check_schema(impl->db, path));
+  DUNLIN_TRY(impl->attach_shards(path));
   DUNLIN_TRY(impl->configure());
   DUNLIN_TRY(impl->reload_catalog());
   return Reader(std::move(impl));
@@ -401,6 +452,10 @@ Result<Table> Reader::query(const std::string& sql, std::span<const Value> param
   impl_->trusted = true;
   impl_->end();
   return table;
+}
+
+const std::vector<std::string>& Reader::schemas() const {
+  return impl_->schemas;
 }
 
 std::uint64_t Reader::segments_decoded() const {

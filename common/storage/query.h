@@ -30,7 +30,8 @@ struct QueryLimits {
 
 // Reads a log database by SQL, and can do nothing else: the file is opened read-only, and an
 // authorizer refuses everything but SELECT and PRAGMAs that describe the schema. There are the
-// virtual tables of samples_table.h, a `stream_<name>` for every stream, and the plain tables.
+// virtual tables of samples_table.h, a `stream_<name>` for every stream, and the plain tables. Of a
+// database of several files all are open, and read as one.
 //
 // The daemon may run or not, and writes while we read: a query sees one state of the database.
 // SQLite's WAL wants its -wal and -shm files for that, so the reader needs to be the daemon's user,
@@ -57,6 +58,10 @@ class Reader {
   // back.
   Result<Table> query(const std::string& sql, std::span<const Value> parameters = {},
                       const QueryLimits& limits = {});
+
+  // Of SQL, one for each file of the database: `main`, and `shard1` and so on. Tables without a
+  // schema are those of all.
+  const std::vector<std::string>& schemas() const;
 
   // By all queries so far: how well a query was pruned.
   std::uint64_t segments_decoded() const;

@@ -257,10 +257,10 @@ class Salvager {
 
 Result<void> salvage(const std::string& path, LogStore& fresh, Verifier& verifier,
                      LogStore::Salvage& report) {
-  Copy copy(fresh.path() + "-source");
+  Copy copy(fresh.options().path + "-source");
   Result<Connection> db = open_damaged(path, SQLITE_OPEN_READONLY);
   if (!db.ok()) {
-    DUNLIN_TRY(copy.make(path, fresh.path()));
+    DUNLIN_TRY(copy.make(path, fresh.options().path));
     db = open_damaged(copy.path(), SQLITE_OPEN_READWRITE);
   }
   if (!db.ok()) return {};

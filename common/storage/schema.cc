@@ -68,9 +68,10 @@ std::span<const char* const> schema_steps() {
   return kSteps;
 }
 
-Result<void> check_schema(Connection& db, const std::string& path) {
-  DUNLIN_ASSIGN(const std::int64_t version, db.query_integer("PRAGMA user_version"));
-  DUNLIN_ASSIGN(const std::int64_t application, db.query_integer("PRAGMA application_id"));
+Result<void> check_schema(Connection& db, const std::string& path, const std::string& attached_as) {
+  const std::string pragma = "PRAGMA " + attached_as + ".";
+  DUNLIN_ASSIGN(const std::int64_t version, db.query_integer(pragma + "user_version"));
+  DUNLIN_ASSIGN(const std::int64_t application, db.query_integer(pragma + "application_id"));
   if (version == 0 && application == 0) return {Errc::not_found, "no log is in " + path + " yet"};
   if (application != kApplicationId) {
     return {Errc::invalid_argument, path + " is a database of another program"};

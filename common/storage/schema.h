@@ -15,6 +15,7 @@ std::span<const char* const> schema_steps();
 
 // For who reads a database that another program may be writing: it is one of ours, and of this
 // version. `not_found` when nothing is in it yet, `invalid_argument`, `unsupported`.
-Result<void> check_schema(Connection& db, const std::string& path);
+Result<void> check_schema(Connection& db, const std::string& path,
+                          const std::string& attached_as = "main");
 
 }  // namespace dunlin::storage

@@ -5,24 +5,13 @@
 #include "common/codec/cbor.h"
 #include "common/codec/segment_codec.h"
 #include "common/log/limits.h"
+#include "common/storage/shard_files.h"
 
 namespace dunlin::storage {
 
 Result<void> SegmentScan::start(const Catalog& catalog, ScanFilter filter) {
-  if (!select_segments_.prepared()) {
-    // No segment is longer than the format allows, which bounds where the index is entered. A
-    // segment none of whose readings came with its UTC has time_max < time_min; the anchors of
-    // their boots may tell it.
-    DUNLIN_ASSIGN(select_segments_,
-                  db_->prepare("SELECT id, first, last, streams FROM segments s"
-                               " WHERE log = ?1 AND first BETWEEN ?2 AND ?3 AND last >= ?4 AND"
-                               " (NOT ?5 OR (time_min <= time_max AND time_max >= ?6 AND time_min"
-                               " <= ?7) OR EXISTS (SELECT 1 FROM anchored_spans a WHERE a.segment ="
-                               " s.id AND a.time_max >= ?6 AND a.time_min <= ?7))"
-                               " ORDER BY log, first, last"));
-    DUNLIN_ASSIGN(select_body_, db_->prepare("SELECT body FROM segments WHERE id = ?1"));
-  }
-  select_segments_.reset();
+  if (here_ != nullptr) here_->segments.reset();
+  here_ = nullptr;
   catalog_ = &catalog;
   filter_ = std::move(filter);
   next_log_ = 0;
@@ -32,9 +21,34 @@ Result<void> SegmentScan::start(const Catalog& catalog, ScanFilter filter) {
   return {};
 }
 
+Result<SegmentScan::Statements*> SegmentScan::statements_of(std::size_t shard) {
+  const auto [at, fresh] = statements_.try_emplace(shard);
+  Statements& both = at->second;
+  if (!fresh) return &both;
+  const std::string schema = schema_of(shard) + ".";
+  // No segment is longer than the format allows, which bounds where the index is entered. A
+  // segment none of whose readings came with its UTC has time_max < time_min; the anchors of
+  // their boots may tell it.
+  DUNLIN_ASSIGN(both.segments,
+                db_->prepare("SELECT id, first, last, streams FROM " + schema +
+                             "segments s"
+                             " WHERE log = ?1 AND first BETWEEN ?2 AND ?3 AND last >= ?4 AND"
+                             " (NOT ?5 OR (time_min <= time_max AND time_max >= ?6 AND time_min"
+                             " <= ?7) OR EXISTS (SELECT 1 FROM " +
+                             schema +
+                             "anchored_spans a WHERE a.segment = s.id AND a.time_max >= ?6"
+                             " AND a.time_min <= ?7))"
+                             " ORDER BY log, first, last"));
+  DUNLIN_ASSIGN(both.body, db_->prepare("SELECT body FROM " + schema + "segments WHERE id = ?1"));
+  return &both;
+}
+
 Result<bool> SegmentScan::next() {
   while (!next_samples()) {
-    if (log_ == nullptr && !next_log()) return false;
+    if (log_ == nullptr) {
+      DUNLIN_ASSIGN(const bool more, next_log());
+      if (!more) return false;
+    }
     DUNLIN_ASSIGN(const bool found, next_segment());
     if (!found) log_ = nullptr;
   }
@@ -95,7 +109,7 @@ bool SegmentScan::next_samples() {
   return false;
 }
 
-bool SegmentScan::next_log() {
+Result<bool> SegmentScan::next_log() {
   while (next_log_ < catalog_->logs().size()) {
     const Catalog::Log& log = catalog_->logs()[next_log_++];
     if (filter_.node && *filter_.node != log.node) continue;
@@ -111,9 +125,10 @@ bool SegmentScan::next_log() {
     seen_ = 0;
     const auto longest = static_cast<std::int64_t>(kSegmentEntriesMax);
     const std::int64_t from = std::max<std::int64_t>(filter_.seq_min, longest) - longest;
-    select_segments_.bind(1, log.id).bind(2, from).bind(3, filter_.seq_max);
-    select_segments_.bind(4, filter_.seq_min).bind(5, std::int64_t{filter_.timed});
-    select_segments_.bind(6, filter_.time_min).bind(7, filter_.time_max);
+    DUNLIN_ASSIGN(here_, statements_of(shard_of_id(log.id)));
+    here_->segments.bind(1, log.id).bind(2, from).bind(3, filter_.seq_max);
+    here_->segments.bind(4, filter_.seq_min).bind(5, std::int64_t{filter_.timed});
+    here_->segments.bind(6, filter_.time_min).bind(7, filter_.time_max);
     return true;
   }
   return false;
@@ -121,16 +136,16 @@ bool SegmentScan::next_log() {
 
 Result<bool> SegmentScan::next_segment() {
   while (true) {
-    DUNLIN_ASSIGN(const bool more, select_segments_.step());
+    DUNLIN_ASSIGN(const bool more, here_->segments.step());
     if (!more) return false;
-    const auto first = static_cast<Seq>(select_segments_.integer(1));
-    const auto last = static_cast<Seq>(select_segments_.integer(2));
+    const auto first = static_cast<Seq>(here_->segments.integer(1));
+    const auto last = static_cast<Seq>(here_->segments.integer(2));
     if (last <= seen_) continue;
     if (filter_.stream) {
-      DUNLIN_ASSIGN(const bool wanted, has_wanted_stream(select_segments_.blob(3)));
+      DUNLIN_ASSIGN(const bool wanted, has_wanted_stream(here_->segments.blob(3)));
       if (!wanted) continue;
     }
-    DUNLIN_TRY(load(select_segments_.integer(0), first, last));
+    DUNLIN_TRY(load(here_->segments.integer(0), first, last));
     take_from_ = std::max(first, seen_ + 1);
     seen_ = last;
     cells_ = 0;
@@ -161,13 +176,13 @@ Result<void> SegmentScan::load(std::int64_t segment, Seq first, Seq last) {
     return Error{Errc::corrupt, "segment " + std::to_string(first) + ".." + std::to_string(last) +
                                     " of log " + log_->log.to_string() + ": " + what};
   };
-  select_body_.bind(1, segment);
-  DUNLIN_ASSIGN(const bool found, select_body_.step());
+  here_->body.bind(1, segment);
+  DUNLIN_ASSIGN(const bool found, here_->body.step());
   if (!found) return damaged("its body is gone");
-  const Result<SegmentHeader> header = parse_segment(select_body_.blob(0));
+  const Result<SegmentHeader> header = parse_segment(here_->body.blob(0));
   Result<std::vector<Entry>> entries =
       header.ok() ? decode_entries(*header) : Result<std::vector<Entry>>(header.error());
-  select_body_.reset();  // header.payload is gone with it
+  here_->body.reset();  // header.payload is gone with it
   if (!entries.ok()) return damaged(entries.error().message());
   if (header->log != log_->log || header->first != first || header->last != last) {
     return damaged("another segment stands in its place");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,15 +57,22 @@ class SegmentScan {
 
  private:
   bool next_samples();
-  bool next_log();
+  Result<bool> next_log();
   Result<bool> next_segment();
   Result<bool> has_wanted_stream(ByteView streams) const;
   Result<void> load(std::int64_t segment, Seq first, Seq last);
   void begin_entry(std::size_t entry);
 
+  // Of one shard.
+  struct Statements {
+    Statement segments, body;
+  };
+  Result<Statements*> statements_of(std::size_t shard);
+
   Connection* db_;
   std::uint64_t* decoded_;
-  Statement select_segments_, select_body_;
+  std::map<std::size_t, Statements> statements_;
+  Statements* here_ = nullptr;  // of log_
 
   const Catalog* catalog_ = nullptr;
   ScanFilter filter_;

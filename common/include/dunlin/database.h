@@ -42,6 +42,7 @@ struct DatabaseOptions {
   TransportOptions transport;  // url, client_id and seed are filled in from the above
   std::uint64_t bytes_max = 64 * 1024 * 1024;  // of the database; 0 = unbounded
   std::uint64_t disk_free_min = 16 * 1024 * 1024;
+  std::size_t shards = 1;  // files that logs of others are spread over, 8 at most: for a gateway
   std::vector<TrackOptions> tracks{TrackOptions{}};
   std::map<std::string, std::string> stream_tracks;  // stream -> track, "samples" by default
   // What so many of these gateways (node ids; none = any) signed as durable may leave an agent.
@@ -78,8 +79,9 @@ class Database {
   Result<void> flush(std::chrono::milliseconds timeout);
 
   std::string node_id() const;  // 32 hex digits
-  std::string path() const;     // of the SQLite file; readers may open it read-only at any time
-  void close();                 // flushes and stops; idempotent
+  std::string path()
+      const;     // of the (first) SQLite file; readers may open it read-only at any time
+  void close();  // flushes and stops; idempotent
 
   // For the programs of this project.
   runtime::Node& node();

@@ -90,11 +90,10 @@ class Replies {
 class DiskTest : public testing::Test {
  protected:
   void start(DiskOptions options = {}, bool held = false) {
-    options.store.path = path_;
-    options.store.fresh_epoch = Epoch{5};
     options.node = maker_.node();
-    options.epoch = Epoch{5};
-    auto store = storage::LogStore::open(options.store, options.node, *verifier_, nullptr);
+    auto store =
+        storage::LogStore::open({.path = path_, .fresh_epoch = Epoch{5}, .compaction = compaction_},
+                                options.node, *verifier_, nullptr);
     ASSERT_TRUE(store.ok()) << store.error().message();
     if (held) replies_.hold();
     disk_ = std::make_unique<Disk>(options, *std::move(store), *verifier_, [this](Input input) {
@@ -153,6 +152,7 @@ class DiskTest : public testing::Test {
   std::string path_ = folder_.file("log.db");
   test::SegmentMaker maker_;
   std::unique_ptr<Verifier> verifier_ = security::make_mbedtls_verifier();
+  storage::CompactionPolicy compaction_;
   Replies replies_;
   std::atomic<bool> busy_ = false;  // every reply brings another request
   Token last_token_ = 0;
@@ -377,7 +377,8 @@ TEST_F(DiskTest, CompactsWhileNothingIsAskedOfIt) {
 
 // With 64 logs due, and with one more.
 TEST_F(DiskTest, ABusyDiskCompactsWhenManyLogsAreDue) {
-  start({.store = {.compaction = {.fan_in = 2}}});
+  compaction_.fan_in = 2;
+  start();
   std::uint64_t last_epoch = 100;
   const test::SegmentMaker other;
   const auto add = [&](std::uint64_t logs) {

@@ -44,6 +44,16 @@ security::Bundle make_member(const security::Member& member) {
           key->to_pem().value()};
 }
 
+TEST(NodeConfig, AGatewayMaySpreadItsStorage) {
+  EXPECT_EQ(Read("", Role::gateway).options.shards, 1u);
+  const Read two("[storage]\nshards = 2\n", Role::gateway);
+  EXPECT_THAT(two.mistakes, IsEmpty());
+  EXPECT_EQ(two.options.shards, 2u);
+  EXPECT_EQ(Read("[storage]\nshards = 9\n", Role::gateway).mistakes.size(), 1u);
+  EXPECT_EQ(Read("[storage]\nshards = 0\n", Role::gateway).mistakes.size(), 1u);
+  EXPECT_EQ(Read("[storage]\nshards = 2\n").mistakes.size(), 1u);  // an agent has one file
+}
+
 TEST(NodeConfig, TheArchiveSaysWhoseAcksCount) {
   const Read absent("");
   EXPECT_THAT(absent.mistakes, IsEmpty());

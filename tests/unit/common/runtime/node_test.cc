@@ -102,18 +102,19 @@ class NodeTest : public testing::Test {
     options_.fleet = "fleet";
     options_.replica.cells = {"cell"};
     options_.replica.origin.tracks[0].flush_interval = 1h;
-    options_.disk.store = {.path = path_, .fresh_epoch = Epoch{7}};
   }
   void TearDown() override {
     if (wire_ != nullptr) wire_->release();
   }
 
   void start() {
-    auto store = storage::LogStore::open(options_.disk.store, key_->node(), *verifier_, nullptr);
-    ASSERT_TRUE(store.ok()) << store.error().message();
+    std::vector<storage::LogStore::Salvage> salvages;
+    auto shards = storage::Shards::open({.path = path_, .fresh_epoch = Epoch{7}}, key_->node(), 1,
+                                        *verifier_, salvages);
+    ASSERT_TRUE(shards.ok()) << shards.error().message();
     auto wire = std::make_unique<Wire>();
     wire_ = wire.get();
-    auto node = Node::start(options_, *std::move(store), std::move(wire), *key_, *verifier_);
+    auto node = Node::start(options_, *std::move(shards), std::move(wire), *key_, *verifier_);
     ASSERT_TRUE(node.ok()) << node.error().message();
     node_ = *std::move(node);
     ASSERT_TRUE(eventually([&] { return integer("SELECT count(*) FROM nodes") > 0; }));

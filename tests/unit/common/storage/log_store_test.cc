@@ -94,7 +94,7 @@ class LogStoreTest : public testing::Test {
     return outcomes.ok() ? outcomes->front() : WriteOutcome{};
   }
   static std::vector<std::vector<Value>> ask(const LogStore& store, const std::string& sql) {
-    const auto table = Reader::open(store.path())->query(sql);
+    const auto table = Reader::open(store.options().path)->query(sql);
     EXPECT_TRUE(table.ok()) << table.error().message();
     return table.ok() ? table->rows : std::vector<std::vector<Value>>{};
   }
