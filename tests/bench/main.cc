@@ -11,6 +11,7 @@
 #include "tests/bench/pipe/source.h"
 #include "tests/bench/replicate.h"
 #include "tests/bench/security.h"
+#include "tests/bench/shards.h"
 
 namespace {
 
@@ -108,6 +109,16 @@ int main(int argc, char** argv) {
   const CLI::App* security =
       app.add_subcommand("security", "verifiers, TLS handshakes, and what TLS adds to an agent");
 
+  ShardsOptions shards;
+  CLI::App* run_shards_command =
+      app.add_subcommand("shards", "what a gateway takes in with its storage in several files");
+  run_shards_command->add_option("--shards", shards.shards, "numbers of files, by commas")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 8));
+  run_shards_command->add_option("--origins", shards.origins)->check(CLI::PositiveNumber);
+  run_shards_command->add_option("--segments", shards.segments, "of each origin")
+      ->check(CLI::PositiveNumber);
+
   FloodOptions flood;
   int flood_seconds = 10;
   CLI::App* run_flood = app.add_subcommand("flood", "a hostile member, for replicate");
@@ -142,6 +153,7 @@ int main(int argc, char** argv) {
     flood.duration = std::chrono::seconds(flood_seconds);
     return flood_main(flood);
   }
+  if (run_shards_command->parsed()) return print_all(run_shards(shards));
   if (security->parsed()) return print_all(run_security());
   if (pipe_sink->parsed()) return pipe_sink_main(sink);
   if (run_flushes->parsed()) {
