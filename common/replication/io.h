@@ -76,9 +76,10 @@ using Input = std::variant<Append, Flush, LinkUp, LinkDown, Received, WriteFinis
 
 // ---- outputs ----
 
-// Make these durable, each Write in one transaction; then answer WriteFinished. Live requests go
-// before bulk ones that wait, those of one lane in their order; answers come in the order of the
-// commits. Writes that wait together may share one unless they stand alone.
+// Make these durable, what concerns one node in one transaction; then answer WriteFinished. Of an
+// error nothing counts as stored, though it may be. Live requests go before bulk ones that wait,
+// those of one lane in their order; answers come in the order of the commits, as far as they
+// concern the same nodes. Writes that wait together may share one unless they stand alone.
 struct Write : Changes {
   Token token = 0;
   Lane lane = Lane::live;
