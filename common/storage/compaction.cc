@@ -132,23 +132,24 @@ std::vector<std::size_t> contained(std::span<const StoredSpan> spans) {
   return found;
 }
 
-void CompactionQueue::add(const LogId& log, Seq head, std::uint64_t segments, std::uint64_t bytes) {
+void CompactionQueue::add(const LogId& log, std::uint64_t segments, std::uint64_t bytes) {
   // What lies there was merged by the last process as far as it paid, unless it is all small.
   const bool worthwhile = segments >= fan_in_ && bytes / segments < kSmallBytes;
-  marks_[log] = {worthwhile ? 1 : head + 1, 0};
-  if (worthwhile) due_.insert(log);
+  if (!worthwhile) return;
+  marks_[log] = {};
+  due_.insert(log);
 }
 
 void CompactionQueue::stored(const LogId& log, Seq first, std::uint64_t bytes) {
-  Mark& mark = marks_[log];
+  Mark& mark = marks_.try_emplace(log, Mark{.from = first}).first->second;
   // Small neighbours of a segment start at most this far before it.
   if (first < mark.from) mark.from = first > kSegmentEntriesMax ? first - kSegmentEntriesMax : 1;
   if (bytes < kSmallBytes && ++mark.fresh >= fan_in_) due_.insert(log);
 }
 
 void CompactionQueue::rolled_back(const LogId& log, Seq last) {
-  Mark& mark = marks_[log];
-  mark.from = std::min(mark.from, last + 1);
+  if (const auto mark = marks_.find(log); mark != marks_.end())
+    mark->second.from = std::min(mark->second.from, last + 1);
 }
 
 void CompactionQueue::looked(const LogId& log, Seq resume, bool over) {

@@ -72,7 +72,7 @@ class CompactionQueue {
   explicit CompactionQueue(std::size_t fan_in) : fan_in_(fan_in) {}
 
   // A log as it is when the database is opened.
-  void add(const LogId& log, Seq head, std::uint64_t segments, std::uint64_t bytes);
+  void add(const LogId& log, std::uint64_t segments, std::uint64_t bytes);
   void stored(const LogId& log, Seq first, std::uint64_t bytes);
   // Nothing is stored beyond `last` any more.
   void rolled_back(const LogId& log, Seq last);
@@ -90,7 +90,7 @@ class CompactionQueue {
     std::size_t fresh = 0;  // small segments since the last look
   };
   std::size_t fan_in_;
-  std::map<LogId, Mark> marks_;
+  std::map<LogId, Mark> marks_;  // of logs in which something was stored, or is due
   std::set<LogId> due_;
 };
 

@@ -21,8 +21,8 @@ class Compactor {
   Result<void> prepare(Connection& db);
 
   // What the store does besides.
-  void opened(const LogId& log, Seq head, std::uint64_t segments, std::uint64_t bytes) {
-    queue_.add(log, head, segments, bytes);
+  void opened(const LogId& log, std::uint64_t segments, std::uint64_t bytes) {
+    queue_.add(log, segments, bytes);
   }
   void committed(const Changes& changes, std::span<const WriteOutcome> outcomes);
   // A Release of the segments up to `last` may follow. It names whole segments, so these stay as

@@ -22,7 +22,7 @@ Result<void> LogStore::load_rows() {
                loaded(select.integer(5))};
     if (shard_of_id(row.id) != options_.shard)
       return {Errc::invalid_argument, options_.path + " was another shard's file"};
-    compactor_.opened(log, row.state.head(), row.segments, row.bytes);
+    compactor_.opened(log, row.segments, row.bytes);
     adopt(std::move(row));
   }
 }

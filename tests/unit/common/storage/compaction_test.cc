@@ -188,10 +188,10 @@ TEST(CompactionQueue, LooksAgainFromWhereALogWasRolledBack) {
 
 TEST(CompactionQueue, ALogOfSmallSegmentsIsDueAtTheStart) {
   CompactionQueue queue(4);
-  queue.add({{}, Epoch{1}, kSamplesTrack}, 100, 3, 750);
-  queue.add({{}, Epoch{2}, kSamplesTrack}, 100'000, 1000, 20'000'000);
+  queue.add({{}, Epoch{1}, kSamplesTrack}, 3, 750);
+  queue.add({{}, Epoch{2}, kSamplesTrack}, 1000, 20'000'000);
   EXPECT_EQ(queue.next(), nullptr);
-  queue.add({{}, Epoch{3}, kSamplesTrack}, 100, 100, 25'000);
+  queue.add({{}, Epoch{3}, kSamplesTrack}, 100, 25'000);
   ASSERT_NE(queue.next(), nullptr);
   EXPECT_EQ(queue.next()->epoch, Epoch{3});
 }
