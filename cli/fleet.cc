@@ -67,11 +67,14 @@ std::string user_name() {
   return entry != nullptr ? entry->pw_name : "mosquitto";
 }
 
-Result<void> check_cells(const std::string& cell) {
-  for (const std::string& each : security::cells_of(cell)) {
+Result<void> check_cells(const Member& member) {
+  for (const std::string& each : security::cells_of(member.cell)) {
+    // Who reads the backbone reads all cells.
+    if (member.role == "reader" && each == replication::kBackboneName) continue;
     if (!runtime::is_cell_name(each))
-      return {Errc::invalid_argument,
-              "the cell \"" + each + "\": 1 to 64 letters, digits, '_', '.' or '-'"};
+      return {
+          Errc::invalid_argument,
+          "the cell \"" + each + "\": 1 to 64 letters, digits, '_', '.' or '-', and no '_' first"};
   }
   return {};
 }
@@ -202,7 +205,7 @@ Result<void> Fleet::rotate(UtcMicros now) {
 }
 
 Result<std::optional<Certificate>> Fleet::holder(const Member& member) {
-  DUNLIN_TRY(check_cells(member.cell));
+  DUNLIN_TRY(check_cells(member));
   if ((member.role == "agent" || member.role == "keeper") &&
       security::cells_of(member.cell).size() != 1)
     return {Errc::invalid_argument, "an agent has one cell"};

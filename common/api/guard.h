@@ -13,7 +13,8 @@
 namespace dunlin::api {
 
 // Who may ask what over HTTPS. The operator and readers of all cells that are kept here may ask
-// everything unless they were revoked; anybody may ask whether the program is alive, and to become
+// everything unless they were revoked: of those that this gateway serves, and of `_core` where
+// others brought it logs of more; anybody may ask whether the program is alive, and to become
 // a member. Agents and other gateways read nothing here. Refusals are counted, and logged once a
 // minute and reason. Thread-safe.
 class Guard {

@@ -628,6 +628,15 @@ void Replica::on_retire(const Moment& now, const Retire& retire) {
 
 // ---- status ----
 
+bool Replica::keeps_other_cells() const {
+  const NodeId* authority = context_.members.authority();
+  return std::ranges::any_of(context_.table.logs, [&](const auto& item) {
+    const NodeId& node = item.first.node;
+    return node != self() && (authority == nullptr || node != *authority) &&
+           !context_.where.knows(node);
+  });
+}
+
 std::vector<NodeStatus> Replica::status(const Moment& now) const {
   std::map<NodeId, NodeStatus> nodes;
   const std::optional<UtcMicros> utc = context_.clock.utc(now);

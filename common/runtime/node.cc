@@ -196,17 +196,27 @@ void Node::tell_of_connection() {
   if (on_connection_) on_connection_();
 }
 
-bool Node::revoked(const NodeId& who) {
+bool Node::ask(std::function<bool(const Replica&)> question, bool ended) {
   auto promise = std::make_shared<std::promise<bool>>();
   std::future<bool> future = promise->get_future();
   {
     const std::lock_guard lock(mutex_);
-    if (ended_) return true;  // nothing is answered any more
-    tasks_.push_back(
-        [this, promise, who](const Moment&) { promise->set_value(replica_.revoked(who)); });
+    if (ended_) return ended;
+    tasks_.push_back([this, promise, question = std::move(question)](const Moment&) {
+      promise->set_value(question(replica_));
+    });
   }
   wake_.notify_one();
   return future.get();
+}
+
+// Once it has ended nothing is answered any more.
+bool Node::revoked(const NodeId& who) {
+  return ask([who](const Replica& replica) { return replica.revoked(who); }, true);
+}
+
+bool Node::keeps_other_cells() {
+  return ask([](const Replica& replica) { return replica.keeps_other_cells(); }, true);
 }
 
 NodeReport Node::report() {

@@ -50,6 +50,7 @@ class Node final : public NodeView, private TransportEvents {
 
   NodeReport report() override;
   bool revoked(const NodeId& who) override;
+  bool keeps_other_cells() override;
   bool connected() const override { return connected_; }
   DiskState disk_state() const override { return disks_->state(); }
   void on_replicated(OnReplicated callback) override;
@@ -78,6 +79,8 @@ class Node final : public NodeView, private TransportEvents {
   void on_message(std::string_view topic, ByteView payload, bool retained) override;
 
   void post(Task task);
+  // What the loop says of the replica; `ended` when there is none any more.
+  bool ask(std::function<bool(const replication::Replica&)> question, bool ended);
   void run();
   void tell_of_connection();
   void step(const Moment& now, replication::Input input);

@@ -36,6 +36,8 @@ class NodeView {
   virtual NodeReport report() = 0;  // waits for the node's loop
   // By the fleet's authority: nodes, and readers, which are none. Waits for the node's loop.
   virtual bool revoked(const NodeId& who) = 0;
+  // Whether it keeps logs of nodes of cells that it does not serve. Waits for the node's loop.
+  virtual bool keeps_other_cells() = 0;
   virtual bool connected() const = 0;
   virtual DiskState disk_state() const = 0;
 

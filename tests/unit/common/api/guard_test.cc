@@ -20,11 +20,13 @@ class KnowingNode final : public runtime::NodeView {
  public:
   runtime::NodeReport report() override { return {}; }
   bool revoked(const NodeId& who) override { return out.contains(who); }
+  bool keeps_other_cells() override { return others; }
   bool connected() const override { return true; }
   runtime::DiskState disk_state() const override { return {}; }
   void on_replicated(OnReplicated) override {}
 
   std::set<NodeId> out;
+  bool others = false;
 };
 
 class GuardTest : public testing::Test {
@@ -62,6 +64,13 @@ TEST_F(GuardTest, AReaderReadsItsCells) {
     EXPECT_EQ(ask("/v1/nodes", certificate("reader", cell).der()), "403 not_allowed") << cell;
   EXPECT_EQ(ask("/v1/nodes", certificate("reader", "south,east,north").der()), "200");
   EXPECT_EQ(ask("/v1/nodes", certificate("operator", "").der()), "200");
+}
+
+TEST_F(GuardTest, WhatOtherGatewaysBroughtIsForReadersOfTheBackbone) {
+  node_.others = true;
+  EXPECT_EQ(ask("/v1/nodes", certificate("reader", "north,south").der()), "403 not_allowed");
+  EXPECT_EQ(ask("/v1/nodes", certificate("reader", "_core").der()), "200");
+  EXPECT_EQ(ask("/v1/nodes", certificate("operator").der()), "200");
 }
 
 TEST_F(GuardTest, WhoWasRevokedReadsNothing) {

@@ -23,6 +23,7 @@ class QuietNode final : public runtime::NodeView {
  public:
   runtime::NodeReport report() override { return {}; }
   bool revoked(const NodeId&) override { return false; }
+  bool keeps_other_cells() override { return false; }
   bool connected() const override { return true; }
   runtime::DiskState disk_state() const override { return {}; }
   void on_replicated(OnReplicated) override {}
