@@ -22,7 +22,7 @@ Count counts[kHeapOwnersMax];
 thread_local std::uint32_t current = 0;
 
 // What malloc of the GNU C library takes of memory for so many bytes.
-std::size_t chunk_of(std::size_t size) {
+[[maybe_unused]] std::size_t chunk_of(std::size_t size) {
   return std::max<std::size_t>(32, (size + sizeof(std::size_t) + 15) & ~std::size_t{15});
 }
 
@@ -50,6 +50,8 @@ void forget_heap_peaks() {
 
 }  // namespace dunlin::simulation
 
+#if DUNLIN_COUNTS_HEAP
+
 void* operator new(std::size_t size) {
   using namespace dunlin::simulation;
   auto* const note = static_cast<Note*>(std::malloc(sizeof(Note) + size));
@@ -75,3 +77,5 @@ void operator delete(void* memory) noexcept {
 void operator delete(void* memory, std::size_t) noexcept {
   operator delete(memory);
 }
+
+#endif

@@ -3,6 +3,14 @@
 #include <cstddef>
 #include <cstdint>
 
+// Sanitizers have an allocator of their own, of which some functions would stay beside ours: there
+// nothing is counted.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define DUNLIN_COUNTS_HEAP 0
+#else
+#define DUNLIN_COUNTS_HEAP 1
+#endif
+
 namespace dunlin::simulation {
 
 // Who allocated what. Programs with this in them have an operator new that notes for whom it works,
