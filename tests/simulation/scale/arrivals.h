@@ -17,15 +17,15 @@ Spread spread_of(std::vector<double> values);
 // When each segment of readings was cut, and when it was durable at gateways.
 class Arrivals {
  public:
-  // As often as it is written: the first time counts. It is for so many gateways.
+  // As often as it is written: the first time counts. So many gateways are to have it.
   void cut(Instant now, const replication::Write& write, std::size_t gateways);
   void arrived(Instant now, const replication::Replicated& replicated);
 
   std::uint64_t segments() const { return segments_.size(); }
   std::uint64_t readings() const { return readings_; }  // that were cut
   std::uint64_t at_one() const { return at_one_; }      // of them: at a gateway or more
-  std::uint64_t at_all() const { return at_all_; }      // at all that they are for
-  // Watches what was cut so far; how many segments of it are not at all their gateways.
+  std::uint64_t at_all() const { return at_all_; }      // at all gateways
+  // Watches what was cut so far; how many segments of it are not at all gateways.
   void mark();
   std::size_t marked_missing() const { return marked_missing_; }
 

@@ -1,11 +1,25 @@
 #include "tests/simulation/scale/disk_cost.h"
 
+#include <utility>
+
 #include "common/base/check.h"
 #include "common/codec/segment_codec.h"
 #include "common/log/limits.h"
 #include "tests/simulation/keys.h"
 
 namespace dunlin::simulation {
+
+namespace {
+
+constexpr std::size_t kSegments = 64;  // of a commit
+constexpr int kLooks = 16;             // in vain, before nothing more merges
+
+void merge_all(SimStore& store) {
+  for (int in_vain = 0; in_vain < kLooks;)
+    in_vain = store.compact_step().value() == 0 ? in_vain + 1 : 0;
+}
+
+}  // namespace
 
 double disk_bytes_per_reading(SimStore& from) {
   const std::unique_ptr<Verifier> verifier = make_light_verifier();
@@ -24,11 +38,12 @@ double disk_bytes_per_reading(SimStore& from) {
         if (id.track == kControlTrack) record.control = std::move(decoded.entries);
         readings += record.info.readings;
         changes.segments.push_back(std::move(record));
+        if (changes.segments.size() < kSegments && std::next(it) != segments.rend()) continue;
+        DUNLIN_CHECK(store->commit(std::exchange(changes, {})).ok());
+        merge_all(*store);
       }
-      DUNLIN_CHECK(store->commit(changes).ok());
     }
   }
-  for (std::uint64_t merged = 1; merged > 0;) merged = store->compact_step().value();
   if (readings == 0) return 0;
   return static_cast<double>(store->used_bytes().value() - empty) / static_cast<double>(readings);
 }

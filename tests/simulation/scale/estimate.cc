@@ -29,10 +29,7 @@ Estimate estimate(const FleetRun& run) {
   };
   const double interval = 3600 * hours_of(plan.interval);
   const double readings_an_hour = 1 / hours_of(plan.sample);
-  const double per_cell =
-      static_cast<double>(plan.gateways_per_cell == 0 ? plan.gateways : plan.gateways_per_cell);
-  const double served =
-      static_cast<double>(plan.agents) * per_cell / static_cast<double>(plan.gateways);
+  const auto agents = static_cast<double>(plan.agents);  // a gateway has all logs of all cells
 
   Needs agent;
   agent.memory_bytes = kAgentProcess + run.agent_memory_peak.max;
@@ -43,10 +40,10 @@ Estimate estimate(const FleetRun& run) {
 
   Needs gateway;
   gateway.memory_bytes = kGatewayProcess + kGatewayQueues + run.gateway_memory_peak.max;
-  gateway.disk_bytes_a_year = served * agent.disk_bytes_a_year;
+  gateway.disk_bytes_a_year = agents * agent.disk_bytes_a_year;
   gateway.link_bits = wire_bytes(run.before.gateway) * 8 / 3600;
   gateway.link_bytes_a_month = wire_bytes(run.before.gateway) * kHoursAYear / 12;
-  gateway.cores = served / hours_of(plan.flush) / 3600 * kSegmentSeconds;
+  gateway.cores = agents / hours_of(plan.flush) / 3600 * kSegmentSeconds;
   for (const FleetPoint& point : run.points) {
     agent.link_bits_peak = std::max(agent.link_bits_peak, wire_bytes(point.agent) * 8 / interval);
     gateway.link_bits_peak =

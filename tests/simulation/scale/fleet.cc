@@ -21,7 +21,7 @@ using std::chrono::seconds;
 constexpr Duration kKeepAlive = seconds(30);  // and a half: then the broker gives a link up
 constexpr Duration kConvergesWithin = hours(12);
 constexpr int kPoints = 150;
-constexpr int kDiskFlushes = 1000;
+constexpr int kDiskFlushes = 1000, kDiskReadings = 20'000;  // at least
 
 const StreamSchema kSensor{"sensor",
                            {{"temperature", FieldType::decimal, "Cel", 2},
@@ -106,17 +106,12 @@ class Fleet {
     cluster_.after(plan_.sample, [this, agent] { sample(agent); });
   }
 
-  std::size_t gateways_of(std::size_t agent) {
-    std::size_t count = 0;
-    for (std::size_t g = 0; g < plan_.gateways; ++g) count += cluster_.serves(g, agent) ? 1U : 0U;
-    return count;
-  }
-
   void watch(std::size_t node, const Output& output) {
     const bool gateway = node < cluster_.first_agent();
     if (const auto* write = std::get_if<Write>(&output); write != nullptr && !gateway) {
-      arrivals_.cut(cluster_.now(), *write, gateways_of(node));
-    } else if (const auto* replicated = std::get_if<Replicated>(&output)) {
+      arrivals_.cut(cluster_.now(), *write, plan_.gateways);
+    } else if (const auto* replicated = std::get_if<Replicated>(&output);
+               replicated != nullptr && gateway) {
       arrivals_.arrived(cluster_.now(), *replicated);
     }
   }
@@ -292,11 +287,12 @@ class Fleet {
 FleetRun run_fleet(const FleetPlan& plan) {
   FleetRun run = Fleet(plan).run();
   // One device tells of the disk, when it goes on until its segments are merged.
+  const Duration length = std::max(kDiskFlushes * plan.flush, kDiskReadings * plan.sample);
   Fleet one({.agents = 1,
-             .steady = kDiskFlushes * plan.flush,
+             .steady = length,
              .sample = plan.sample,
              .flush = plan.flush,
-             .interval = kDiskFlushes * plan.flush,
+             .interval = length,
              .seed = plan.seed});
   (void)one.run();
   run.disk_bytes_per_reading = disk_bytes_per_reading(one.store());

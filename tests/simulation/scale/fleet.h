@@ -36,7 +36,7 @@ struct FleetTraffic {  // PUBLISH packets of MQTT 5
 struct FleetPoint {
   double hour = 0;  // its end
   double at_one = 0,
-         at_all = 0;            // shares of the readings so far: at a gateway, at all of the cell's
+         at_all = 0;            // shares of the readings so far: at a gateway, at all of them
   Spread lag;                   // seconds from cut to durable at a gateway, of what was cut in it
   FleetTraffic agent, gateway;  // of a mean node, in it
   double agent_bytes = 0, agent_bytes_max = 0,

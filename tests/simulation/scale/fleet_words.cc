@@ -60,9 +60,8 @@ Table lags(const FleetRun& run) {
 }
 
 Table traffic(const FleetRun& run) {
-  Table table{"Traffic in an hour",
-              {"", "agent sends", "agent receives", "gateway sends", "gateway receives"},
-              {}};
+  Table table{
+      "Traffic in an hour, sent and received", {"", "agent up", "down", "gateway up", "down"}, {}};
   for (const auto& [name, stretch] : stretches(run)) {
     table.rows.push_back(
         {name, bytes_text(stretch->agent.bytes_up), bytes_text(stretch->agent.bytes_down),
@@ -103,9 +102,9 @@ std::string about(const FleetRun& run) {
   const FleetPlan& plan = run.plan;
   const std::size_t size = plan.cell_size == 0 ? plan.agents : plan.cell_size;
   std::string text = "Cells of " + count_text(static_cast<double>(size)) + " agents, ";
-  text += plan.gateways_per_cell == 0
-              ? "each served by every gateway"
-              : "each served by " + std::to_string(plan.gateways_per_cell) + " of the gateways";
+  text += plan.gateways_per_cell == 0 ? "each served by every gateway"
+                                      : "each served by " + std::to_string(plan.gateways_per_cell) +
+                                            " of the gateways, which pass them on to the others";
   text += ". A reading of four channels every " + seconds_text(seconds_of(plan.sample)) +
           ", sent every " + seconds_text(seconds_of(plan.flush)) + ". ";
   if (plan.loss > 0) text += "Each link loses " + percent_text(plan.loss) + " of its messages. ";
@@ -139,13 +138,13 @@ std::vector<std::string> notes_of(const FleetRun& run) {
       "machine needs adds the process as it was measured (agent 12 MB, gateway 20 MB) and a "
       "gateway's queues at their bounds (26 MB).",
       "Disk: " + count_text(run.disk_bytes_per_reading) +
-          " bytes a reading, of one device after 1000 flushes in the real "
-          "store, merged. Nothing is pruned.",
+          " bytes a reading, of one device that went on for long, in the real store. Nothing is "
+          "pruned.",
       "A core: segments a second, of 8,100 that libcrypto verifies. Commits wait for the disk, and "
       "share it.",
-      "Lag: from the cutting of a segment until a first gateway has it on its disk. A reading "
-      "waits "
-      "for that at most as long as it takes to the next flush.",
+      "Lag: from the cutting of a segment until a first gateway has it on its disk. Until it is "
+      "cut "
+      "a reading waits for the next flush.",
   };
 }
 

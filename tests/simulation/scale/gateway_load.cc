@@ -18,6 +18,8 @@ using test::Peer;
 
 constexpr std::size_t kOwner = 1;  // of the heap: the replica
 constexpr std::size_t kLiveNodes = 50;
+constexpr std::uint64_t kOtherGateway = 1'000'000;
+constexpr CellIndex kBackbone = 1;
 constexpr std::size_t kPeersMax = 16'000;  // that are up
 constexpr std::size_t kSegments = 20'000;
 constexpr std::size_t kReadings = 10;  // of a segment
@@ -34,6 +36,7 @@ class Gateway {
       : key_(light_key(0)), verifier_(make_light_verifier()) {
     ReplicaOptions options;
     options.role = Role::gateway;
+    options.cells = {"cell", std::string(kBackboneName)};
     options.origin.name = "gateway";
     options.uplink.pushes = false;
     options.admission = make_admission(authority, *verifier_);
@@ -48,8 +51,8 @@ class Gateway {
   }
 
   double started_in() const { return started_in_; }
-  void hear(TopicClass topic, const NodeId& node, Bytes payload) {
-    step(Received{topic, node, std::move(payload), false, 0});
+  void hear(TopicClass topic, const NodeId& node, Bytes payload, CellIndex cell = 0) {
+    step(Received{topic, node, std::move(payload), false, cell});
   }
   void pass(Duration time) {
     const Instant end = now_.mono + time;
@@ -138,6 +141,10 @@ GatewayCost gateway_cost(std::size_t logs) {
         peer.hello(NodeState::up, {{Epoch{5}, kControlTrack, 3}, {Epoch{5}, kSamplesTrack, 1000}}));
     gateway.pass(kPace);
   }
+  Peer other(Role::gateway, light_key(kOtherGateway));
+  other.name = "other";
+  other.certificate = fixed_certificate(*authority, {other.node(), true, other.name});
+  gateway.hear(TopicClass::gate, other.node(), other.hello(), kBackbone);
   gateway.pass(std::chrono::seconds(10));
   GatewayCost cost{.start_seconds = gateway.started_in()};
   cost.bytes_per_idle_log =

@@ -40,7 +40,6 @@ th, td { text-align: right; padding: 5px 0 5px 16px; border-top: 1px solid var(-
   white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 thead th { color: var(--quiet); font-weight: 400; border-top: 0; }
-.needs { max-width: 640px; }
 .needs td { font-size: 17px; }
 .needs td:first-child { font-size: 15px; }
 figcaption p { font-size: 13px; }
@@ -175,7 +174,7 @@ std::string convergence(const FleetRun& run) {
                       percent_text);
   plot.top = 1.0;
   add(plot, run, "at one or more", [](const FleetPoint& p) { return std::optional(p.at_one); });
-  add(plot, run, "at all of its cell", [](const FleetPoint& p) { return std::optional(p.at_all); });
+  add(plot, run, "at all gateways", [](const FleetPoint& p) { return std::optional(p.at_all); });
   return draw(plot);
 }
 
@@ -197,7 +196,9 @@ std::string lag(const FleetRun& run) {
 
 std::string traffic(const FleetRun& run, const std::string& who, FleetTraffic FleetPoint::*node) {
   const double hours = std::chrono::duration<double, std::ratio<3600>>(run.plan.interval).count();
-  Plot plot = plot_of(run, "Traffic of " + who, "MQTT packets, as bytes in an hour.", bytes_text);
+  Plot plot = plot_of(run, "Traffic of " + who, "MQTT packets, as bytes in an hour. Logarithmic.",
+                      bytes_text);
+  for (double tick = 1; tick < 1e15; tick *= 10) plot.ticks.push_back(tick);
   const auto an_hour = [&](double FleetTraffic::*bytes) {
     return [=](const FleetPoint& p) { return std::optional(p.*node.*bytes / hours); };
   };
@@ -245,13 +246,14 @@ std::string fleet_page(const FleetRun& run, const std::string& command) {
   page += "<h1>" + escape(title_of(run.plan)) + "</h1>\n<p>" + escape(about(run)) + "</p>\n";
   for (const std::string& problem : run.problems)
     page += "<p class=\"alarm\">" + escape(problem) + "</p>\n";
-  page += "<h2>To be bought</h2>\n" + html_of(tables.front(), "needs");
+  page += "<h2>To be bought</h2>\n<div class=\"grid2\">\n" + html_of(tables[0], "needs") +
+          html_of(tables[1], "plain") + "</div>\n";
   page += "<h2>As it went</h2>\n<div class=\"grid2\">\n" + convergence(run) + lag(run) +
           traffic(run, "an agent", &FleetPoint::agent) +
           traffic(run, "a gateway", &FleetPoint::gateway) + agent_memory(run) +
           gateway_memory(run) + "</div>\n";
   page += "<h2>In figures</h2>\n<div class=\"grid2\">\n";
-  for (std::size_t i = 1; i < tables.size(); ++i) page += html_of(tables[i], "plain");
+  for (std::size_t i = 2; i < tables.size(); ++i) page += html_of(tables[i], "plain");
   page += "</div>\n<h2>How it was measured</h2>\n<ul class=\"notes\">\n";
   for (const std::string& note : notes_of(run)) page += "<li>" + escape(note) + "</li>\n";
   page += "</ul>\n<footer><code>" + escape(command) + "</code><br/>revision " + kRevision +
@@ -319,6 +321,8 @@ void print_figures(const FleetRun& run) {
     print("link", need->link_bits, "bit/s", side);
     print("link_peak", need->link_bits_peak, "bit/s", side);
   }
+  print("replica_cpu_per_reading", run.gateway_cpu_us_per_reading, "us", "gateway");
+  print("signatures_per_reading", run.gateway_signatures_per_reading, "1", "gateway");
   print("disk_per_reading", run.disk_bytes_per_reading, "B", "");
   print("simulation_core_time", run.core_seconds, "s", "");
   print("simulation_memory", run.rss_bytes, "B", "");
