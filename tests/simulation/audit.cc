@@ -47,8 +47,9 @@ bool Audit::sent(const Party& by, const Send& send) {
 }
 
 void Audit::claimed(std::size_t gateway, const Vector::Item& item) {
-  nodes_[gateway].claimed[item.log].insert(claims_of(item));
-  nodes_[gateway].ever[item.log].insert(claims_of(item));
+  Word& word = words_[item.log][gateway];
+  word.now.insert(claims_of(item));
+  word.ever.insert(claims_of(item));
 }
 
 void Audit::committed(const Party& by, const Write& write, std::span<const WriteOutcome> outcomes) {
@@ -90,7 +91,7 @@ void Audit::committed(const Party& by, const Write& write, std::span<const Write
 void Audit::check_acked(const Party& by, const Acked& acked) {
   if (by.gateway) return;
   std::vector<const IntervalSet*> words;
-  for (auto& [index, node] : nodes_) words.push_back(&node.ever[acked.log]);
+  for (const auto& [gateway, word] : words_[acked.log]) words.push_back(&word.ever);
   IntervalSet rest = acked.acked;
   rest.erase(in_at_least(acks_needed_, words));
   if (!rest.empty())
@@ -103,10 +104,10 @@ void Audit::check_release(const Party& by, const Release& release) {
   IntervalSet rest;  // neither lost nor vouched for by enough
   rest.insert(release.interval);
   rest.erase(lost_[release.log]);
+  const std::map<std::size_t, Word>& words = words_[release.log];
   for (const Interval& interval : rest.intervals()) {
-    const auto holders = std::count_if(nodes_.begin(), nodes_.end(), [&](const auto& item) {
-      const auto claimed = item.second.claimed.find(release.log);
-      return claimed != item.second.claimed.end() && claimed->second.contains(interval);
+    const auto holders = std::count_if(words.begin(), words.end(), [&](const auto& item) {
+      return item.second.now.contains(interval);
     });
     if (static_cast<std::size_t>(holders) < acks_needed_) {
       problem_(by.name + " lets go what too few gateways hold: " + release.log.to_string() + " " +
@@ -141,7 +142,9 @@ void Audit::opened(const Party& by, const SimStore::Contents& contents) {
 
 void Audit::forgot(const Party& by) {
   nodes_[by.index].committed.clear();
-  nodes_[by.index].claimed.clear();
+  for (auto& [log, words] : words_) {
+    if (const auto word = words.find(by.index); word != words.end()) word->second.now = {};
+  }
 }
 
 std::uint64_t Audit::sent_messages(std::size_t node, const std::string& name) const {

@@ -50,10 +50,12 @@ class Audit {
  private:
   struct Node {
     std::map<LogId, IntervalSet> committed;  // held, lost or released
-    std::map<LogId, IntervalSet> claimed;    // signed for to origins
-    std::map<LogId, IntervalSet> ever;       // the same, with what it forgot
     std::map<std::string, std::uint64_t, std::less<>> sent;
     std::uint64_t entries = 0;
+  };
+  struct Word {       // of a gateway to an origin, signed
+    IntervalSet now;  // as far as it still has that database
+    IntervalSet ever;
   };
   void check_acked(const Party& by, const Acked& acked);
   void check_release(const Party& by, const Release& release);
@@ -62,6 +64,7 @@ class Audit {
   Problem problem_;
   std::size_t acks_needed_;
   std::map<std::size_t, Node> nodes_;
+  std::map<LogId, std::map<std::size_t, Word>> words_;           // of each log, by gateway
   std::map<LogId, std::map<Seq, Hash>> hashes_, public_hashes_;  // at the ends of segments
   std::map<LogId, IntervalSet> lost_;                            // as declared
   std::set<LogId> forked_, public_forks_;
