@@ -2,6 +2,7 @@
 #include "common/replication/members.h"
 
 #include "common/security/certificate.h"
+#include "tests/simulation/keys.h"
 #include "tests/unit/common/replication/replica_fixture.h"
 
 namespace dunlin::replication {
@@ -405,6 +406,97 @@ TEST_F(MembersTest, AreExaminedOnce) {
   EXPECT_EQ(admission->times, 2);
   hello.name = "another";  // with the same certificate
   EXPECT_EQ(members.admit(hello).error().code, Errc::untrusted);
+}
+
+// ---- introduced by others ----
+
+class IntroducedTest : public testing::Test {
+ protected:
+  Bytes certificate(const Signer& of, Signer& by) {
+    return simulation::fixed_certificate(by, {of.node(), false, "far"});
+  }
+  Hello hello_of(const Signer& node, Bytes shown) {
+    Hello hello;
+    hello.node = node.node();
+    hello.name = "far";
+    hello.certificate = std::move(shown);
+    return hello;
+  }
+
+  std::unique_ptr<Signer> authority_ = simulation::authority_key(true);
+  std::unique_ptr<Verifier> verifier_ = simulation::make_light_verifier();
+  std::unique_ptr<Signer> far_ = simulation::light_key(1);
+  Members members_{simulation::make_admission(*authority_, *verifier_)};
+};
+
+TEST_F(IntroducedTest, AreKnownByTheirCertificateAlone) {
+  EXPECT_FALSE(members_.knows(far_->node()));
+  EXPECT_EQ(members_.certificate_of(far_->node()), nullptr);
+  EXPECT_EQ(members_.check(far_->node()).error().code, Errc::untrusted);
+  const Bytes shown = certificate(*far_, *authority_);
+  EXPECT_TRUE(members_.introduce(shown).ok());
+  EXPECT_TRUE(members_.knows(far_->node()));
+  EXPECT_TRUE(members_.check(far_->node()).ok());
+  ASSERT_NE(members_.certificate_of(far_->node()), nullptr);
+  EXPECT_EQ(*members_.certificate_of(far_->node()), shown);
+  EXPECT_TRUE(members_.introduce(shown).ok());
+}
+
+TEST_F(IntroducedTest, AreNotByWhatTheAuthorityDidNotSign) {
+  const std::unique_ptr<Signer> foreign = simulation::light_key(99);
+  EXPECT_FALSE(members_.introduce(certificate(*far_, *foreign)).ok());
+  EXPECT_FALSE(members_.introduce(Bytes{1, 2, 3}).ok());
+  EXPECT_FALSE(members_.introduce(Bytes{}).ok());
+  EXPECT_FALSE(members_.knows(far_->node()));
+}
+
+TEST_F(IntroducedTest, AreWhoTheySaidTheyWere) {
+  const Bytes own = certificate(*far_, *authority_);
+  ASSERT_TRUE(members_.admit(hello_of(*far_, own)).value());
+  const Bytes other = simulation::fixed_certificate(*authority_, {far_->node(), true, "far"});
+  EXPECT_TRUE(members_.introduce(other).ok());
+  EXPECT_EQ(*members_.certificate_of(far_->node()), own) << "others change nothing of it";
+}
+
+// Nor does a Hello tell anything new of them.
+TEST_F(IntroducedTest, AreNoNewsWhenTheySayHello) {
+  const Bytes shown = certificate(*far_, *authority_);
+  ASSERT_TRUE(members_.introduce(shown).ok());
+  EXPECT_FALSE(members_.admit(hello_of(*far_, shown)).value());
+}
+
+TEST_F(IntroducedTest, AreIntroducedToNobodyOnceTheyAreOut) {
+  const Bytes shown = certificate(*far_, *authority_);
+  ASSERT_TRUE(members_.introduce(shown).ok());
+  members_.revoke(Hlc::of(1, 0), {far_->node(), {}});
+  EXPECT_EQ(members_.certificate_of(far_->node()), nullptr);
+  EXPECT_EQ(members_.introduce(shown).error().code, Errc::revoked);
+  EXPECT_TRUE(members_.knows(far_->node()));
+  // Who is out before anybody knew it is known for that.
+  const std::unique_ptr<Signer> other = simulation::light_key(2);
+  members_.revoke(Hlc::of(1, 0), {other->node(), {}});
+  EXPECT_TRUE(members_.knows(other->node()));
+  EXPECT_EQ(members_.introduce(certificate(*other, *authority_)).error().code, Errc::revoked);
+}
+
+// What storage kept may be of another authority, whose word counts no more.
+TEST_F(IntroducedTest, AreMetAnewUnderAnotherAuthority) {
+  const std::unique_ptr<Signer> former = simulation::light_key(99);
+  members_.start(far_->node(), certificate(*far_, *former));
+  EXPECT_EQ(members_.certificate_of(far_->node()), nullptr);
+  EXPECT_FALSE(members_.knows(far_->node()));
+  EXPECT_TRUE(members_.introduce(certificate(*far_, *authority_)).ok());
+  members_.start(far_->node(), {});
+  EXPECT_TRUE(members_.knows(far_->node()));
+}
+
+TEST_F(IntroducedTest, AllAreKnownInAnOpenFleet) {
+  Members open{nullptr};
+  EXPECT_TRUE(open.knows(far_->node()));
+  EXPECT_TRUE(open.introduce(Bytes{1}).ok());
+  EXPECT_EQ(open.certificate_of(far_->node()), nullptr);
+  EXPECT_EQ(open.authority(), nullptr);
+  EXPECT_TRUE(members_.knows(authority_->node()));
 }
 
 }  // namespace

@@ -130,19 +130,19 @@ class ReplicaTest : public testing::Test {
   }
 
   // The bus.
-  void hear(TopicClass topic, const NodeId& node, Bytes payload) {
-    EXPECT_TRUE(step(Received{topic, node, std::move(payload)}).ok());
+  void hear(TopicClass topic, const NodeId& node, Bytes payload, CellIndex cell = 0) {
+    EXPECT_TRUE(step(Received{topic, node, std::move(payload), false, cell}).ok());
   }
-  void greet(Peer& peer, Role role, std::vector<Hello::Head> heads = {}) {
+  void greet(Peer& peer, Role role, std::vector<Hello::Head> heads = {}, CellIndex cell = 0) {
     hear(role == Role::gateway ? TopicClass::gate : TopicClass::hello, peer.node(),
-         peer.hello(NodeState::up, std::move(heads)));
+         peer.hello(NodeState::up, std::move(heads)), cell);
   }
-  void hear_live(Peer& peer, const std::vector<SegmentRecord>& segments) {
-    hear(TopicClass::live, peer.node(), peer.segments(segments));
+  void hear_live(Peer& peer, const std::vector<SegmentRecord>& segments, CellIndex cell = 0) {
+    hear(TopicClass::live, peer.node(), peer.segments(segments), cell);
   }
   void hear_answer(Peer& peer, const std::vector<SegmentRecord>& segments, std::uint64_t request,
-                   bool done = false) {
-    hear(TopicClass::inbox, peer.node(), peer.segments(segments, request, done));
+                   bool done = false, CellIndex cell = 0) {
+    hear(TopicClass::inbox, peer.node(), peer.segments(segments, request, done), cell);
   }
   // What a gateway says that holds [1..head] of an own log but for `missing`.
   Vector::Item item(const LogId& log, Seq head, IntervalSet missing = {}) {

@@ -1,0 +1,316 @@
+// What a gateway fetches from other gateways, of nodes that it may never have met.
+#include "common/log/limits.h"
+#include "common/replication/receiver.h"
+#include "tests/unit/common/replication/gateway_fixture.h"
+
+namespace dunlin::replication {
+namespace {
+
+using namespace test;
+
+class ReceiverOffersTest : public GatewayTest {
+ protected:
+  void start_between() {
+    start_linked();
+    meet(first_, {kCore});
+    meet(second_, {kCore});
+    pass(10s);  // their greetings
+    serve();
+    outputs_.clear();
+  }
+  static Digest::Log log_of(const SegmentRecord& last, IntervalSet missing = {}, Seq floor = 1) {
+    const SegmentInfo& info = last.info;
+    return {{info.log, info.last, info.after, std::move(missing)}, floor};
+  }
+  // `gateway` says what it has of these logs.
+  void offer(Peer& gateway, std::vector<Digest::Log> logs) {
+    Digest digest{{Digest16{1}, Digest16{2}}, {}, {{TriePath{}, true, std::move(logs)}}};
+    hear(TopicClass::inbox, gateway.node(), gateway.wrap(std::move(digest)), kCore);
+  }
+  struct Asked {
+    NodeId peer;
+    Fetch fetch;
+  };
+  std::vector<Asked> asked() {
+    std::vector<Asked> found;
+    for (Sent& sent : sent_in<Fetch>(kCore)) {
+      EXPECT_EQ(sent.send.topic, TopicClass::inbox);
+      auto& fetch = std::get<Fetch>(sent.envelope.message);
+      if (!fetch.wants.empty()) found.push_back({sent.send.target, std::move(fetch)});
+    }
+    return found;
+  }
+  static IntervalSet wanted(const Fetch& fetch, const LogId& log) {
+    for (const Fetch::Want& want : fetch.wants) {
+      if (want.log == log) return want.wanted;
+    }
+    return {};
+  }
+  void answer(Peer& gateway, const std::vector<SegmentRecord>& segments, std::uint64_t request,
+              bool done = true) {
+    hear_answer(gateway, segments, request, done, kCore);
+    serve();
+  }
+  // The same, or pushed, with certificates.
+  void show(Peer& gateway, const std::vector<SegmentRecord>& segments,
+            std::vector<Bytes> certificates, std::uint64_t request = 0) {
+    Segments message{request == 0 ? Lane::live : Lane::bulk, request, request != 0, {}, {}};
+    for (const SegmentRecord& record : segments) message.segments.push_back(record.bytes);
+    message.certificates = std::move(certificates);
+    hear(request == 0 ? TopicClass::live : TopicClass::inbox, gateway.node(),
+         gateway.wrap(std::move(message)), kCore);
+    serve();
+  }
+
+  Peer first_{Role::gateway};
+  Peer second_{Role::gateway};
+};
+
+TEST_F(ReceiverOffersTest, AreFetchedFromWhoHasThem) {
+  start_between();
+  Peer far;
+  const SegmentRecord open = far.open(), old = far.samples(2), fresh = far.samples(3);
+  offer(second_, {log_of(open), log_of(fresh)});
+  EXPECT_TRUE(asked().empty()) << "what is new is on its way by itself";
+  pass(500ms);
+  std::vector<Asked> fetches = asked();
+  ASSERT_EQ(fetches.size(), 1u);
+  EXPECT_EQ(fetches[0].peer, second_.node());
+  EXPECT_EQ(wanted(fetches[0].fetch, far.log()), set_of(1, 5));
+  EXPECT_EQ(wanted(fetches[0].fetch, far.log(kControlTrack)), set_of(1, 1));
+  answer(second_, {open, fresh, old}, fetches[0].fetch.request);
+  EXPECT_EQ(stored(far.log()).held(), set_of(1, 5));
+  pass(10min);
+  EXPECT_TRUE(asked().empty());
+}
+
+TEST_F(ReceiverOffersTest, SayWhatTheyDoNotHave) {
+  start_between();
+  Peer far;
+  const SegmentRecord open = far.open(), all = far.samples(20);
+  offer(first_, {log_of(open), log_of(all, set_of(9, 12), 5)});
+  pass(500ms);
+  const std::vector<Asked> fetches = asked();
+  ASSERT_EQ(fetches.size(), 1u);
+  IntervalSet expected = set_of(5, 8);
+  expected.insert({13, 20});
+  EXPECT_EQ(wanted(fetches[0].fetch, far.log()), expected);
+}
+
+TEST_F(ReceiverOffersTest, OfWhatCameMeanwhileNothingIsAsked) {
+  start_between();
+  Peer agent;
+  meet_agent(agent);
+  const SegmentRecord record = agent.samples(3);
+  offer(first_, {log_of(record)});
+  pass(100ms);
+  hear_live(agent, {record});
+  serve();
+  pass(10min);
+  EXPECT_TRUE(asked().empty());
+  offer(first_, {log_of(record)});
+  pass(10min);
+  EXPECT_TRUE(asked().empty()) << "it is here";
+}
+
+TEST_F(ReceiverOffersTest, OfOwnLogsNothingIsAsked) {
+  start_between();
+  offer(first_, {{{own(kControlTrack), 99, {}, {}}, 1}});
+  pass(10min);
+  EXPECT_TRUE(asked().empty());
+}
+
+TEST_F(ReceiverOffersTest, TheSameIsNotAskedOfTwoPeersAtOnce) {
+  start_between();
+  Peer far;
+  const SegmentRecord open = far.open(), all = far.samples(5);
+  offer(first_, {log_of(open), log_of(all)});
+  offer(second_, {log_of(open), log_of(all)});
+  pass(600ms);
+  std::vector<Asked> fetches = asked();
+  ASSERT_EQ(fetches.size(), 1u);
+  const NodeId silent = fetches[0].peer;
+  Peer& other = silent == first_.node() ? second_ : first_;
+  pass(2s);
+  EXPECT_TRUE(asked().empty());
+  // Who says nothing has had its turn.
+  pass(5s);
+  fetches = asked();
+  ASSERT_EQ(fetches.size(), 1u);
+  EXPECT_EQ(fetches[0].peer, other.node());
+  EXPECT_EQ(wanted(fetches[0].fetch, far.log()), set_of(1, 5));
+  answer(other, {open, all}, fetches[0].fetch.request);
+  EXPECT_EQ(stored(far.log()).held(), set_of(1, 5));
+}
+
+TEST_F(ReceiverOffersTest, ThatBringNothingAreDropped) {
+  start_between();
+  Peer far;
+  const SegmentRecord open = far.open(), all = far.samples(5);
+  offer(first_, {log_of(open), log_of(all)});
+  pass(500ms);
+  std::vector<Asked> fetches = asked();
+  ASSERT_EQ(fetches.size(), 1u);
+  answer(first_, {}, fetches[0].fetch.request);
+  pass(1h);
+  EXPECT_TRUE(asked().empty());
+  offer(first_, {log_of(open), log_of(all)});
+  pass(500ms);
+  EXPECT_EQ(asked().size(), 1u) << "it says so once more";
+}
+
+// All that it has not of what it said is given up, not the rest.
+TEST_F(ReceiverOffersTest, ThatBringSomethingAreAskedForTheRest) {
+  start_between();
+  Peer far;
+  const SegmentRecord open = far.open(), old = far.samples(2), fresh = far.samples(3);
+  offer(first_, {log_of(open), log_of(fresh)});
+  pass(500ms);
+  std::vector<Asked> fetches = asked();
+  ASSERT_EQ(fetches.size(), 1u);
+  answer(first_, {open, fresh}, fetches[0].fetch.request);
+  pass(100ms);
+  fetches = asked();
+  ASSERT_EQ(fetches.size(), 1u);
+  EXPECT_EQ(wanted(fetches[0].fetch, far.log()), set_of(1, 2));
+  answer(first_, {}, fetches[0].fetch.request);
+  pass(1h);
+  EXPECT_TRUE(asked().empty());
+}
+
+TEST_F(ReceiverOffersTest, AreThoseOfGatewaysAlone) {
+  close_fleet();  // by its certificate it keeps no logs but its own
+  start_between();
+  Peer agent, far;
+  meet_agent(agent);
+  offer(agent, {log_of(far.open())});
+  hear(TopicClass::gossip, agent.node(),
+       agent.wrap(Digest{{}, {}, {{TriePath{}, true, {log_of(far.open())}}}}), kCore);
+  pass(1min);
+  EXPECT_TRUE(asked().empty());
+}
+
+TEST_F(ReceiverOffersTest, OfAPeerThatWentAreGone) {
+  start_between();
+  Peer far;
+  offer(first_, {log_of(far.open())});
+  hear(TopicClass::gate, first_.node(), first_.hello(NodeState::down), kCore);
+  pass(1min);
+  EXPECT_TRUE(asked().empty());
+  meet(first_, {kCore});
+  pass(1min);
+  EXPECT_TRUE(asked().empty());
+}
+
+TEST_F(ReceiverOffersTest, AreBounded) {
+  start_between();
+  std::vector<Digest::Log> logs;
+  for (std::uint64_t n = 0; n < 5000; ++n) {
+    logs.push_back({{{first_.node(), Epoch{n}, kSamplesTrack}, 1, {}, {}}, 1});
+    if (logs.size() == kVectorLogsMax) offer(first_, std::exchange(logs, {}));
+  }
+  std::set<LogId> wanted;
+  for (int hour = 0; hour < 24; ++hour) {
+    for (int i = 0; i < 60; ++i) {
+      pass(1min);
+      for (const Asked& each : asked()) {
+        for (const Fetch::Want& want : each.fetch.wants) wanted.insert(want.log);
+        answer(first_, {}, each.fetch.request);
+      }
+    }
+  }
+  EXPECT_EQ(wanted.size(), 4096u);
+}
+
+// ---- nodes that were never met ----
+
+TEST_F(ReceiverOffersTest, AStrangersSegmentsWaitForItsCertificate) {
+  close_fleet();
+  start_between();
+  Peer far;
+  admit(far, false);
+  const SegmentRecord open = far.open(), samples = far.samples(3);
+  show(first_, {samples}, {});
+  EXPECT_EQ(stored(far.log()).head(), 0u);
+  pass(100ms);
+  const std::vector<Asked> fetches = asked();
+  ASSERT_EQ(fetches.size(), 1u) << "for what it waits for";
+  EXPECT_EQ(fetches[0].peer, first_.node());
+  EXPECT_EQ(wanted(fetches[0].fetch, far.log(kControlTrack)), set_of(1, 1));
+  show(first_, {open}, {far.certificate}, fetches[0].fetch.request);
+  EXPECT_EQ(stored(far.log()).held(), set_of(1, 3));
+  EXPECT_EQ(refusals(), 0u);
+  // That was kept.
+  start_linked();
+  meet(first_, {kCore});
+  show(first_, {far.samples()}, {});
+  EXPECT_EQ(stored(far.log()).head(), 4u);
+}
+
+TEST_F(ReceiverOffersTest, AStrangersSegmentsFromAnAgentAreRefused) {
+  close_fleet();
+  start_between();
+  Peer agent, far;
+  meet_agent(agent);
+  hear_live(agent, {far.open(), far.samples()});
+  serve();
+  EXPECT_EQ(refused("untrusted"), 2u);
+  pass(1min);
+  EXPECT_TRUE(asked().empty());
+}
+
+TEST_F(ReceiverOffersTest, CertificatesOfOthersAreWorthNothing) {
+  close_fleet();
+  start_between();
+  const std::unique_ptr<Signer> foreign = simulation::fixed_key(77);
+  Peer far, other;
+  Bytes altered = certificate(far.key(), false);
+  altered.back() ^= 1;
+  for (const Bytes& shown :
+       {certificate(*foreign, far, false), certificate(other.key(), false), altered, Bytes{1, 2}}) {
+    Peer twin = far.twin();
+    show(first_, {twin.open(), twin.samples()}, {shown});
+    EXPECT_EQ(stored(far.log(kControlTrack)).head(), 0u);
+  }
+  show(first_, {far.open(), far.samples()}, {certificate(far.key(), false)});
+  EXPECT_EQ(stored(far.log()).head(), 1u);
+}
+
+TEST_F(ReceiverOffersTest, TheCertificateOfWhoWasRevokedIsRefused) {
+  close_fleet();
+  start_between();
+  Peer far;
+  Peer authority{Role::agent, simulation::authority_key(false)};
+  hear(TopicClass::authority, authority.node(),
+       authority.segments({authority.open("fleet"), authority.control({Revoke{far.node(), {}}})}));
+  serve();
+  show(first_, {far.open(), far.samples()}, {certificate(far.key(), false)});
+  EXPECT_EQ(refused("revoked"), 2u);
+  EXPECT_EQ(refusals(), 2u);
+  EXPECT_EQ(stored(far.log(kControlTrack)).head(), 0u);
+}
+
+// The disk failed when the node was first heard of, so its certificate is not on it either.
+TEST_F(ReceiverOffersTest, ACertificateIsKeptWhateverTheFirstWriteDid) {
+  close_fleet();
+  start_between();
+  Peer far;
+  admit(far, false);
+  const SegmentRecord open = far.open();
+  const auto shown = [&] {
+    Segments message{Lane::live, 0, false, {open.bytes}, {far.certificate}};
+    hear(TopicClass::live, first_.node(), first_.wrap(std::move(message)), kCore);
+  };
+  shown();
+  for (const Write& write : take<Write>()) fail(write);
+  shown();
+  serve();
+  ASSERT_EQ(stored(far.log(kControlTrack)).head(), 1u);
+  start_linked();
+  meet(first_, {kCore});
+  show(first_, {far.samples()}, {});
+  EXPECT_EQ(stored(far.log()).head(), 1u);
+}
+
+}  // namespace
+}  // namespace dunlin::replication
