@@ -1,26 +1,32 @@
 #include "common/replication/forwarder.h"
 
+#include "common/codec/segment_codec.h"
+
 namespace dunlin::replication {
 
 void Forwarder::stored(const Moment& now, const std::vector<SegmentRecord>& segments,
                        CellIndex cell, Lane lane) {
-  if (!c_.where.backbone() || cell == *c_.where.backbone() || !c_.gateways.any_beyond(cell)) return;
-  std::vector<Waiting> ours;
+  const bool ours =
+      c_.where.backbone() && cell != *c_.where.backbone() && c_.gateways.any_beyond(cell);
+  std::vector<Waiting> due;
   for (const SegmentRecord& segment : segments) {
     const SegmentInfo& info = segment.info;
+    const Key key{info.log, info.first, info.last};
+    const bool heard = early_.erase(key) > 0;
+    if (!ours) continue;
     const std::size_t rank = c_.gateways.rank(info.log.node, cell);
     const Instant until = now.mono + kTakeOver * static_cast<Duration::rep>(rank);
     const bool begins = info.log.track == kControlTrack && info.first == 1;
     Waiting item{until, info.log.node, begins, segment.bytes, cell, lane};
     if (rank == 0) {
-      ours.push_back(std::move(item));
-    } else if (waiting_bytes_ + segment.bytes->size() <= kWaitingBytesMax) {
+      due.push_back(std::move(item));
+    } else if (!heard && waiting_bytes_ + segment.bytes->size() <= kWaitingBytesMax &&
+               waiting_.try_emplace(key, std::move(item)).second) {
       waiting_bytes_ += segment.bytes->size();
       next_ = std::min(next_.value_or(until), until);
-      waiting_.push_back(std::move(item));
     }
   }
-  forward(ours);
+  forward(due);
 }
 
 void Forwarder::forward(const std::vector<Waiting>& segments) {
@@ -54,21 +60,36 @@ void Forwarder::forward(const std::vector<Waiting>& segments) {
 
 void Forwarder::heard(const NodeId& gateway, Segments& segments) {
   c_.gateways.heard(gateway);
-  if (waiting_.empty()) return;
   std::erase_if(segments.segments, [&](const std::shared_ptr<const Bytes>& bytes) {
-    const auto same = std::find_if(waiting_.begin(), waiting_.end(),
-                                   [&](const Waiting& item) { return *item.bytes == *bytes; });
-    if (same == waiting_.end()) return false;
-    waiting_bytes_ -= same->bytes->size();
+    const Result<SegmentHeader> header = parse_segment(*bytes);
+    if (!header.ok()) return false;
+    const Key key{header->log, header->first, header->last};
+    const auto same = waiting_.find(key);
+    if (same == waiting_.end()) {
+      const LogRecord* log = c_.table.find(header->log);
+      const bool writing = log != nullptr && log->writing.contains({header->first, header->last});
+      if (early_.size() == kEarlyMax) early_.clear();  // of writes that failed
+      if (writing) early_.insert(key);
+      return false;
+    }
+    if (*same->second.bytes != *bytes) return false;
+    waiting_bytes_ -= bytes->size();
     waiting_.erase(same);
     return true;
   });
 }
 
+void Forwarder::on_link_down() {
+  waiting_.clear();
+  waiting_bytes_ = 0;
+  early_.clear();
+  next_.reset();
+}
+
 // What it may not have done any more is done at once.
 void Forwarder::on_gateway_down(const Moment& now, const NodeId& gateway) {
   c_.gateways.down(gateway);
-  for (Waiting& item : waiting_) {
+  for (auto& [key, item] : waiting_) {
     const auto rank = static_cast<Duration::rep>(c_.gateways.rank(item.origin, item.cell));
     item.until = std::min(item.until, now.mono + kTakeOver * rank);
   }
@@ -80,7 +101,8 @@ void Forwarder::on_deadline(const Moment& now) {
   if (!next_ || *next_ > now.mono) return;
   next_.reset();
   std::vector<Waiting> due;
-  std::erase_if(waiting_, [&](const Waiting& item) {
+  std::erase_if(waiting_, [&](const auto& each) {
+    const Waiting& item = each.second;
     if (item.until > now.mono) {
       next_ = std::min(next_.value_or(item.until), item.until);
       return false;

@@ -1,7 +1,9 @@
 #pragma once
 
-#include <deque>
+#include <map>
 #include <optional>
+#include <set>
+#include <tuple>
 
 #include "common/replication/context.h"
 
@@ -19,19 +21,21 @@ class Forwarder {
   // These became durable: `segments` of one message that came in `cell`.
   void stored(const Moment& now, const std::vector<SegmentRecord>& segments, CellIndex cell,
               Lane lane);
-  // `gateway` forwards these in the backbone. What we hold in the very same bytes is taken out, so
-  // that it need not be read again.
+  // `gateway` forwards these in the backbone, maybe before they are durable here. What we hold in
+  // the very same bytes is taken out, so that it need not be read again.
   void heard(const NodeId& gateway, Segments& segments);
   void on_gateway_down(const Moment& now, const NodeId& gateway);
-  void on_link_down() { waiting_.clear(), waiting_bytes_ = 0, next_.reset(); }
+  void on_link_down();
   void on_deadline(const Moment& now);
   std::optional<Instant> next_deadline() const { return next_; }
 
  private:
   static constexpr std::size_t kWaitingBytesMax = 4 * 1024 * 1024;
+  static constexpr std::size_t kEarlyMax = 4096;
   static constexpr std::size_t kMessageBytes = 64 * 1024;
   static constexpr Duration kTakeOver = std::chrono::seconds(1);  // each further one waits so long
 
+  using Key = std::tuple<LogId, Seq, Seq>;  // a segment's log, first and last
   struct Waiting {
     Instant until;  // then we do it
     NodeId origin;
@@ -44,8 +48,9 @@ class Forwarder {
   void forward(const std::vector<Waiting>& segments);
 
   Context& c_;
-  std::deque<Waiting> waiting_;  // as they came
+  std::map<Key, Waiting> waiting_;
   std::size_t waiting_bytes_ = 0;
+  std::set<Key> early_;          // heard while they were on the way to storage
   std::optional<Instant> next_;  // not after the first `until`
 };
 

@@ -342,7 +342,7 @@ void Replica::on_peer_down(const Moment& now, const NodeId& node) {
   receiver_.on_peer_down(node);
   time_sync_.on_gateway_down(node);
   anti_entropy_.on_replica_down(node);
-  forwarder_.on_gateway_down(now, node);
+  if (context_.gateways.all().contains(node)) forwarder_.on_gateway_down(now, node);
 }
 
 // Who was away longest is forgotten first; its logs are not.

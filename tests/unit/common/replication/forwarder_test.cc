@@ -162,6 +162,23 @@ TEST_F(ForwarderTest, TheSecondKeepsQuietWhileItHearsTheFirst) {
   EXPECT_EQ(stored(agent.log()).head(), 3u);
 }
 
+// A slow disk is no reason to say everything twice.
+TEST_F(ForwarderTest, TheSecondHearsTheFirstBeforeItsOwnCommit) {
+  start_among(true);
+  Peer agent = of_near();
+  const SegmentRecord record = agent.samples(3);
+  hear_live(agent, {record});
+  const std::vector<Write> writes = take<Write>();
+  hear_forwarded(near_, {record});
+  for (const Write& write : writes) finish(write);
+  pass(10s);
+  EXPECT_EQ(count_forwarded(), 0u);
+  hear_stored(agent, {agent.samples()});
+  EXPECT_EQ(count_forwarded(), 0u) << "the first one is not held for silent";
+  pass(2s);
+  EXPECT_EQ(count_forwarded(), 1u);
+}
+
 TEST_F(ForwarderTest, TheSecondTakesOverWhenTheFirstIsSilent) {
   start_among(true);
   Peer agent = of_near();
