@@ -415,7 +415,8 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
   }
 
   Peer& peer = peers_[hello.node];
-  const bool fresh = !peer.up || !same_instance;
+  const bool unseen = peer.hello.public_key.empty();  // its traffic came first
+  const bool fresh = !peer.up || !same_instance || unseen;
   if (!same_instance) peer.last_ack = 0;
   // A node that moved left a will in its former cell; a gateway is in several.
   if (hello.role == Role::agent || !same_instance) context_.where.forget(hello.node);

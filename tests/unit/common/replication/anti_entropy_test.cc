@@ -378,5 +378,22 @@ TEST_F(AntiEntropyTest, SaysTheSameAfterARestart) {
   EXPECT_EQ(roots(), before);
 }
 
+// The bus may bring its traffic before its Hello, or lose that.
+TEST_F(AntiEntropyTest, AGatewayThatWasHeardBeforeItsHelloIsOne) {
+  start_among({&other_});
+  hear_live(other_, {other_.open()}, kCore);
+  serve();
+  start_linked();
+  hear_live(other_, {other_.define(1)}, kCore);
+  serve();
+  meet(other_, {kCore});
+  EXPECT_TRUE(next_said(2s).has_value());
+  EXPECT_TRUE(known(other_.node())->role == Role::gateway);
+  Peer agent;
+  meet_agent(agent);
+  const auto forwarded = sent_in<Segments>(kCore);
+  EXPECT_EQ(forwarded.size(), 1u) << "there is somebody beyond our cell";
+}
+
 }  // namespace
 }  // namespace dunlin::replication
