@@ -17,6 +17,7 @@ constexpr std::int64_t kBytesPerSecond = 16 * 1024 / 30;
 constexpr std::int64_t kBurst = 64 * 1024;
 constexpr std::size_t kListedMax = 8;    // logs of a place that are listed and not hashed
 constexpr std::size_t kCountedMax = 64;  // and of one where the other side has few
+constexpr std::size_t kGapsMax = 64;     // of a log that are told
 
 std::size_t size_of(const Digest& digest) {
   std::size_t bytes = 64 + digest.places.size() * 170;
@@ -139,6 +140,10 @@ Digest::Log AntiEntropy::log_of(const LogId& log) const {
   gone.erase(state.held());
   const Seq floor = std::min(gone.prefix(), state.head()) + 1;
   Digest::Log out{{log, state.head(), state.head_hash(), state.missing()}, floor};
+  // Of a log in many pieces the older gaps are not told: who fetches there is not answered.
+  IntervalSet& gaps = out.item.missing;
+  if (const std::size_t n = gaps.intervals().size(); n > kGapsMax)
+    gaps.erase({1, gaps.intervals()[n - kGapsMax - 1].last});
   return out;
 }
 

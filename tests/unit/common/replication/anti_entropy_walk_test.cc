@@ -234,5 +234,29 @@ TEST_F(AntiEntropyWalkTest, OfManyGatewaysOneSpeaksInAPeriod) {
   EXPECT_LE(digests({}).size(), 20u);
 }
 
+// ---- what could go on for ever ----
+
+// A log in many pieces does not make a message that nobody takes.
+TEST_F(AntiEntropyWalkTest, LogsInManyPiecesFitIntoMessages) {
+  std::vector<LogState> logs;
+  for (std::uint64_t n = 0; n < 40; ++n) {
+    LogState::Parts parts;
+    for (Seq seq = 1; seq < 8000; seq += 2) parts.runs.push_back({seq, seq, {}, {}});
+    parts.head = parts.runs.back().last;
+    logs.push_back(LogState::from_parts({{}, Epoch{n}, kSamplesTrack}, std::move(parts)));
+  }
+  one_ = &net_.add({"north", "_core"}, logs);
+  two_ = &net_.add({"south", "_core"});
+  link();
+  net_.pass(10min);
+  std::size_t listed = 0;
+  for (const GatewayNet::Message* message : digests({})) {
+    EXPECT_LE(message->bytes, kMessageBytesMax);
+    for (const Digest::Leaf& leaf : std::get<Digest>(message->envelope.message).leaves)
+      listed += leaf.logs.size();
+  }
+  EXPECT_GE(listed, 40u);
+}
+
 }  // namespace
 }  // namespace dunlin::replication
