@@ -567,24 +567,21 @@ void Receiver::on_offer(const Moment& now, const NodeId& peer, const Digest::Log
   IntervalSet held;
   if (offered.floor <= item.head) held.insert({offered.floor, item.head});
   held.erase(item.missing);
-  IntervalSet wanted = wanted_of_offer(item.log, held);
-  // A branch of its own: which one stays is seen when both are here.
-  const LogRecord* log = c_.table.find(item.log);
-  const Hash* ours = log == nullptr ? nullptr : log->state.hash_after(item.head);
-  if (ours != nullptr && *ours != item.hash && held.contains(item.head))
-    wanted.insert({item.head, item.head});
-  std::map<LogId, IntervalSet>& offers = at->second.offers;
-  if (wanted.empty()) {
+  Offer offer{std::move(held), item.head, item.hash};
+  offer.held = newest(wanted_of_offer(item.log, offer), kOfferIntervalsMax);
+  std::map<LogId, Offer>& offers = at->second.offers;
+  if (offer.held.empty()) {
     offers.erase(item.log);
   } else if (offers.contains(item.log) || offers.size() < kOffersMax) {
-    offers[item.log] = std::move(held);
+    offers[item.log] = std::move(offer);
     schedule(now, peer, kOfferGrace, true);
   }
 }
 
-// Of what a peer has: what is neither here nor on the way, lost or released.
-IntervalSet Receiver::wanted_of_offer(const LogId& id, const IntervalSet& offered) const {
-  IntervalSet wanted = offered;
+// Of what a peer has: what is neither here nor on the way, lost or released. Of a branch of its own
+// the end: which one stays is seen when both are here.
+IntervalSet Receiver::wanted_of_offer(const LogId& id, const Offer& offer) const {
+  IntervalSet wanted = offer.held;
   const LogRecord* log = c_.table.find(id);
   if (log == nullptr || wanted.empty()) return wanted;
   const Seq head = log->state.head();
@@ -594,6 +591,9 @@ IntervalSet Receiver::wanted_of_offer(const LogId& id, const IntervalSet& offere
     have.erase(log->state.missing());
     wanted.erase(have);
   }
+  const Hash* ours = log->state.hash_after(offer.head);
+  if (ours != nullptr && *ours != offer.hash && offer.held.contains(offer.head))
+    wanted.insert({offer.head, offer.head});
   wanted.erase(log->writing);
   return wanted;
 }
@@ -646,9 +646,9 @@ void Receiver::add_offers(Peer& state, Fetch& fetch) const {
   std::erase_if(state.offers, [&](const auto& offer) {
     return wanted_of_offer(offer.first, offer.second).empty();
   });
-  for (const auto& [log, held] : state.offers) {
+  for (const auto& [log, offer] : state.offers) {
     if (fetch.wants.size() == kFetchLogsMax) break;
-    const IntervalSet wanted = not_asked_of_others(log, wanted_of_offer(log, held));
+    const IntervalSet wanted = not_asked_of_others(log, wanted_of_offer(log, offer));
     if (!wanted.empty()) fetch.wants.push_back({log, newest(wanted, kWantIntervalsMax)});
   }
 }

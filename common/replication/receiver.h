@@ -87,15 +87,22 @@ class Receiver {
     Instant heard_at;
     std::map<LogId, IntervalSet> asked = {};
   };
+  // What a peer has of a log of others that was not here.
+  struct Offer {
+    IntervalSet held;
+    Seq head = 0;
+    Hash hash{};  // of entry `head`
+  };
   struct Peer {  // one that is up
     Nonce instance;
     bool keeps_others = false;
     std::optional<Instant> fetch_at;  // when to look for gaps; as in fetches_
     Duration backoff{};
-    LogId asked_last;                          // where the wants of the last Fetch ended
-    std::map<LogId, IntervalSet> offers = {};  // of logs of others: what it has
+    LogId asked_last;  // where the wants of the last Fetch ended
+    std::map<LogId, Offer> offers = {};
   };
   static constexpr std::size_t kOffersMax = 4096;  // of a peer
+  static constexpr std::size_t kOfferIntervalsMax = 64;
 
   // Verifies one segment and adds it to `batch`, or says why not.
   Result<void> take(const Moment& now, const std::shared_ptr<const Bytes>& bytes,
@@ -131,7 +138,7 @@ class Receiver {
   void stored(const Moment& now, const SegmentRecord& segment);
   void sign_acks(const Moment& now);
   void schedule(const Moment& now, const NodeId& peer, Duration delay, bool news);
-  IntervalSet wanted_of_offer(const LogId& log, const IntervalSet& offered) const;
+  IntervalSet wanted_of_offer(const LogId& log, const Offer& offer) const;
   IntervalSet not_asked_of_others(const LogId& log, IntervalSet wanted) const;
   void add_wants(const Moment& now, const NodeId& peer, Peer& state, Fetch& fetch);
   void add_offers(Peer& state, Fetch& fetch) const;

@@ -222,6 +222,28 @@ TEST_F(ReceiverOffersTest, AreBounded) {
   EXPECT_EQ(wanted.size(), 4096u);
 }
 
+// Two gateways have different entries under one number: either has to see the other branch, or they
+// would differ for good.
+TEST_F(ReceiverOffersTest, ABranchOfTheSameLengthIsFetched) {
+  start_between();
+  Peer agent;
+  Peer twin = agent.twin();
+  (void)twin.open();
+  meet_agent(agent);
+  hear_live(agent, {agent.samples(3)});
+  serve();
+  const SegmentRecord branch = twin.samples(3, 50);
+  offer(first_, {log_of(branch)});
+  pass(500ms);
+  const std::vector<Asked> fetches = asked();
+  ASSERT_EQ(fetches.size(), 1u);
+  EXPECT_TRUE(wanted(fetches[0].fetch, agent.log()).contains(3));
+  answer(first_, {branch}, fetches[0].fetch.request);
+  EXPECT_TRUE(status(agent.log()).forked);
+  pass(1h);
+  EXPECT_TRUE(asked().empty());
+}
+
 // ---- nodes that were never met ----
 
 TEST_F(ReceiverOffersTest, AStrangersSegmentsWaitForItsCertificate) {
