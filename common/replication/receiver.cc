@@ -16,6 +16,7 @@ using std::chrono::seconds;
 constexpr Duration kGapGrace = milliseconds(50);     // reordering settles within this
 constexpr Duration kOfferGrace = milliseconds(500);  // what is new is on its way by itself
 constexpr Duration kFetchTimeout = seconds(3);       // without a word from the peer
+constexpr Duration kPatience = seconds(10);          // without news, before others are asked, too
 constexpr Duration kBackoffFirst = seconds(1);
 constexpr Duration kBackoffMax = seconds(300);
 constexpr Duration kClaimLifetime = std::chrono::minutes(15);
@@ -455,6 +456,7 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
       session->second.unwritten -= std::min<std::size_t>(1, session->second.unwritten);
       session->second.durable_bytes += finished.outcomes.ok() ? done.bytes : 0;
       session->second.progressed = session->second.progressed || progressed;
+      if (progressed) session->second.news_at = now.mono;
       advance_session(now, *done.session);
     }
   }
@@ -598,8 +600,11 @@ IntervalSet Receiver::wanted_of_offer(const LogId& id, const Offer& offer) const
   return wanted;
 }
 
-IntervalSet Receiver::not_asked_of_others(const LogId& log, IntervalSet wanted) const {
+// Who was asked and brings nothing does not keep others from being asked.
+IntervalSet Receiver::not_asked_of_others(const Moment& now, const LogId& log,
+                                          IntervalSet wanted) const {
   for (const auto& [peer, session] : sessions_) {
+    if (session.news_at + kPatience < now.mono) continue;
     const auto asked = session.asked.find(log);
     if (asked != session.asked.end()) wanted.erase(asked->second);
   }
@@ -625,7 +630,8 @@ void Receiver::fetch_at(const NodeId& peer, Peer& state, std::optional<Instant> 
 
 // Of the peer's own logs. One Fetch has room for so many: the next one begins behind, so that what
 // is gone for good does not keep the others waiting.
-void Receiver::add_wants(const Moment& now, const NodeId& peer, Peer& state, Fetch& fetch) {
+bool Receiver::add_wants(const Moment& now, const NodeId& peer, Peer& state, Fetch& fetch) {
+  bool all = true;
   const auto [begin, end] = c_.table.of(peer);
   auto it = std::find_if(begin, end, [&](const auto& log) { return log.first > state.asked_last; });
   for (auto left = std::distance(begin, end); left > 0; --left, ++it) {
@@ -634,27 +640,30 @@ void Receiver::add_wants(const Moment& now, const NodeId& peer, Peer& state, Fet
     LogRecord& log = it->second;
     if (log.claimed > log.state.head() && log.claimed_at + kClaimLifetime < now.mono)
       log.claimed = 0;
-    const IntervalSet wanted = not_asked_of_others(it->first, log.wanted());
+    const IntervalSet missing = log.wanted();
+    const IntervalSet wanted = not_asked_of_others(now, it->first, missing);
+    all = all && wanted == missing;
     if (wanted.empty()) continue;
     fetch.wants.push_back({it->first, newest(wanted, kWantIntervalsMax)});
     state.asked_last = it->first;
   }
+  return all;
 }
 
 // Of what it has of others. What came meanwhile is wanted no more.
-void Receiver::add_offers(Peer& state, Fetch& fetch) const {
+void Receiver::add_offers(const Moment& now, Peer& state, Fetch& fetch) const {
   std::erase_if(state.offers, [&](const auto& offer) {
     return wanted_of_offer(offer.first, offer.second).empty();
   });
   for (const auto& [log, offer] : state.offers) {
     if (fetch.wants.size() == kFetchLogsMax) break;
-    const IntervalSet wanted = not_asked_of_others(log, wanted_of_offer(log, offer));
+    const IntervalSet wanted = not_asked_of_others(now, log, wanted_of_offer(log, offer));
     if (!wanted.empty()) fetch.wants.push_back({log, newest(wanted, kWantIntervalsMax)});
   }
 }
 
 // A segment waits for a track 0 that nobody has told us of yet.
-void Receiver::add_controls(const NodeId& peer, Fetch& fetch) const {
+void Receiver::add_controls(const Moment& now, const NodeId& peer, Fetch& fetch) const {
   for (const Waiting& waiting : waiting_) {
     if (waiting.origin != peer && waiting.from != peer) continue;
     const Result<SegmentHeader> header = parse_segment(*waiting.bytes);
@@ -669,7 +678,7 @@ void Receiver::add_controls(const NodeId& peer, Fetch& fetch) const {
     const Seq understood = whole ? 0 : known->state.complete();
     IntervalSet wanted;
     wanted.insert({understood + 1, std::max(header->needs, understood + 1)});
-    wanted = not_asked_of_others(control, std::move(wanted));
+    wanted = not_asked_of_others(now, control, std::move(wanted));
     if (!wanted.empty()) fetch.wants.push_back({control, std::move(wanted)});
   }
 }
@@ -677,17 +686,17 @@ void Receiver::add_controls(const NodeId& peer, Fetch& fetch) const {
 void Receiver::open_session(const Moment& now, const NodeId& peer, Peer& state) {
   fetch_at(peer, state, std::nullopt);
   Fetch fetch{.request = 0, .credit = 2 * options_.chunk_bytes, .wants = {}};
-  add_controls(peer, fetch);
-  add_wants(now, peer, state, fetch);
-  add_offers(state, fetch);
+  add_controls(now, peer, fetch);
+  const bool all = add_wants(now, peer, state, fetch);
+  add_offers(now, state, fetch);
   if (fetch.wants.empty()) {
     // Others are asked for the rest of it, and may not have it.
-    if (!state.offers.empty()) fetch_at(peer, state, now.mono + kBackoffFirst);
+    if (!all || !state.offers.empty()) fetch_at(peer, state, now.mono + kBackoffFirst);
     return;
   }
   fetch.request = c_.random.next() | 1;
   Session& session = sessions_[peer];
-  session = {.request = fetch.request, .heard_at = now.mono};
+  session = {.request = fetch.request, .heard_at = now.mono, .news_at = now.mono};
   for (const Fetch::Want& want : fetch.wants) session.asked[want.log].insert(want.wanted);
   c_.send(TopicClass::inbox, peer, Lane::bulk, std::move(fetch));
 }

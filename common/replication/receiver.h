@@ -85,6 +85,7 @@ class Receiver {
     bool done = false;                // the peer has nothing more to send
     bool progressed = false;
     Instant heard_at;
+    Instant news_at;  // when something came of it, or it began
     std::map<LogId, IntervalSet> asked = {};
   };
   // What a peer has of a log of others that was not here.
@@ -139,10 +140,11 @@ class Receiver {
   void sign_acks(const Moment& now);
   void schedule(const Moment& now, const NodeId& peer, Duration delay, bool news);
   IntervalSet wanted_of_offer(const LogId& log, const Offer& offer) const;
-  IntervalSet not_asked_of_others(const LogId& log, IntervalSet wanted) const;
-  void add_wants(const Moment& now, const NodeId& peer, Peer& state, Fetch& fetch);
-  void add_offers(Peer& state, Fetch& fetch) const;
-  void add_controls(const NodeId& peer, Fetch& fetch) const;
+  IntervalSet not_asked_of_others(const Moment& now, const LogId& log, IntervalSet wanted) const;
+  // False when others are asked for some of it.
+  bool add_wants(const Moment& now, const NodeId& peer, Peer& state, Fetch& fetch);
+  void add_offers(const Moment& now, Peer& state, Fetch& fetch) const;
+  void add_controls(const Moment& now, const NodeId& peer, Fetch& fetch) const;
   void fetch_at(const NodeId& peer, Peer& state, std::optional<Instant> at);
   void open_session(const Moment& now, const NodeId& peer, Peer& state);
   void advance_session(const Moment& now, const NodeId& peer);

@@ -244,6 +244,49 @@ TEST_F(ReceiverOffersTest, ABranchOfTheSameLengthIsFetched) {
   EXPECT_TRUE(asked().empty());
 }
 
+// What another gateway was asked for and does not bring is asked of the origin.
+TEST_F(ReceiverOffersTest, WhatNobodyBringsIsAskedOfTheOrigin) {
+  start_between();
+  Peer agent;
+  meet_agent(agent);
+  const SegmentRecord first = agent.samples(2), second = agent.samples(2), third = agent.samples(2);
+  offer(first_, {log_of(second)});
+  pass(500ms);
+  ASSERT_EQ(asked().size(), 1u);
+  hear_live(agent, {first});
+  hear_live(agent, {third});
+  serve();
+  pass(1s);
+  EXPECT_TRUE(sent_in<Fetch>(kNorth).empty());
+  pass(5s);  // it is silent
+  const std::vector<Sent> fetches = sent_in<Fetch>(kNorth);
+  ASSERT_EQ(fetches.size(), 1u);
+  EXPECT_EQ(fetches[0].send.target, agent.node());
+  EXPECT_EQ(wanted(std::get<Fetch>(fetches[0].envelope.message), agent.log()), set_of(3, 4));
+}
+
+// A peer that keeps a Fetch open and brings nothing keeps nobody from asking others.
+TEST_F(ReceiverOffersTest, WhoOnlySaysThatItIsThereIsNotWaitedFor) {
+  start_between();
+  Peer agent;
+  meet_agent(agent);
+  std::vector<SegmentRecord> all{agent.samples(2), agent.samples(2), agent.samples(2)};
+  offer(first_, {{{agent.log(), 1000, {}, {}}, 1}});
+  pass(500ms);
+  const std::vector<Asked> fetches = asked();
+  ASSERT_EQ(fetches.size(), 1u);
+  hear_live(agent, {all[0]});
+  hear_live(agent, {all[2]});
+  serve();
+  bool turned = false;
+  for (int i = 0; i < 60 && !turned; ++i) {
+    pass(2s);
+    for (const Sent& sent : sent_in<Fetch>(kNorth)) turned |= sent.send.target == agent.node();
+    hear_answer(first_, {}, fetches[0].fetch.request, false, kCore);
+  }
+  EXPECT_TRUE(turned);
+}
+
 // ---- nodes that were never met ----
 
 TEST_F(ReceiverOffersTest, AStrangersSegmentsWaitForItsCertificate) {
