@@ -35,13 +35,13 @@ Result<bool> Members::admit(const Hello& hello) {
   return news;
 }
 
-Result<void> Members::introduce(const Bytes& certificate) {
-  if (admission_ == nullptr) return {};
+Result<std::optional<NodeId>> Members::introduce(const Bytes& certificate) {
+  if (admission_ == nullptr) return std::optional<NodeId>();
   DUNLIN_ASSIGN(Admitted says, admission_->examine(certificate));
   const NodeId node = says.node;
   if (revoked(node)) return refusal(Errc::revoked, node, " was revoked");
-  shown_.try_emplace(node, Shown{certificate, std::move(says)});
-  return {};
+  const bool fresh = shown_.try_emplace(node, Shown{certificate, std::move(says)}).second;
+  return fresh ? std::optional(node) : std::nullopt;
 }
 
 bool Members::may_keep_cell(const NodeId& node) const {

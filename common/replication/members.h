@@ -28,9 +28,9 @@ class Members {
   // Of a Hello that its key signed: `untrusted` unless its certificate says the same of it,
   // `revoked`. True when it says something new, so that it is to be kept.
   Result<bool> admit(const Hello& hello);
-  // Of a certificate that somebody else shows: its node is known from now on, unless it was before.
-  // One signature check. An open fleet needs none.
-  Result<void> introduce(const Bytes& certificate);
+  // Of a certificate that somebody else shows: its node is known from now on. Returns it unless it
+  // was known before. One signature check. An open fleet needs none.
+  Result<std::optional<NodeId>> introduce(const Bytes& certificate);
   // Of an agent: whether it may have the logs of others in its cell.
   bool may_keep_cell(const NodeId& node) const;
   // To introduce it to others; null where there is none.

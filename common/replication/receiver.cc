@@ -58,7 +58,7 @@ void Receiver::on_segments(const Moment& now, const NodeId& peer, CellIndex cell
   batch.lane = segments.lane;
   batch.cell = cell;
   batch.from = peer;
-  introduce(peer, segments);
+  introduce(now, peer, segments);
   const auto session = sessions_.find(peer);
   const bool ours = segments.request != 0 && session != sessions_.end() &&
                     session->second.request == segments.request;
@@ -344,7 +344,7 @@ void Receiver::refuse(const Moment& now, const NodeId& peer,
 }
 
 // Certificates are looked at when somebody is not known yet: that costs a signature check each.
-void Receiver::introduce(const NodeId& peer, const Segments& segments) {
+void Receiver::introduce(const Moment& now, const NodeId& peer, const Segments& segments) {
   if (segments.certificates.empty()) return;
   const bool strangers =
       std::any_of(segments.segments.begin(), segments.segments.end(), [&](const auto& bytes) {
@@ -353,8 +353,14 @@ void Receiver::introduce(const NodeId& peer, const Segments& segments) {
       });
   if (!strangers) return;
   for (const Bytes& certificate : segments.certificates) {
-    const Result<void> known = c_.members.introduce(certificate);
-    if (!known.ok()) c_.refuse(peer, known.error());
+    const Result<std::optional<NodeId>> met = c_.members.introduce(certificate);
+    if (!met.ok()) c_.refuse(peer, met.error());
+    if (!met.ok() || !*met) continue;
+    const auto node = c_.table.nodes.find(**met);
+    if (node == c_.table.nodes.end() || node->second.public_key.empty()) continue;
+    // What is here of it came when everybody was a member, or under another authority.
+    keep({node->first, node->second.public_key, node->second.name, certificate});
+    retry_waiting(now, node->first);
   }
 }
 

@@ -111,7 +111,7 @@ class Receiver {
   Result<DecodedSegment> decode(const SegmentHeader& header, ForeignWrite& batch);
   void refuse(const Moment& now, const NodeId& peer, const std::shared_ptr<const Bytes>& bytes,
               const Error& error);
-  void introduce(const NodeId& peer, const Segments& segments);
+  void introduce(const Moment& now, const NodeId& peer, const Segments& segments);
   TokenBucket& quarantine_limit(const NodeId& peer);
   void quarantine(const Moment& now, const NodeId& peer, const std::shared_ptr<const Bytes>& bytes,
                   const Error& error);

@@ -377,5 +377,32 @@ TEST_F(ReceiverOffersTest, ACertificateIsKeptWhateverTheFirstWriteDid) {
   EXPECT_EQ(stored(far.log()).head(), 1u);
 }
 
+// What is here of a node came while everybody was a member: its certificate is asked for with the
+// beginning of its log.
+TEST_F(ReceiverOffersTest, ANodeOfAFleetThatWasOpenIsMetAnew) {
+  start_between();
+  Peer far;
+  show(first_, {far.open(), far.samples()}, {});
+  ASSERT_EQ(stored(far.log()).head(), 1u);
+  close_fleet();
+  start_linked();
+  meet(first_, {kCore});
+  pass(10s);
+  outputs_.clear();
+  const SegmentRecord more = far.samples();
+  show(first_, {more}, {});
+  pass(1s);
+  const std::vector<Asked> fetches = asked();
+  ASSERT_EQ(fetches.size(), 1u);
+  EXPECT_TRUE(wanted(fetches[0].fetch, far.log(kControlTrack)).contains(1));
+  Peer twin = far.twin();
+  show(first_, {twin.open()}, {certificate(far.key(), false)}, fetches[0].fetch.request);
+  EXPECT_EQ(stored(far.log()).head(), 2u);
+  start_linked();
+  meet(first_, {kCore});
+  show(first_, {far.samples()}, {});
+  EXPECT_EQ(stored(far.log()).head(), 3u);
+}
+
 }  // namespace
 }  // namespace dunlin::replication
