@@ -56,12 +56,10 @@ bool AntiEntropy::belongs(CellIndex cell, const LogId& log) const {
 
 void AntiEntropy::refresh() {
   for (const LogId& id : std::exchange(c_.table.touched, {})) {
-    const LogRecord* record = c_.table.find(id);
-    const bool known = record != nullptr && record->state.head() > 0;
+    const Vector::Item item = counted(id);
     for (auto& [cell, scope] : scopes_) {
-      if (known && belongs(cell, id)) {
-        const LogState& state = record->state;
-        scope.trie.set(id, log_digest(id, state.head(), state.head_hash(), state.missing()));
+      if (item.head > 0 && belongs(cell, id)) {
+        scope.trie.set(id, log_digest(id, item.head, item.hash, item.missing));
       } else {
         scope.trie.erase(id);
       }
@@ -133,13 +131,26 @@ void AntiEntropy::send(const Moment& now, CellIndex cell, const NodeId* to, Dige
   echo_ = {c_.last_counter, now.mono};
 }
 
+// Of a node that was revoked, gateways have stored more or less beyond its end by the time they
+// heard of that.
+Vector::Item AntiEntropy::counted(const LogId& log) const {
+  const LogRecord* record = c_.table.find(log);
+  if (record == nullptr) return {log, 0, {}, {}};
+  const LogState& state = record->state;
+  Vector::Item item{log, state.head(), state.head_hash(), state.missing()};
+  const std::optional<Revoke::End> end = c_.members.end_of(log);
+  if (!end || item.head <= end->last) return item;
+  item.missing.erase({end->last + 1, item.head});
+  return {log, end->last, end->hash, std::move(item.missing)};
+}
+
 Digest::Log AntiEntropy::log_of(const LogId& log) const {
   const LogState& state = c_.table.find(log)->state;
   IntervalSet gone = state.released();
   gone.insert(state.lost());
   gone.erase(state.held());
-  const Seq floor = std::min(gone.prefix(), state.head()) + 1;
-  Digest::Log out{{log, state.head(), state.head_hash(), state.missing()}, floor};
+  Digest::Log out{counted(log)};
+  out.floor = std::min(gone.prefix(), out.item.head) + 1;
   // Of a log in many pieces the older gaps are not told: who fetches there is not answered.
   IntervalSet& gaps = out.item.missing;
   if (const std::size_t n = gaps.intervals().size(); n > kGapsMax)

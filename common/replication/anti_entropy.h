@@ -64,6 +64,8 @@ class AntiEntropy {
   void settle(CellIndex cell, const Digest& theirs);
   void compare(const Moment& now, const Scope& scope, const NodeId& peer, const Digest::Leaf& leaf,
                Digest& out);
+  // What is here of a log, as far as it counts; a head of 0 when nothing does.
+  Vector::Item counted(const LogId& log) const;
   Digest::Log log_of(const LogId& log) const;
   TokenBucket& budget(const NodeId& peer);
 

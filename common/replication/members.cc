@@ -76,6 +76,13 @@ Result<void> Members::check(const NodeId& node) {
   return {};
 }
 
+std::optional<Revoke::End> Members::end_of(const LogId& log) const {
+  const auto revoked = revoked_.find(log.node);
+  if (revoked == revoked_.end()) return std::nullopt;
+  const Revoke::End* end = revoked->second.revoke.end_of(log);
+  return end == nullptr ? Revoke::End{log.epoch, log.track, 0, {}} : *end;
+}
+
 Result<void> Members::check(const LogId& log, Seq last) {
   if (admission_ != nullptr && log.node == admission_->authority() && log.track == kControlTrack)
     return {};

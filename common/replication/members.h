@@ -49,6 +49,8 @@ class Members {
     return admission_ == nullptr || shown_.contains(node) || revoked_.contains(node) ||
            node == admission_->authority();
   }
+  // Where a log of a node that was revoked ends: at 0 when nothing of it counts. Nothing of others.
+  std::optional<Revoke::End> end_of(const LogId& log) const;
   // Whether entries of a log up to `last` count, whoever brings them. The authority has one log.
   Result<void> check(const LogId& log, Seq last);
   // The same of a segment that was read. The key of who was revoked proves nothing any more: it has

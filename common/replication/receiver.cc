@@ -587,9 +587,10 @@ void Receiver::on_offer(const Moment& now, const NodeId& peer, const Digest::Log
 }
 
 // Of what a peer has: what is neither here nor on the way, lost or released. Of a branch of its own
-// the end: which one stays is seen when both are here.
+// the end: which one stays is seen when both are here. Nothing beyond the end of who was revoked.
 IntervalSet Receiver::wanted_of_offer(const LogId& id, const Offer& offer) const {
   IntervalSet wanted = offer.held;
+  if (const auto end = c_.members.end_of(id)) wanted.erase({end->last + 1, kSeqMax});
   const LogRecord* log = c_.table.find(id);
   if (log == nullptr || wanted.empty()) return wanted;
   const Seq head = log->state.head();

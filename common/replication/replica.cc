@@ -251,6 +251,7 @@ void Replica::expel(const Moment& now, const NodeId& node) {
   context_.notice(Notice::Kind::revoked, node, "the fleet's authority revoked it");
   on_peer_down(now, node);
   uplink_.forget(node);
+  context_.table.touch(node);  // less of it counts
   const auto peer = peers_.find(node);
   const bool agent = peer == peers_.end() || peer->second.hello.role == Role::agent;
   if (peer != peers_.end()) peers_.erase(peer);

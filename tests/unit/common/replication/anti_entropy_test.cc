@@ -378,6 +378,42 @@ TEST_F(AntiEntropyTest, SaysTheSameAfterARestart) {
   EXPECT_EQ(roots(), before);
 }
 
+// Gateways hear that a node was revoked sooner or later, and have stored less or more of it by
+// then.
+TEST_F(AntiEntropyTest, SaysOfWhoWasRevokedWhatCounts) {
+  close_fleet();
+  start_among({&other_});
+  Peer agent;
+  const SegmentInfo open = meet_agent(agent).info;
+  const SegmentInfo end = agent.samples(2).info;
+  Peer twin = agent.twin();
+  (void)twin.open();
+  hear_live(agent, {twin.samples(2), agent.samples(3)});
+  serve();
+  ASSERT_EQ(stored(agent.log()).held(), set_of(1, 5));
+  Peer authority{Role::agent, simulation::authority_key(false)};
+  const Revoke revoke{agent.node(),
+                      {{open.log.epoch, open.log.track, open.last, open.after},
+                       {end.log.epoch, end.log.track, end.last, end.after}}};
+  hear(TopicClass::authority, authority.node(),
+       authority.segments({authority.open("fleet"), authority.control({revoke})}));
+  serve();
+  const LogState ours = stored(own(kControlTrack));
+  DigestTrie expected;
+  expected.set(ours.id(), log_digest(ours.id(), ours.head(), ours.head_hash(), {}));
+  for (const SegmentInfo& last : {open, end})
+    expected.set(last.log, log_digest(last.log, last.last, last.after, {}));
+  EXPECT_EQ(roots(), expected.roots());
+  say(other_, other_digest(), TopicClass::inbox);
+  const std::vector<Digest> answers = told(other_);
+  ASSERT_EQ(answers.size(), 1u);
+  for (const Digest::Log& log : answers[0].leaves.at(0).logs) {
+    if (log.item.log != agent.log()) continue;
+    EXPECT_EQ(log.item.head, 2u);
+    EXPECT_EQ(log.item.hash, end.after);
+  }
+}
+
 // The bus may bring its traffic before its Hello, or lose that.
 TEST_F(AntiEntropyTest, AGatewayThatWasHeardBeforeItsHelloIsOne) {
   start_among({&other_});

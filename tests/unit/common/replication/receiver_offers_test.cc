@@ -355,6 +355,37 @@ TEST_F(ReceiverOffersTest, TheCertificateOfWhoWasRevokedIsRefused) {
   EXPECT_EQ(stored(far.log(kControlTrack)).head(), 0u);
 }
 
+TEST_F(ReceiverOffersTest, BeyondTheEndOfWhoWasRevokedNothingIsFetched) {
+  close_fleet();
+  start_between();
+  Peer far;
+  admit(far, false);
+  const SegmentRecord open = far.open(), first = far.samples(2), counts = far.samples(2),
+                      beyond = far.samples(2);
+  show(first_, {open, first}, {far.certificate});
+  Peer authority{Role::agent, simulation::authority_key(false)};
+  const auto end_of = [](const SegmentRecord& record) {
+    return Revoke::End{record.info.log.epoch, record.info.log.track, record.info.last,
+                       record.info.after};
+  };
+  hear(TopicClass::authority, authority.node(),
+       authority.segments(
+           {authority.open("fleet"),
+            authority.control({Revoke{far.node(), {end_of(open), end_of(counts)}}})}));
+  serve();
+  offer(first_, {log_of(open), log_of(beyond)});
+  pass(500ms);
+  const std::vector<Asked> fetches = asked();
+  ASSERT_EQ(fetches.size(), 1u);
+  EXPECT_EQ(wanted(fetches[0].fetch, far.log()), set_of(3, 4));
+  answer(first_, {counts}, fetches[0].fetch.request);
+  EXPECT_EQ(stored(far.log()).head(), 4u);
+  offer(first_, {log_of(open), log_of(beyond)});
+  pass(1h);
+  EXPECT_TRUE(asked().empty());
+  EXPECT_EQ(refusals(), 0u);
+}
+
 // The disk failed when the node was first heard of, so its certificate is not on it either.
 TEST_F(ReceiverOffersTest, ACertificateIsKeptWhateverTheFirstWriteDid) {
   close_fleet();
