@@ -1,6 +1,7 @@
-// Bytes as operations on a replica: readings, messages of honest, broken and hostile peers, a store
-// that is slow, fails or lies, clocks that jump, restarts. After each, what left the replica must
-// be true: nothing promised before it is durable, no message too large, nothing endless.
+// Bytes as operations on a replica: readings, messages of honest, broken and hostile peers in its
+// cell and in the backbone, a store that is slow, fails or lies, clocks that jump, restarts; with
+// an authority or without. After each, what left the replica must be true: nothing promised before
+// it is durable, no message too large, nothing endless.
 #include <fuzzer/FuzzedDataProvider.h>
 
 #include <deque>
@@ -28,6 +29,7 @@ constexpr int kPatience = 400;  // rounds until all that was appended is durable
 ReplicaOptions options(Role role) {
   ReplicaOptions options;
   options.role = role;
+  if (role == Role::gateway) options.cells.emplace_back(kBackboneName);
   options.origin.name = "fuzz";
   options.uplink.pushes = role == Role::agent;
   options.origin.tracks = {TrackPolicy{.flush_readings = 6, .bytes_max = 4096},
@@ -52,7 +54,12 @@ class Machine {
   explicit Machine(ByteView input)
       : data_(input.data(), input.size()),
         options_(options(data_.ConsumeBool() ? Role::gateway : Role::agent)),
+        closed_(data_.ConsumeBool()),
         store_(*medium_->open(signer_->node(), kOwnEpoch, *verifier_)) {
+    if (closed_) {
+      options_.admission = simulation::make_admission(*authority_, *verifier_);
+      options_.certificate = certificate(*signer_, options_.role, "fuzz");
+    }
     restart();
   }
 
@@ -69,7 +76,7 @@ class Machine {
         &Machine::pass_time,    &Machine::hello,    &Machine::vector,    &Machine::fetch,
         &Machine::segments,     &Machine::segments, &Machine::raw,       &Machine::link,
         &Machine::tell_space,   &Machine::retire,   &Machine::set_clock, &Machine::restart,
-        &Machine::check_status, &Machine::flush,
+        &Machine::check_status, &Machine::flush,    &Machine::digest,    &Machine::digest,
     };
     (this->*data_.PickValueInArray(kOperations))();
   }
@@ -240,8 +247,12 @@ class Machine {
   // ---- peers ----
 
   const ForeignNode& peer() {
-    static const ForeignNode kPeers[] = {ForeignNode(1), ForeignNode(2)};
-    return kPeers[below(2)];
+    static const ForeignNode kPeers[] = {ForeignNode(1), ForeignNode(2), ForeignNode(3)};
+    return kPeers[below(3)];
+  }
+
+  Bytes certificate(const Signer& of, Role role, const std::string& name) {
+    return simulation::fixed_certificate(*authority_, {of.node(), role == Role::gateway, name});
   }
 
   LogId some_log(const ForeignNode& node) {
@@ -282,6 +293,8 @@ class Machine {
     for (std::uint64_t n = below(3); n > 0; --n) {
       hello.heads.push_back({ForeignNode::kEpoch, Track{n - 1}, some_seq()});
     }
+    if (closed_ && below(8) != 0)
+      hello.certificate = certificate(*node.signer, hello.role, "other");
     hello.signature = *node.signer->sign(hello_statement(hello));
     const TopicClass topic = hello.role == Role::gateway ? TopicClass::gate : TopicClass::hello;
     const Nonce nonce = hello.nonce;
@@ -304,6 +317,40 @@ class Machine {
     receive(TopicClass::gossip, node.signer->node(), {Nonce{1}, 1, std::move(vector)});
   }
 
+  // A place, most often one that some log stands under.
+  TriePath some_path(const ForeignNode& node) {
+    TriePath path;
+    const TrieKey key = trie_key(some_log(node));
+    for (std::uint64_t depth = below(5); depth > 0; --depth) {
+      const unsigned nibble = TriePath::step(key, path.depth());
+      path = path.child(below(8) == 0 ? nibble ^ 1U : nibble);
+    }
+    return path;
+  }
+
+  void digest() {
+    const ForeignNode& node = peer();
+    Digest digest{last_roots_, {}, {}};
+    if (below(4) != 0) digest.roots.head.fill(static_cast<std::uint8_t>(below(3)));
+    for (std::uint64_t n = below(4); n > 0; --n) {
+      Digest::Place place{some_path(node), {}};
+      for (auto& child : place.children) child.fill(static_cast<std::uint8_t>(below(2)));
+      digest.places.push_back(place);
+    }
+    for (std::uint64_t n = below(4); n > 0; --n) {
+      Digest::Leaf leaf{some_path(node), data_.ConsumeBool(), {}};
+      for (std::uint64_t logs = below(4); logs > 0; --logs) {
+        Digest::Log log{{some_log(peer()), some_seq(), {}, some_set(3)}, 1};
+        if (log.item.head < kSeqMax) log.item.missing.erase({log.item.head + 1, kSeqMax});
+        if (below(2) == 0) log.floor = 1 + below(log.item.head + 1);
+        leaf.logs.push_back(std::move(log));
+      }
+      digest.leaves.push_back(std::move(leaf));
+    }
+    const TopicClass topic = data_.ConsumeBool() ? TopicClass::gossip : TopicClass::inbox;
+    receive(topic, node.signer->node(), {Nonce{below(3)}, 1, std::move(digest)});
+  }
+
   void fetch() {
     const ForeignNode& node = peer();
     Fetch fetch{1 + below(3), below(100'000), {}};
@@ -320,8 +367,11 @@ class Machine {
     message.lane = data_.ConsumeBool() ? Lane::live : Lane::bulk;
     message.request = message.lane == Lane::bulk ? last_request_ : 0;
     message.done = message.lane == Lane::bulk && data_.ConsumeBool();
+    const ForeignNode& of = below(3) == 0 ? peer() : node;  // it may bring what is not its own
+    for (std::uint64_t n = below(3); n > 0; --n)
+      message.certificates.push_back(certificate(*peer().signer, Role::agent, "other"));
     for (std::uint64_t n = below(6); n > 0; --n) {
-      std::shared_ptr<const Bytes> bytes = node.segments[below(node.segments.size())];
+      std::shared_ptr<const Bytes> bytes = of.segments[below(of.segments.size())];
       if (below(16) == 0) {
         Bytes broken = *bytes;
         broken[below(broken.size())] ^= static_cast<std::uint8_t>(1 + below(255));
@@ -335,14 +385,16 @@ class Machine {
   }
 
   void receive(TopicClass topic, const NodeId& node, Envelope envelope) {
-    input(Received{topic, node, encode_envelope(envelope)});
+    input(Received{topic, node, encode_envelope(envelope), false, some_cell()});
   }
+  CellIndex some_cell() { return static_cast<CellIndex>(below(options_.cells.size())); }
 
   void raw() {
     const std::string payload = data_.ConsumeRandomLengthString(300);
     const ByteView bytes = as_bytes(payload);
     const NodeId node = peer().signer->node();
-    input(Received{static_cast<TopicClass>(below(6)), node, Bytes(bytes.begin(), bytes.end())});
+    const auto topic = static_cast<TopicClass>(below(7));
+    input(Received{topic, node, Bytes(bytes.begin(), bytes.end()), false, some_cell()});
   }
 
   // ---- what comes out ----
@@ -421,6 +473,11 @@ class Machine {
         claimed.erase(settled_[item.log]);
         DUNLIN_CHECK(claimed.empty());
       }
+    } else if (const auto* digest = std::get_if<Digest>(&envelope->message)) {
+      last_roots_ = digest->roots;
+      for (const Digest::Leaf& leaf : digest->leaves) {
+        for (const Digest::Log& log : leaf.logs) check(log);
+      }
     } else if (const auto* segments = std::get_if<Segments>(&envelope->message)) {
       for (const auto& bytes : segments->segments) {
         const Result<SegmentHeader> header = parse_segment(*bytes);
@@ -430,6 +487,15 @@ class Machine {
     } else if (const auto* fetch = std::get_if<Fetch>(&envelope->message)) {
       last_request_ = fetch->request;
     }
+  }
+
+  // Few of these have many pieces, of which some would be left out.
+  void check(const Digest::Log& log) {
+    IntervalSet claimed;
+    if (log.floor <= log.item.head) claimed.insert({log.floor, log.item.head});
+    claimed.erase(log.item.missing);
+    claimed.erase(settled_[log.item.log]);
+    DUNLIN_CHECK(claimed.empty());
   }
 
   void check_status() {
@@ -458,6 +524,8 @@ class Machine {
 
   FuzzedDataProvider data_;
   ReplicaOptions options_;
+  const bool closed_;  // the fleet has an authority
+  const std::unique_ptr<Signer> authority_ = simulation::authority_key(true);
   const std::unique_ptr<Signer> signer_ = simulation::light_key(0);
   const std::unique_ptr<Verifier> verifier_ = simulation::make_light_verifier();
   const std::unique_ptr<simulation::Medium> medium_ = simulation::make_memory_medium(1);
@@ -475,6 +543,7 @@ class Machine {
   Ticket durable_ = 0;
   Token last_token_ = 0;
   std::uint64_t last_request_ = 0;
+  DigestPair last_roots_;                                   // that it said
   std::vector<std::pair<Ticket, std::uint64_t>> appended_;  // since the start: ticket, readings
   std::uint64_t committed_before_ = 0;                      // own readings, when it started
   std::size_t writing_bytes_ = 0;                           // of others, on the way to storage
