@@ -134,6 +134,7 @@ void read_broker(config::Table broker, NodeConfig& out) {
   options.transport.key_file = broker.text("key_file", options.transport.key_file);
   const auto protocol = broker.integer("protocol", 5, 4, 5);
   options.transport.protocol = static_cast<int>(protocol);
+  options.transport.qos_max = static_cast<int>(broker.integer("qos", 1, 0, 1));
 }
 
 void read_archive(config::Table archive, DatabaseOptions& options) {

@@ -207,6 +207,21 @@ TEST_P(MqttTransport, TriesTheNextBrokerWhenOneIsLost) {
   EXPECT_TRUE(a.connects(3));
 }
 
+TEST_P(MqttTransport, AsksForNoMoreThanItMay) {
+  DUNLIN_START_MOSQUITTO(broker);
+  TransportOptions options = options_for(*broker, "a", GetParam());
+  options.qos_max = 0;
+  Peer a;
+  a.start(options, {{"x", 1}}, {.topic = "gone", .payload = {}});
+  ASSERT_TRUE(a.connects());
+  ASSERT_TRUE(a.say("x", "1", {.qos = 1}).ok());
+  EXPECT_TRUE(a.hears("x=1"));
+  const std::string log = broker->log();
+  EXPECT_NE(log.find("Received PUBLISH from a (d0, q0"), std::string::npos) << log;
+  EXPECT_NE(log.find("x (QoS 0)"), std::string::npos) << log;
+  EXPECT_NE(log.find("Will message specified (0 bytes) (r1, q0)"), std::string::npos) << log;
+}
+
 TEST_P(MqttTransport, LogsInWithThePasswordOnly) {
   DUNLIN_START_MOSQUITTO(broker, Mosquitto::Options{.username = "user", .password = "right"});
   TransportOptions options = options_for(*broker, "a", GetParam());

@@ -46,6 +46,7 @@ struct TransportOptions {
   std::string key_file{};
   bool plain = false;  // mqtt may leave this machine, too, though anybody can read and change it
   int protocol = 5;    // MQTT version: 5, or 4 for 3.1.1
+  int qos_max = 1;     // 0 where the broker makes QoS 1 slow: what asks for more goes by this
   std::chrono::seconds keep_alive{20};
   std::size_t in_flight_bytes_max = 1 << 20;  // above it publish() says `backpressure`
   std::uint64_t seed = 0;                     // of the reconnect jitter

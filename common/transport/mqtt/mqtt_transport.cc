@@ -1,5 +1,6 @@
 #include "common/transport/mqtt/mqtt_transport.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -52,7 +53,8 @@ MqttTransport::~MqttTransport() {
 Result<void> MqttTransport::start(TransportEvents& events, std::vector<Subscription> subscriptions,
                                   Will will) {
   if (events_) return {Errc::exists, "mqtt transport: already started"};
-  for (const Subscription& subscription : subscriptions) {
+  for (Subscription& subscription : subscriptions) {
+    subscription.qos = std::min(subscription.qos, options_.qos_max);
     if (!is_valid_filter(subscription.filter)) {
       return {Errc::invalid_argument, "topic filter '" + subscription.filter + "'"};
     }
@@ -63,6 +65,7 @@ Result<void> MqttTransport::start(TransportEvents& events, std::vector<Subscript
   events_ = &events;
   subscriptions_ = std::move(subscriptions);
   will_ = std::move(will);
+  will_.options.qos = std::min(will_.options.qos, options_.qos_max);
   try {
     thread_ = std::thread(&MqttTransport::run, this);
   } catch (const std::exception& exception) {
@@ -75,6 +78,7 @@ Result<void> MqttTransport::publish(const std::string& topic, ByteView payload,
                                     PublishOptions options) {
   const std::shared_lock lock(session_mutex_);
   if (!connected_) return {Errc::not_connected, "publishing to " + topic};
+  options.qos = std::min(options.qos, options_.qos_max);
   return connected_->publish(topic, payload, options);
 }
 

@@ -110,6 +110,12 @@ TEST(NodeConfig, SeveralBrokersAreOfOneKind) {
   EXPECT_THAT(Read("[broker]\nurl = 1\n").mistakes, ElementsAre(HasSubstr("url")));
 }
 
+TEST(NodeConfig, ABrokerMayBeSparedQosOne) {
+  EXPECT_EQ(Read("").options.transport.qos_max, 1);
+  EXPECT_EQ(Read("[broker]\nqos = 0\n").options.transport.qos_max, 0);
+  EXPECT_THAT(Read("[broker]\nqos = 2\n").mistakes, ElementsAre(HasSubstr("qos")));
+}
+
 TEST(NodeConfig, HttpStaysOnThisMachineUnlessItSaysSo) {
   const auto mistakes = [](const std::string& text) { return Read(text, Role::gateway).mistakes; };
   for (const char* here : {"127.0.0.1:7380", "localhost:0", "[::1]:7380"})
