@@ -12,7 +12,7 @@ build_packages=(
 # To run a fleet on this machine.
 fleet_packages=(mosquitto mosquitto-clients curl jq xz-utils)
 # What ./check needs beyond these. promtool is part of Debian's prometheus.
-check_packages=(clang libclang-rt-14-dev clang-format-14 shellcheck systemd prometheus faketime openssl)
+check_packages=(clang libclang-rt-14-dev clang-format-14 shellcheck systemd prometheus faketime openssl nats-server)
 
 # install_missing PACKAGE...: installs with apt what dpkg does not have, with sudo when not root.
 install_missing() {
