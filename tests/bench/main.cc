@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 
+#include "tests/bench/fleet_run.h"
 #include "tests/bench/flood.h"
 #include "tests/bench/flush.h"
 #include "tests/bench/pipe/sink.h"
@@ -106,6 +107,22 @@ int main(int argc, char** argv) {
   run_flushes->add_option("--quiet", quiet_seconds, "no readings at all for so many seconds");
   run_flushes->add_flag("--tls", flush.tls);
 
+  const std::map<std::string, BrokerKind> brokers{{"mosquitto", BrokerKind::mosquitto},
+                                                  {"bridge", BrokerKind::bridge},
+                                                  {"nats", BrokerKind::nats}};
+  FleetOptions fleet;
+  CLI::App* run_real_fleet = app.add_subcommand(
+      "fleet", "gateways and agents of several cells, some of which are lost under load");
+  run_real_fleet->add_option("--broker", fleet.broker)->transform(CLI::CheckedTransformer(brokers));
+  run_real_fleet->add_option("--agents", fleet.agents)->check(CLI::PositiveNumber);
+  run_real_fleet->add_option("--gateways", fleet.gateways, "at least two")
+      ->check(CLI::Range(2, 16));
+  run_real_fleet->add_option("--cells", fleet.cells)->check(CLI::PositiveNumber);
+  run_real_fleet->add_option("--seconds", fleet.seconds, "before, while and after a loss")
+      ->check(CLI::Range(2, 3600));
+  run_real_fleet->add_flag("--kill-broker", fleet.kill_broker, "a node of it, under load");
+  run_real_fleet->add_flag("--tls", fleet.tls, "mosquitto: with certificates and rights");
+
   const CLI::App* security =
       app.add_subcommand("security", "verifiers, TLS handshakes, and what TLS adds to an agent");
 
@@ -154,6 +171,7 @@ int main(int argc, char** argv) {
     return flood_main(flood);
   }
   if (run_shards_command->parsed()) return print_all(run_shards(shards));
+  if (run_real_fleet->parsed()) return print_all(run_fleet(fleet));
   if (security->parsed()) return print_all(run_security());
   if (pipe_sink->parsed()) return pipe_sink_main(sink);
   if (run_flushes->parsed()) {
