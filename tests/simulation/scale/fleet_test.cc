@@ -143,7 +143,7 @@ TEST(FleetCommand, RefusesWhatIsNoTimeAndNoShare) {
                                       {"--loss", "5 percent"}}) {
     CLI::App app;
     std::vector<std::string> arguments{value, option, "3", "--agents", "fleet"};
-    (void)add_fleet_command(app, arguments);
+    const auto run = add_fleet_command(app, arguments);  // keeps what the options are read into
     EXPECT_THROW(app.parse(arguments), CLI::ValidationError) << option << " " << value;
   }
 }

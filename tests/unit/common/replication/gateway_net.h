@@ -115,7 +115,8 @@ class GatewayNet {
   const Moment& now() const { return now_; }
   // What is held of a log.
   static LogState held(const Gateway& gateway, const LogId& log) {
-    for (const LogState& state : gateway.store->load().value().logs) {
+    const storage::LogStore::Contents contents = gateway.store->load().value();
+    for (const LogState& state : contents.logs) {
       if (state.id() == log) return state;
     }
     return LogState(log);
