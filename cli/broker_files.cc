@@ -41,11 +41,12 @@ std::string broker_rights(const std::string& fleet, const NodeId& authority,
   out += "\n# the operator\nuser " + fleet_operator.to_string() + "\ntopic readwrite " +
          runtime::topic_name(fleet, "+", TopicClass::authority, authority) +
          "\ntopic read $SYS/broker/#\n";
-  std::map<std::string, std::vector<NodeId>> gateways;  // of each cell
+  std::map<std::string, std::vector<NodeId>> fetching;  // of each cell, who asks its agents
   for (const security::Certificate& certificate : members) {
-    if (certificate.member()->role != "gateway") continue;
-    for (const std::string& cell : security::cells_of(certificate.member()->cell))
-      gateways[cell].push_back(certificate.node());
+    const security::Member& member = *certificate.member();
+    if (member.role != "gateway" && member.role != "keeper") continue;
+    for (const std::string& cell : security::cells_of(member.cell))
+      fetching[cell].push_back(certificate.node());
   }
   for (const security::Certificate& certificate : members) {
     const security::Member& member = *certificate.member();
@@ -68,7 +69,7 @@ std::string broker_rights(const std::string& fleet, const NodeId& authority,
         const std::string name = runtime::topic_name(fleet, cell, topic, node);
         out += "topic write " + name.substr(0, name.rfind('/')) + "/+\n";
       };
-      own(gateway ? TopicClass::gate : TopicClass::hello);
+      own(replication::presence_topic(gateway || keeper));
       own(TopicClass::live);
       own(TopicClass::gossip);
       own(TopicClass::bulk);
@@ -81,7 +82,7 @@ std::string broker_rights(const std::string& fleet, const NodeId& authority,
         out += "topic write " + any.replace(any.find(nobodys), nobodys.size(), "+") + "\n";
       } else {
         // A name that nobody has would be one more that the broker retains something for.
-        for (const NodeId& each : gateways[cell]) out += "topic write " + inbox(each) + "\n";
+        for (const NodeId& each : fetching[cell]) out += "topic write " + inbox(each) + "\n";
       }
       if (!gateway) continue;
       all(TopicClass::hello);

@@ -166,6 +166,9 @@ void add_fleet_commands(CLI::App& app, Command& chosen) {
   command->add_option("name", asked->member.name, "of the device")->required();
   command->add_option("--cell", asked->member.cell, "of the device (default)");
   command->add_option("--gateway", asked->gateway, "https://HOST:PORT, where it is to enrol");
+  command->add_flag_callback(
+      "--keeper", [asked] { asked->member.role = "keeper"; },
+      "an agent that may keep all logs of its cell");
   command->add_option("--hours", asked->hours, "that the token is good for (24)")
       ->check(CLI::Range(1, 24 * 366));
   command = fleet->add_subcommand("serve", "answer devices that enrol and renew, for a gateway");

@@ -20,6 +20,10 @@ using Token = std::uint64_t;   // names a write or read until it finishes
 using Ticket = std::uint64_t;  // names an append; grows with each
 
 enum class TopicClass : std::uint8_t { hello, gate, authority, gossip, live, bulk, inbox };
+// Of a Hello: whom all in a cell are to know stands apart from those whom its keepers have to know.
+inline TopicClass presence_topic(bool keeps_others) {
+  return keeps_others ? TopicClass::gate : TopicClass::hello;
+}
 // The broker keeps the last message of such a topic, for whoever comes later.
 inline bool is_retained(TopicClass topic) {
   return topic <= TopicClass::authority;

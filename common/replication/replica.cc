@@ -31,6 +31,10 @@ bool belongs_on(TopicClass topic, const Message& message) {
   return false;
 }
 
+bool says_keeper(const Hello& hello) {
+  return std::ranges::find(hello.capabilities, kKeepsCell) != hello.capabilities.end();
+}
+
 Lane lane_of(const Message& message) {
   if (const auto* segments = std::get_if<Segments>(&message)) return segments->lane;
   return std::holds_alternative<Fetch>(message) ? Lane::bulk : Lane::live;
@@ -216,7 +220,7 @@ void Replica::publish_hello(const Moment& now) {
   Stats::Traffic& sent = context_.stats.traffic[{false, Lane::live, "hello"}];
   sent.messages += 1;
   sent.bytes += hello->size();
-  const TopicClass topic = options_.role == Role::gateway ? TopicClass::gate : TopicClass::hello;
+  const TopicClass topic = presence_topic(keeps_others());
   context_.outputs.push_back(Send{topic, self(), *std::move(hello), Lane::live, "hello"});
 }
 
@@ -322,9 +326,8 @@ void Replica::met_gateway(const Moment& now, const NodeId& node, CellIndex cell)
 }
 
 bool Replica::keeps_others(const Hello& hello) const {
-  if (hello.role == Role::gateway) return true;
-  const bool says = std::ranges::find(hello.capabilities, kKeepsCell) != hello.capabilities.end();
-  return says && context_.members.may_keep_cell(hello.node);
+  return hello.role == Role::gateway ||
+         (says_keeper(hello) && context_.members.may_keep_cell(hello.node));
 }
 
 // Tells an origin what is here of its logs. A gateway does; where none is, some of those who keep
@@ -369,7 +372,7 @@ void Replica::Peer::keep(const Hello& heard) {
 
 Result<void> Replica::on_hello(const Moment& now, const Received& received, const Hello& hello,
                                const LaterFields& later) {
-  const TopicClass topic = hello.role == Role::gateway ? TopicClass::gate : TopicClass::hello;
+  const TopicClass topic = presence_topic(hello.role == Role::gateway || says_keeper(hello));
   if (received.topic != topic || received.topic_node != hello.node ||
       node_id_of(hello.public_key) != hello.node) {
     return {Errc::bad_signature,
@@ -448,7 +451,11 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
       DUNLIN_TRY(receiver_.on_claim(now, {hello.node, head.epoch, head.track}, head.head));
     }
   }
-  if (fresh && hello.role == Role::gateway && context_.link_up) uplink_.push_newest(now);
+  if (!fresh || !context_.link_up) return {};
+  if (hello.role == Role::gateway)
+    uplink_.push_newest(now);
+  else if (keeps_others(hello))
+    uplink_.say_soon(now);  // what it said of our logs came before its Hello
   return {};
 }
 

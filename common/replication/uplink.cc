@@ -82,13 +82,17 @@ void Uplink::expect_arrival(const Moment& now) {
   idle_at_ = std::max(idle_at_, now.mono + idle_after_);
 }
 
+void Uplink::say_soon(const Moment& now) {
+  if (!options_.pushes) return;
+  expect_arrival(now);
+  idle_at_ = now.mono + Duration(c_.random.below(kGreetingSpread));
+}
+
 void Uplink::push_newest(const Moment& now) {
   if (!options_.pushes) return;
   pushed_.clear();
   pushed_bytes_ = 0;
-  expect_arrival(now);
-  // A gateway may have lost what it acknowledged once: our heads tell it what to ask for.
-  idle_at_ = now.mono + Duration(c_.random.below(kGreetingSpread));
+  say_soon(now);
   if (!confirmed_) return;
   // Track 0 comes first: it is small, and nothing else is understood without it.
   const auto [begin, end] = c_.table.of(c_.self());

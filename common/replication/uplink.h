@@ -30,6 +30,9 @@ class Uplink {
   void start(const Moment& now);
 
   void push(const Moment& now, const std::vector<SegmentRecord>& segments);
+  // Somebody came who may have been told something else, or have lost what it acknowledged once:
+  // our heads tell it what to ask for, and it answers.
+  void say_soon(const Moment& now);
   // A gateway came within reach: push what it should see first.
   void push_newest(const Moment& now);
   bool on_read_finished(const Moment& now, const ReadFinished& finished);  // false: not ours

@@ -81,8 +81,9 @@ Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::Shards s
   node->thread_ = std::thread([n = node.get()] { n->run(); });
   if (node->transport_ != nullptr) {
     const ReplicaOptions& replica = node->options_.replica;
-    Will will{will_topic(node->options_.fleet, replica.cells, replica.role, signer.node()),
-              node->replica_.will()};
+    Will will{
+        will_topic(node->options_.fleet, replica.cells, node->replica_.presence(), signer.node()),
+        node->replica_.will()};
     DUNLIN_TRY(
         node->transport_->start(*node,
                                 subscriptions(node->options_.fleet, replica.cells, replica.role,

@@ -45,11 +45,9 @@ std::vector<std::string> topic_names(std::string_view fleet, const std::vector<s
 }
 
 std::string will_topic(std::string_view fleet, const std::vector<std::string>& cells,
-                       replication::Role role, const NodeId& self) {
-  const bool gateway = role == replication::Role::gateway;
+                       TopicClass presence, const NodeId& self) {
   const auto backbone = std::find(cells.begin(), cells.end(), replication::kBackboneName);
-  return topic_name(fleet, backbone == cells.end() ? cells.front() : *backbone,
-                    gateway ? TopicClass::gate : TopicClass::hello, self);
+  return topic_name(fleet, backbone == cells.end() ? cells.front() : *backbone, presence, self);
 }
 
 std::optional<ParsedTopic> parse_topic(std::string_view fleet, std::string_view topic) {

@@ -20,7 +20,7 @@ std::vector<std::string> topic_names(std::string_view fleet, const std::vector<s
                                      const replication::Send& send, const NodeId& self);
 // Of a connection's one will. A gateway's is for the other gateways, where it meets them.
 std::string will_topic(std::string_view fleet, const std::vector<std::string>& cells,
-                       replication::Role role, const NodeId& self);
+                       replication::TopicClass presence, const NodeId& self);
 
 struct ParsedTopic {
   std::string_view cell;

@@ -72,7 +72,8 @@ class DunlinRun {
   Result<Figures> run() {
     DUNLIN_ASSIGN(fleet_, start_fleet(options_.tls));
     for (const std::string name : {"agent", "gateway"}) {
-      DUNLIN_ASSIGN(const std::string bundle, fleet_->admit(name, name == "gateway"));
+      DUNLIN_ASSIGN(const std::string bundle,
+                    fleet_->admit({.name = name, .gateway = name == "gateway"}));
       if (!bundle.empty()) bundles_[name] = "bundle = \"" + bundle + "\"\n";
     }
     DUNLIN_ASSIGN(wire_, ByteCounter::start(broker().port()));
@@ -309,7 +310,7 @@ class DunlinRun {
     std::vector<std::string> args{
         "flood",        "--port",    std::to_string(broker().port()),       "--gateway",
         gateway_node(), "--seconds", std::to_string(static_cast<int>(half))};
-    DUNLIN_ASSIGN(const std::string bundle, fleet_->admit("hostile", false));
+    DUNLIN_ASSIGN(const std::string bundle, fleet_->admit({.name = "hostile"}));
     if (!bundle.empty()) args.insert(args.end(), {"--bundle", bundle});
     const double begun = now_seconds();
     DUNLIN_ASSIGN(ChildProcess flood,

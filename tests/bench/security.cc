@@ -94,7 +94,7 @@ Result<void> shake_hands(SSL_CTX* context, std::uint16_t port) {
 
 Result<void> measure_handshakes(Figures& figures) {
   DUNLIN_ASSIGN(const std::unique_ptr<test::Fleet> fleet, start_fleet(true));
-  DUNLIN_ASSIGN(const std::string path, fleet->admit("client", false));
+  DUNLIN_ASSIGN(const std::string path, fleet->admit({.name = "client"}));
   std::ifstream file(path);
   DUNLIN_ASSIGN(const security::Bundle bundle,
                 security::read_bundle(std::string(std::istreambuf_iterator<char>(file), {})));

@@ -296,7 +296,7 @@ class Machine {
     if (closed_ && below(8) != 0)
       hello.certificate = certificate(*node.signer, hello.role, "other");
     hello.signature = *node.signer->sign(hello_statement(hello));
-    const TopicClass topic = hello.role == Role::gateway ? TopicClass::gate : TopicClass::hello;
+    const TopicClass topic = presence_topic(hello.role == Role::gateway);
     const Nonce nonce = hello.nonce;
     receive(topic, hello.node, {nonce, 1, std::move(hello)});
   }

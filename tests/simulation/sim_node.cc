@@ -107,7 +107,7 @@ bool SimNode::start(Instant now) {
   transport_ = std::make_unique<MemoryTransport>(bus_, link);
   const Role role = options_.replica.role;
   const std::vector<std::string>& cells = options_.replica.cells;
-  const Will will{runtime::will_topic(kFleet, cells, role, id()), replica_->will()};
+  const Will will{runtime::will_topic(kFleet, cells, replica_->presence(), id()), replica_->will()};
   const Result<void> connected = transport_->start(
       *this, runtime::subscriptions(kFleet, cells, role, id(), options_.replica.keeps_cell), will);
   DUNLIN_CHECK(connected.ok());

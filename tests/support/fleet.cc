@@ -249,8 +249,7 @@ Result<Fleet::Secured> Fleet::secure() {
   return made;
 }
 
-Result<std::string> Fleet::admit(const std::string& name, bool gateway,
-                                 const std::vector<std::string>& cells) {
+Result<std::string> Fleet::admit(const Member::Options& member) {
   if (authority_ == nullptr) return std::string();
   const auto reloads = [this] {
     const std::string log = broker_->log();
@@ -260,17 +259,18 @@ Result<std::string> Fleet::admit(const std::string& name, bool gateway,
     return count;
   };
   const std::size_t before = reloads();
-  std::string bundle = folder_.file(name + ".bundle");
-  std::vector<std::string> args{"device", "add", name, "--out", bundle};
-  if (gateway) args.push_back("--gateway");
-  if (!cells.empty()) args.insert(args.end(), {"--cell", joined(cells, ",")});
+  std::string bundle = folder_.file(member.name + ".bundle");
+  std::vector<std::string> args{"device", "add", member.name, "--out", bundle};
+  if (member.gateway) args.push_back("--gateway");
+  if (member.keeper) args.push_back("--keeper");
+  if (!member.cells.empty()) args.insert(args.end(), {"--cell", joined(member.cells, ",")});
   DUNLIN_TRY(dunlin(*authority_, std::move(args)));
   eventually([&] { return !accepts_connections(broker_->port()) || reloads() > before; });
   return bundle;
 }
 
 Member Fleet::make(Member::Options options) {
-  const Result<std::string> bundle = admit(options.name, options.gateway, options.cells);
+  const Result<std::string> bundle = admit(options);
   if (!bundle.ok()) detail::fail_check(__FILE__, __LINE__, bundle.error().message().c_str());
   if (!bundle->empty()) options.node_keys += "bundle = \"" + *bundle + "\"\n";
   if (options.broker_url.empty() && urls_.empty()) {

@@ -24,6 +24,7 @@ class Member {
   struct Options {
     std::string name = {};
     bool gateway = false;
+    bool keeper = false;                  // an agent that keeps all logs of its cell
     std::vector<std::string> cells = {};  // of an agent one; empty = "default"
     std::string broker_url = {};
     std::vector<std::string> more_urls = {};    // of the same broker
@@ -121,8 +122,7 @@ class Fleet {
   Mosquitto& broker() { return *broker_; }
   const TempDir& folder() const { return folder_; }
   // A new member's bundle, which the broker knows; "" in an open fleet, where nobody needs one.
-  Result<std::string> admit(const std::string& name, bool gateway,
-                            const std::vector<std::string>& cells = {});
+  Result<std::string> admit(const Member::Options& member);
   // Adds a member that is not started yet; broker_url and gateway are filled in, and the name, of a
   // gateway "gateway" if it has none.
   Member& add_gateway(Member::Options options = {});

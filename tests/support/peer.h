@@ -38,6 +38,7 @@ class Peer : public SegmentMaker {
     hello.hlc = hlc;
     hello.utc = utc;
     hello.minor = minor;
+    hello.capabilities = capabilities;
     hello.certificate = certificate;
     hello.signature = key().sign(hello_statement(hello, later)).value();
     return wrap(std::move(hello));
@@ -72,6 +73,7 @@ class Peer : public SegmentMaker {
   Hlc hlc;            // of its Hello, as is its clock
   std::optional<UtcMicros> utc;
   std::uint64_t minor = 0;
+  std::vector<std::string> capabilities;
   std::string name = "peer";
   Bytes certificate;               // of a fleet with an authority
   replication::LaterFields later;  // of every message, as a node of a newer minor version

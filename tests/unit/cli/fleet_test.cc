@@ -209,6 +209,26 @@ TEST_F(FleetTest, RightsAreThoseOfTheTopics) {
   }
 }
 
+// It hears its cell and writes to whoever is there; a keeper of another cell does so there.
+TEST_F(FleetTest, AKeeperHasTheRightsOfItsCell) {
+  Fleet fleet = create();
+  const auto keeper = fleet.add({"mountain", "north", "keeper", "pump"}, kNow, 10).value();
+  const auto pond = fleet.add({"mountain", "north", "agent", "pond"}, kNow, 10).value();
+  const std::string k = keeper.membership.certificate.node().to_string();
+  const std::string p = pond.membership.certificate.node().to_string();
+  const std::string rights = read(path_ + "/broker/acl"), at = "dunlin/v1/mountain/north/";
+  for (const std::string& line :
+       {"read " + at + "hello/+", "read " + at + "live/+", "read " + at + "bulk/+",
+        "read " + at + "gossip/+", "write " + at + "inbox/+/" + k, "write " + at + "gate/" + k,
+        "write " + at + "live/" + k, "write " + at + "gossip/" + k,
+        "write " + at + "inbox/" + k + "/" + p})
+    EXPECT_NE(rights.find("topic " + line + "\n"), std::string::npos) << line;
+  for (const std::string& more :
+       {at + "hello/" + k, std::string("_core"), std::string("south"), "write " + at + "authority"})
+    EXPECT_EQ(rights.find(more), std::string::npos) << more;
+  EXPECT_FALSE(fleet.add({"mountain", "north,south", "keeper", "both"}, kNow, 10).ok());
+}
+
 // Killed behind the append: the log says so, the broker's files do not.
 TEST_F(FleetTest, PublishingWritesTheRightsAnew) {
   Fleet fleet = create();

@@ -41,12 +41,11 @@ TEST(Topics, NamesReadBack) {
 }
 
 TEST(Topics, AGatewaysWillIsForTheOtherGateways) {
-  using replication::Role;
-  EXPECT_EQ(will_topic("farm", {"north"}, Role::agent, kNode),
+  EXPECT_EQ(will_topic("farm", {"north"}, TopicClass::hello, kNode),
             topic_name("farm", "north", TopicClass::hello, kNode));
-  EXPECT_EQ(will_topic("farm", {"north", "_core"}, Role::gateway, kNode),
+  EXPECT_EQ(will_topic("farm", {"north", "_core"}, TopicClass::gate, kNode),
             topic_name("farm", "_core", TopicClass::gate, kNode));
-  EXPECT_EQ(will_topic("farm", {"north", "south"}, Role::gateway, kNode),
+  EXPECT_EQ(will_topic("farm", {"north", "south"}, TopicClass::gate, kNode),
             topic_name("farm", "north", TopicClass::gate, kNode));
 }
 
