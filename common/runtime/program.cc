@@ -52,16 +52,17 @@ sigset_t block_signals() {
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
   return set;
 }
 
-int run(const Program& program, const std::string& path) {
-  const sigset_t signals = block_signals();
-  const std::optional<Loaded> loaded = load(program, path);
-  if (!loaded) return kUsage;
-  const NodeConfig& config = loaded->config;
+// With one configuration, until a signal or its own end. SIGHUP asks for another one, which is
+// there in `next` then; one with mistakes changes nothing.
+int run_once(const Program& program, const std::string& path, const Loaded& loaded,
+             const sigset_t& signals, std::optional<Loaded>& next) {
+  const NodeConfig& config = loaded.config;
   if (config.bundle) {
     const Result<void> installed = security::install(*config.bundle, config.database.data_dir);
     if (!installed.ok()) return fail_to_start(installed.error());
@@ -69,15 +70,31 @@ int run(const Program& program, const std::string& path) {
   }
   std::stop_source stop;
   std::thread waiter([&] {
-    int received = 0;
-    while (sigwait(&signals, &received) != 0) {
+    for (int received = 0; !next && received != SIGINT && received != SIGTERM;) {
+      if (sigwait(&signals, &received) != 0 || received != SIGHUP) continue;
+      next = load(program, path);
+      if (!next) log::error("not_reloaded", {{"config", path}});
     }
     stop.request_stop();
   });
-  const int code = loaded->run(config, stop.get_token());
+  const int code = loaded.run(config, stop.get_token());
   // Wakes the waiter when the program ended by itself.
   if (!stop.stop_requested()) pthread_kill(waiter.native_handle(), SIGTERM);
   waiter.join();
+  return code;
+}
+
+int run(const Program& program, const std::string& path) {
+  const sigset_t signals = block_signals();
+  std::optional<Loaded> next = load(program, path);
+  if (!next) return kUsage;
+  int code = kOk;
+  while (next) {
+    const Loaded loaded = std::move(*std::exchange(next, std::nullopt));
+    code = run_once(program, path, loaded, signals, next);
+    if (code != kOk) break;
+  }
+  (void)ServiceManager::from_environment().stopping();
   return code;
 }
 
@@ -116,7 +133,6 @@ void wait_until(std::stop_token stop, NodeView& node) {
     (void)node.report();  // only a loop that runs is alive
     (void)manager.watchdog();
   }
-  (void)manager.stopping();
 }
 
 int fail_to_start(const Error& error) {
@@ -145,7 +161,9 @@ int run_program(const Program& program, int argc, char** argv) {
     command->add_option("--config", path, "configuration file (TOML)")->required();
     return command;
   };
-  CLI::App* run_command = with_config("run", "run in the foreground until SIGINT or SIGTERM");
+  CLI::App* run_command = with_config(
+      "run",
+      "run in the foreground until SIGINT or SIGTERM; SIGHUP: with the configuration as it is now");
   CLI::App* check_command = with_config("check", "read the configuration and report every mistake");
   CLI::App* status_command = with_config("status", "what the database holds, log by log");
   CLI::App* sql_command = with_config("sql", "run one SELECT against the database");

@@ -94,6 +94,18 @@ Result<void> Member::start() {
                                                .env = options_.environment,
                                                .output_file = folder_.file(options_.name + ".log"),
                                                .stdin_pipe = options_.stdin_pipe}));
+  return await_start(started);
+}
+
+Result<void> Member::reload(const std::function<void(Options&)>& change) {
+  const std::size_t started = events("started").size();
+  change(options_);
+  config_ = folder_.write(options_.name + ".toml", configuration());
+  process_.kill(SIGHUP);
+  return await_start(started);
+}
+
+Result<void> Member::await_start(std::size_t started) {
   std::vector<json> seen;
   const auto up = [&] { return (seen = events("started")).size() > started; };
   eventually([&] { return up() || !process_.running(); }, kStartTimeout);

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -25,7 +26,7 @@ class Member {
     std::string name = {};
     bool gateway = false;
     bool keeper = false;                  // an agent that keeps all logs of its cell
-    std::vector<std::string> cells = {};  // of an agent one; empty = "default"
+    std::vector<std::string> cells = {};  // an agent is in the first; empty = "default"
     std::string broker_url = {};
     std::vector<std::string> more_urls = {};    // of the same broker
     std::string node_keys = {};                 // more lines of [node],
@@ -41,6 +42,8 @@ class Member {
 
   // Returns once it says that it started; on an error with what it said instead.
   Result<void> start();
+  // Goes on with other options, without ending the process; returns once it says that it started.
+  Result<void> reload(const std::function<void(Options&)>& change);
   void kill();                // SIGKILL, as a crash
   std::optional<int> stop();  // SIGTERM; the exit code
 
@@ -92,6 +95,7 @@ class Member {
  private:
   std::string program() const;
   std::string configuration() const;
+  Result<void> await_start(std::size_t started);
 
   const TempDir& folder_;
   Options options_;
