@@ -55,7 +55,7 @@ std::string broker_rights(const std::string& fleet, const NodeId& authority,
     const NodeId node = certificate.node();
     const bool gateway = member.role == "gateway";
     std::vector<std::string> cells = security::cells_of(member.cell);
-    if (gateway) cells.emplace_back(replication::kBackboneName);
+    if (gateway) cells.emplace_back(kBackboneName);
     out += "\n# " + member.role + " " + member.name + "\nuser " + node.to_string() + "\n";
     const auto role = gateway ? replication::Role::gateway : replication::Role::agent;
     for (const auto& subscription : runtime::subscriptions(fleet, cells, role, node, keeper))
@@ -70,6 +70,7 @@ std::string broker_rights(const std::string& fleet, const NodeId& authority,
         out += "topic write " + name.substr(0, name.rfind('/')) + "/+\n";
       };
       own(replication::presence_topic(gateway || keeper));
+      if (keeper) own(TopicClass::hello);  // while it keeps nothing of others
       own(TopicClass::live);
       own(TopicClass::gossip);
       own(TopicClass::bulk);

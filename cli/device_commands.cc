@@ -106,7 +106,8 @@ void add_device_commands(CLI::App& app, Command& chosen) {
   command->add_option("name", asked->name, "of the device")->required();
   command->add_option(
       "--cell", asked->cell,
-      "of a gateway or reader: its cells, with commas (default); _core: a reader of all");
+      "of a gateway or reader: its cells, with commas (default). _core: a reader, or behind "
+      "its cell a keeper, of all");
   CLI::Option* gateway = command->add_flag("--gateway", asked->gateway, "a gateway, not an agent");
   CLI::Option* reader = command->add_flag("--reader", asked->reader,
                                           "no node: may read gateways of its cells over HTTPS");

@@ -70,7 +70,8 @@ std::string user_name() {
 Result<void> check_cells(const Member& member) {
   for (const std::string& each : security::cells_of(member.cell)) {
     // Who reads the backbone reads all cells.
-    if (member.role == "reader" && each == replication::kBackboneName) continue;
+    const bool reads = member.role == "reader" || member.role == "keeper";
+    if (reads && each == kBackboneName) continue;
     if (!runtime::is_cell_name(each))
       return {
           Errc::invalid_argument,
@@ -206,9 +207,12 @@ Result<void> Fleet::rotate(UtcMicros now) {
 
 Result<std::optional<Certificate>> Fleet::holder(const Member& member) {
   DUNLIN_TRY(check_cells(member));
-  if ((member.role == "agent" || member.role == "keeper") &&
-      security::cells_of(member.cell).size() != 1)
-    return {Errc::invalid_argument, "an agent has one cell"};
+  if (member.role == "agent" || member.role == "keeper") {
+    const std::vector<std::string> cells = security::cells_of(member.cell);
+    const bool backbone = member.role == "keeper" && cells.size() == 2 && cells[1] == kBackboneName;
+    if ((cells.size() != 1 && !backbone) || cells[0] == kBackboneName)
+      return {Errc::invalid_argument, "an agent has one cell; a keeper of all, _core behind it"};
+  }
   const auto printable = [](unsigned char c) { return c >= ' ' && c != 0x7f; };
   if (member.name.empty() || member.name.size() > kNameBytesMax || !is_utf8(member.name) ||
       !std::all_of(member.name.begin(), member.name.end(), printable))

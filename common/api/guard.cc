@@ -32,7 +32,7 @@ bool Guard::covers(const std::string& cell) const {
   const auto reads = [&](std::string_view kept) {
     return std::ranges::find(read, kept) != read.end();
   };
-  if (reads(replication::kBackboneName)) return true;
+  if (reads(kBackboneName)) return true;
   return std::ranges::all_of(cells_, reads) && !node_.keeps_other_cells();
 }
 

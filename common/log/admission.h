@@ -1,11 +1,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "common/base/ids.h"
 #include "dunlin/bytes.h"
 
 namespace dunlin {
+
+// The cell in which gateways meet. An agent or a reader that is certified for it may have the logs
+// of all.
+inline constexpr std::string_view kBackboneName = "_core";
 
 // What the authority of a fleet says of a node, by the certificate that it gave it.
 struct Admitted {
@@ -13,6 +18,7 @@ struct Admitted {
   bool gateway = false;
   std::string name;
   bool keeper = false;  // an agent that may keep all logs of its cell
+  bool fleet = false;   // and of all others
   bool operator==(const Admitted&) const = default;
 };
 

@@ -35,8 +35,8 @@ bool has_room(const Digest& digest) {
 
 }  // namespace
 
-AntiEntropy::AntiEntropy(Context& context, Receiver& receiver, Role role)
-    : c_(context), receiver_(receiver), role_(role) {}
+AntiEntropy::AntiEntropy(Context& context, Receiver& receiver, Role role, bool only_cell)
+    : c_(context), receiver_(receiver), role_(role), only_cell_(only_cell) {}
 
 void AntiEntropy::keep(CellIndex cell) {
   scopes_[cell];
@@ -49,9 +49,9 @@ bool AntiEntropy::belongs(CellIndex cell, const LogId& log) const {
   const NodeId* authority = c_.members.authority();
   if (authority != nullptr && log.node == *authority)
     return false;  // everybody has it (AuthorityRelay)
-  if (cell == c_.where.backbone() || role_ == Role::agent) return true;
-  return c_.where.met(log.node, cell) && !c_.gateways.all().contains(log.node) &&
-         log.node != c_.self();
+  if (cell == c_.where.backbone() || only_cell_) return true;
+  if (log.node == c_.self()) return role_ == Role::agent;
+  return c_.where.met(log.node, cell) && !c_.gateways.all().contains(log.node);
 }
 
 void AntiEntropy::refresh() {
@@ -233,7 +233,7 @@ void AntiEntropy::walk(const Moment& now, Scope& scope, const NodeId& peer, cons
 
 // Who was never heard belongs to the cell in which somebody keeps its logs.
 void AntiEntropy::settle(CellIndex cell, const Digest& theirs) {
-  if (role_ == Role::agent || cell == c_.where.backbone()) return;
+  if (only_cell_ || cell == c_.where.backbone()) return;
   for (const Digest::Leaf& leaf : theirs.leaves) {
     for (const Digest::Log& log : leaf.logs) {
       const NodeId& node = log.item.log.node;

@@ -22,7 +22,8 @@ namespace dunlin::replication {
 // is silenced by nobody.
 class AntiEntropy {
  public:
-  AntiEntropy(Context& context, Receiver& receiver, Role role);
+  // `only_cell`: of an agent that keeps its cell and nothing else; all that is here belongs to it.
+  AntiEntropy(Context& context, Receiver& receiver, Role role, bool only_cell);
 
   // From now on this node keeps all of that cell.
   void keep(CellIndex cell);
@@ -37,6 +38,8 @@ class AntiEntropy {
   void look(const Moment& now);
   void on_deadline(const Moment& now);
   std::optional<Instant> next_deadline() const;
+  // What is here of a log that is known, as it is told to others.
+  Digest::Log log_of(const LogId& log) const;
 
  private:
   struct Scope {
@@ -66,12 +69,12 @@ class AntiEntropy {
                Digest& out);
   // What is here of a log, as far as it counts; a head of 0 when nothing does.
   Vector::Item counted(const LogId& log) const;
-  Digest::Log log_of(const LogId& log) const;
   TokenBucket& budget(const NodeId& peer);
 
   Context& c_;
   Receiver& receiver_;
   const Role role_;
+  const bool only_cell_;
   std::map<CellIndex, Scope> scopes_;
   std::map<NodeId, TokenBucket> budgets_;  // of replicas
   AnswerTimer timer_;

@@ -178,6 +178,14 @@ struct MessageWriter {
     w.uint(m.request);
   }
   void operator()(const TimeReply& m) { write_reply(w, m, later, nullptr); }
+  void operator()(const Follow& m) {
+    begin_message(w, 2, later, Follow::kCode);
+    w.array(m.follows.size());
+    for (const Followed& each : m.follows) {
+      w.array(2), w.text(each.node);
+      each.track ? w.uint(each.track->value) : w.null();
+    }
+  }
   void operator()(const UnknownMessage& m) { w.raw(m.cbor); }
 };
 
@@ -340,6 +348,24 @@ Result<Message> read_time_reply(CborReader& r) {
   return Message(m);
 }
 
+Result<Message> read_follow(CborReader& r) {
+  Follow m;
+  DUNLIN_ASSIGN(const std::uint64_t follows, read_list(r, kFollowsMax));
+  for (std::uint64_t i = 0; i < follows; ++i) {
+    Followed each;
+    DUNLIN_TRY(r.array_of(2));
+    DUNLIN_ASSIGN(each.node, read_name(r));
+    if (r.peek() == CborReader::Type::null) {
+      DUNLIN_TRY(r.null());
+    } else {
+      DUNLIN_ASSIGN(const std::uint64_t track, r.uint());
+      each.track = Track{track};
+    }
+    m.follows.push_back(std::move(each));
+  }
+  return Message(std::move(m));
+}
+
 Result<LaterFields> read_later(CborReader& r, std::uint64_t items) {
   LaterFields later{items, {}};
   for (std::uint64_t i = 0; i < items; ++i) {
@@ -358,7 +384,8 @@ constexpr Layout kLayouts[] = {
     {Hello::kCode, 15, read_hello},         {Digest::kCode, 5, read_digest},
     {Vector::kCode, 3, read_vector},        {Fetch::kCode, 4, read_fetch},
     {Segments::kCode, 6, read_segments},    {Ack::kCode, 5, read_ack},
-    {TimeQuery::kCode, 2, read_time_query}, {TimeReply::kCode, 5, read_time_reply}};
+    {TimeQuery::kCode, 2, read_time_query}, {TimeReply::kCode, 5, read_time_reply},
+    {Follow::kCode, 2, read_follow}};
 
 Bytes labelled(std::string_view label) {
   return Bytes(label.begin(), label.end());
@@ -453,9 +480,9 @@ Lane peek_lane(ByteView envelope) {
 }
 
 std::string_view message_name(const Message& message) {
-  static constexpr std::string_view kNames[] = {"hello",      "digest",     "vector",
-                                                "fetch",      "segments",   "ack",
-                                                "time_query", "time_reply", "unknown"};
+  static constexpr std::string_view kNames[] = {"hello",    "digest", "vector",     "fetch",
+                                                "segments", "ack",    "time_query", "time_reply",
+                                                "follow",   "unknown"};
   return kNames[message.index()];
 }
 

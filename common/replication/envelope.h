@@ -7,8 +7,8 @@
 
 namespace dunlin::replication {
 
-using Message =
-    std::variant<Hello, Digest, Vector, Fetch, Segments, Ack, TimeQuery, TimeReply, UnknownMessage>;
+using Message = std::variant<Hello, Digest, Vector, Fetch, Segments, Ack, TimeQuery, TimeReply,
+                             Follow, UnknownMessage>;
 
 // What a newer minor version appended to a message: its last items, unread.
 struct LaterFields {

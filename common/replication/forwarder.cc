@@ -4,48 +4,83 @@
 
 namespace dunlin::replication {
 
+std::vector<std::pair<CellIndex, CellIndex>> Forwarder::goals(const LogId& log,
+                                                              CellIndex cell) const {
+  std::vector<std::pair<CellIndex, CellIndex>> goals;
+  const std::optional<CellIndex> backbone = c_.where.backbone();
+  if (backbone && cell != *backbone && c_.gateways.any_beyond(cell))
+    goals.emplace_back(*backbone, cell);
+  if (followers_.empty()) return goals;
+  const auto node = c_.table.nodes.find(log.node);
+  if (node == c_.table.nodes.end()) return goals;
+  for (const CellIndex to : followers_.cells(node->second.name, log.track)) {
+    if (to != cell) goals.emplace_back(to, to);
+  }
+  return goals;
+}
+
 void Forwarder::stored(const Moment& now, const std::vector<SegmentRecord>& segments,
                        CellIndex cell, Lane lane) {
-  const bool ours =
-      c_.where.backbone() && cell != *c_.where.backbone() && c_.gateways.any_beyond(cell);
+  look_at_time(now);
   std::vector<Waiting> due;
   for (const SegmentRecord& segment : segments) {
     const SegmentInfo& info = segment.info;
-    const Key key{info.log, info.first, info.last};
-    const bool heard = early_.erase(key) > 0;
-    if (!ours) continue;
-    const std::size_t rank = c_.gateways.rank(info.log.node, cell);
-    const Instant until = now.mono + kTakeOver * static_cast<Duration::rep>(rank);
-    const bool begins = info.log.track == kControlTrack && info.first == 1;
-    Waiting item{until, info.log.node, begins, segment.bytes, cell, lane};
-    if (rank == 0) {
-      due.push_back(std::move(item));
-    } else if (!heard && waiting_bytes_ + segment.bytes->size() <= kWaitingBytesMax &&
-               waiting_.try_emplace(key, std::move(item)).second) {
-      waiting_bytes_ += segment.bytes->size();
-      next_ = std::min(next_.value_or(until), until);
+    for (const auto& [to, served] : goals(info.log, cell)) {
+      const Key key{to, info.log, info.first, info.last};
+      const bool heard = early_.erase(key) > 0;
+      std::size_t rank = c_.gateways.rank(info.log.node, served);
+      if (now.mono < late_until_) rank = std::max<std::size_t>(rank, 1);
+      const Instant until = now.mono + kTakeOver * static_cast<Duration::rep>(rank);
+      const bool begins = info.log.track == kControlTrack && info.first == 1;
+      Waiting item{until, info.log.node, begins, segment.bytes, to, served, lane};
+      if (rank == 0) {
+        due.push_back(std::move(item));
+      } else if (!heard && waiting_bytes_ + segment.bytes->size() <= kWaitingBytesMax &&
+                 waiting_.try_emplace(key, std::move(item)).second) {
+        waiting_bytes_ += segment.bytes->size();
+        next_ = std::min(next_.value_or(until), until);
+      }
     }
   }
+  if (!due.empty()) forwarded_ = now.mono, looked_ = looked_.value_or(now.mono);
   forward(due);
 }
 
+// While it forwards it looks every second: where much more has passed, it was held up.
+void Forwarder::look_at_time(const Moment& now) {
+  if (!looked_) return;
+  const Duration passed = now.mono - *looked_;
+  if (passed > 2 * kLook) late_until_ = now.mono + passed;
+  looked_ = now.mono;
+  if (forwarded_ + kLookWhile < now.mono) looked_.reset();
+}
+
+std::optional<Instant> Forwarder::next_deadline() const {
+  std::optional<Instant> next = next_;
+  if (looked_) next = std::min(next.value_or(*looked_ + kLook), *looked_ + kLook);
+  return next;
+}
+
 void Forwarder::forward(const std::vector<Waiting>& segments) {
-  if (!c_.link_up || !c_.where.backbone()) return;
+  if (!c_.link_up) return;
   Segments message{.lane = Lane::live, .segments = {}};
   std::size_t bytes = 0;
   std::set<NodeId> shown;
+  CellIndex to = 0;
   const auto send = [&] {
     if (message.segments.empty()) return;
     const Lane lane = message.lane;
     const TopicClass topic = lane == Lane::live ? TopicClass::live : TopicClass::bulk;
-    c_.send_in(*c_.where.backbone(), topic, c_.self(), lane,
+    c_.send_in(to, topic, c_.self(), lane,
                {c_.nonce, ++c_.last_counter, std::exchange(message, {.segments = {}})});
     bytes = 0;
     shown.clear();
   };
   for (const Waiting& item : segments) {
-    if (bytes + item.bytes->size() > kMessageBytes || message.lane != item.lane) send();
+    if (bytes + item.bytes->size() > kMessageBytes || message.lane != item.lane || to != item.to)
+      send();
     message.lane = item.lane;
+    to = item.to;
     message.segments.push_back(item.bytes);
     bytes += item.bytes->size();
     // Who has not met the node yet needs its certificate before the beginning of its log.
@@ -58,12 +93,12 @@ void Forwarder::forward(const std::vector<Waiting>& segments) {
   send();
 }
 
-void Forwarder::heard(const NodeId& gateway, Segments& segments) {
+void Forwarder::heard(const NodeId& gateway, CellIndex cell, Segments& segments) {
   c_.gateways.heard(gateway);
   std::erase_if(segments.segments, [&](const std::shared_ptr<const Bytes>& bytes) {
     const Result<SegmentHeader> header = parse_segment(*bytes);
     if (!header.ok()) return false;
-    const Key key{header->log, header->first, header->last};
+    const Key key{cell, header->log, header->first, header->last};
     const auto same = waiting_.find(key);
     if (same == waiting_.end()) {
       const LogRecord* log = c_.table.find(header->log);
@@ -90,7 +125,7 @@ void Forwarder::on_link_down() {
 void Forwarder::on_gateway_down(const Moment& now, const NodeId& gateway) {
   c_.gateways.down(gateway);
   for (auto& [key, item] : waiting_) {
-    const auto rank = static_cast<Duration::rep>(c_.gateways.rank(item.origin, item.cell));
+    const auto rank = static_cast<Duration::rep>(c_.gateways.rank(item.origin, item.served));
     item.until = std::min(item.until, now.mono + kTakeOver * rank);
   }
   next_ = now.mono;
@@ -98,6 +133,7 @@ void Forwarder::on_gateway_down(const Moment& now, const NodeId& gateway) {
 }
 
 void Forwarder::on_deadline(const Moment& now) {
+  look_at_time(now);
   if (!next_ || *next_ > now.mono) return;
   next_.reset();
   std::vector<Waiting> due;
@@ -112,7 +148,7 @@ void Forwarder::on_deadline(const Moment& now) {
     return true;
   });
   for (const Waiting& item : due) {
-    const NodeId* first = c_.gateways.first(item.origin, item.cell);
+    const NodeId* first = c_.gateways.first(item.origin, item.served);
     if (first != nullptr) c_.gateways.silent(NodeId(*first));
   }
   forward(due);

@@ -36,9 +36,10 @@ const NodeId* Gateways::first(const NodeId& origin, CellIndex cell) const {
 }
 
 bool Gateways::any_beyond(CellIndex cell) const {
-  return where_.backbone() && std::any_of(up_.begin(), up_.end(), [&](const NodeId& other) {
-           return where_.met(other, *where_.backbone()) && !where_.met(other, cell);
-         });
+  if (!where_.backbone()) return false;
+  return !listens_.empty() || std::any_of(up_.begin(), up_.end(), [&](const NodeId& other) {
+    return where_.met(other, *where_.backbone()) && !where_.met(other, cell);
+  });
 }
 
 }  // namespace dunlin::replication

@@ -14,7 +14,9 @@ class Gateways {
   Gateways(const NodeId& self, const Whereabouts& where) : self_(self), where_(where) {}
 
   void up(const NodeId& gateway) { up_.insert(gateway); }
-  void down(const NodeId& gateway) { up_.erase(gateway), silent_.erase(gateway); }
+  void down(const NodeId& node) { up_.erase(node), silent_.erase(node), listens_.erase(node); }
+  // No gateway, but it keeps what is said in the backbone.
+  void listens(const NodeId& agent) { listens_.insert(agent); }
   // It did not do its share: it comes last until it is heard again.
   void silent(const NodeId& gateway) { silent_.insert(gateway); }
   void heard(const NodeId& gateway) { silent_.erase(gateway); }
@@ -25,7 +27,7 @@ class Gateways {
   std::size_t rank(const NodeId& origin, CellIndex cell) const;
   // Who speaks first, when it is another one.
   const NodeId* first(const NodeId& origin, CellIndex cell) const;
-  // Whether there is one in the backbone that does not serve the cell.
+  // Whether there is one in the backbone that does not serve the cell, or who listens there.
   bool any_beyond(CellIndex cell) const;
 
  private:
@@ -37,6 +39,7 @@ class Gateways {
   const Whereabouts& where_;
   std::set<NodeId> up_;
   std::set<NodeId> silent_;
+  std::set<NodeId> listens_;
 };
 
 }  // namespace dunlin::replication

@@ -26,7 +26,8 @@ Result<bool> Members::admit(const Hello& hello) {
   if (!says) {
     DUNLIN_ASSIGN(says, admission_->examine(hello.certificate));
   }
-  if (*says != Admitted{hello.node, hello.role == Role::gateway, hello.name, says->keeper})
+  if (*says !=
+      Admitted{hello.node, hello.role == Role::gateway, hello.name, says->keeper, says->fleet})
     return refusal(Errc::untrusted, hello.node, " is not what its certificate says");
   // Of several that say the same, the first is as good as any: nobody can make us write for ever.
   const bool news = known == shown_.end() ||
@@ -48,6 +49,10 @@ bool Members::may_keep_cell(const NodeId& node) const {
   if (admission_ == nullptr) return true;
   const auto shown = shown_.find(node);
   return shown != shown_.end() && shown->second.says && shown->second.says->keeper;
+}
+
+bool Members::may_keep_fleet(const NodeId& node) const {
+  return may_keep_cell(node) && (admission_ == nullptr || shown_.at(node).says->fleet);
 }
 
 const Bytes* Members::certificate_of(const NodeId& node) {

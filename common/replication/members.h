@@ -31,8 +31,9 @@ class Members {
   // Of a certificate that somebody else shows: its node is known from now on. Returns it unless it
   // was known before. One signature check. An open fleet needs none.
   Result<std::optional<NodeId>> introduce(const Bytes& certificate);
-  // Of an agent: whether it may have the logs of others in its cell.
+  // Of an agent: whether it may have the logs of others in its cell; in the whole fleet.
   bool may_keep_cell(const NodeId& node) const;
+  bool may_keep_fleet(const NodeId& node) const;
   // To introduce it to others; null where there is none.
   const Bytes* certificate_of(const NodeId& node);
   // Of an entry of the authority's log. The latest of a node counts.

@@ -11,6 +11,7 @@
 #include "common/log/interval_set.h"
 #include "common/log/log_id.h"
 #include "common/log/signer.h"
+#include "common/replication/interest.h"
 
 namespace dunlin::replication {
 
@@ -32,9 +33,13 @@ inline constexpr std::size_t kFetchLogsMax = 64;
 inline constexpr std::size_t kCertificateBytesMax = 2048;
 inline constexpr std::size_t kDigestPlacesMax = 128;
 inline constexpr std::size_t kSegmentCertificatesMax = 64;
+inline constexpr std::size_t kFollowsMax = 16;
 
-// Of Hello::capabilities: an agent that keeps all logs of its cell.
+// Of Hello::capabilities: an agent that keeps all logs of its cell, or of the fleet, or of some
+// nodes.
 inline constexpr std::string_view kKeepsCell = "keeps_cell";
+inline constexpr std::string_view kKeepsFleet = "keeps_fleet";
+inline constexpr std::string_view kFollows = "follows";
 
 // Who a node is and how far its own logs go. Retained; the MQTT will is the same with state down.
 struct Hello {
@@ -158,6 +163,14 @@ struct TimeReply {
   UtcMicros utc = 0;      // as this was sent
   Signature signature{};  // by the sender's key over time_statement()
   bool operator==(const TimeReply&) const = default;
+};
+
+// An agent follows these nodes, in place of those that it named before. A gateway answers with the
+// logs that it has of them, as a Digest with one leaf that has all.
+struct Follow {
+  static constexpr std::uint64_t kCode = 9;
+  std::vector<Followed> follows;
+  bool operator==(const Follow&) const = default;
 };
 
 struct UnknownMessage {  // of a newer minor version

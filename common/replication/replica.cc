@@ -8,10 +8,6 @@ namespace dunlin::replication {
 
 namespace {
 
-// A node that lives says something at least every five minutes.
-constexpr Duration kStaleAfter = std::chrono::minutes(11);
-constexpr std::string_view kCapabilities[] = {"columns", "zstd"};
-
 // Whether a message may come on such a topic.
 bool belongs_on(TopicClass topic, const Message& message) {
   if (std::holds_alternative<UnknownMessage>(message)) return true;
@@ -31,8 +27,12 @@ bool belongs_on(TopicClass topic, const Message& message) {
   return false;
 }
 
+bool says(const Hello& hello, std::string_view capability) {
+  return std::ranges::find(hello.capabilities, capability) != hello.capabilities.end();
+}
+
 bool says_keeper(const Hello& hello) {
-  return std::ranges::find(hello.capabilities, kKeepsCell) != hello.capabilities.end();
+  return says(hello, kKeepsCell) || says(hello, kKeepsFleet) || says(hello, kFollows);
 }
 
 Lane lane_of(const Message& message) {
@@ -58,15 +58,16 @@ Replica::Replica(ReplicaOptions options, Nonce nonce, Signer& signer, Verifier& 
       uplink_(context_, options_.uplink),
       origin_(context_, uplink_, options_.origin),
       rescue_(context_, origin_, uplink_),
-      forwarder_(context_),
+      forwarder_(context_, followers_),
       receiver_(context_, forwarder_, options_.receiver),
-      anti_entropy_(context_, receiver_, options_.role),
+      follower_(context_, receiver_, options_.interest),
+      anti_entropy_(context_, receiver_, options_.role,
+                    options_.role == Role::agent && !options_.interest.beyond_cell()),
       authority_relay_(context_, receiver_, options_.role == Role::gateway),
       responder_(context_),
       time_sync_(context_) {
-  if (options_.role == Role::gateway && context_.where.backbone())
-    anti_entropy_.keep(*context_.where.backbone());
-  if (options_.keeps_cell) anti_entropy_.keep(0);
+  if (context_.where.backbone()) anti_entropy_.keep(*context_.where.backbone());
+  if (options_.interest.keeps_cell()) anti_entropy_.keep(0);
 }
 
 Result<void> Replica::start(const Moment& now, ReplicaStart start) {
@@ -138,6 +139,7 @@ struct Replica::Visitor {
     r.uplink_.on_deadline(now);
     r.rescue_.on_deadline(now);
     r.receiver_.on_deadline(now);
+    r.follower_.on_deadline(now);
     r.forwarder_.on_deadline(now);
     r.anti_entropy_.on_deadline(now);
     r.authority_relay_.on_deadline(now);
@@ -179,14 +181,24 @@ std::optional<Instant> Replica::next_deadline() const {
   std::optional<Instant> next = origin_.next_deadline();
   for (const std::optional<Instant>& other :
        {uplink_.next_deadline(), rescue_.next_deadline(), endings_.next_deadline(),
-        receiver_.next_deadline(), forwarder_.next_deadline(), anti_entropy_.next_deadline(),
-        time_sync_.next_deadline(), authority_relay_.next_deadline()}) {
+        receiver_.next_deadline(), follower_.next_deadline(), forwarder_.next_deadline(),
+        anti_entropy_.next_deadline(), time_sync_.next_deadline(),
+        authority_relay_.next_deadline()}) {
     if (other) next = std::min(next.value_or(*other), *other);
   }
   return next;
 }
 
 // ---- presence ----
+
+std::vector<std::string> Replica::capabilities() const {
+  std::vector<std::string> capabilities{"columns", "zstd"};
+  const Interest& interest = options_.interest;
+  if (interest.keeps_cell()) capabilities.emplace_back(kKeepsCell);
+  if (interest.scope == Interest::Scope::fleet) capabilities.emplace_back(kKeepsFleet);
+  if (!interest.follows.empty()) capabilities.emplace_back(kFollows);
+  return capabilities;
+}
 
 // Hello is a message like any other, but it travels retained and as the will, so its bytes are made
 // here.
@@ -198,8 +210,7 @@ Result<Bytes> Replica::make_hello(const Moment& now, NodeState state) {
   hello.role = options_.role;
   hello.state = state;
   if (state == NodeState::up) hello.heads = uplink_.own_heads();
-  hello.capabilities.assign(std::begin(kCapabilities), std::end(kCapabilities));
-  if (options_.keeps_cell) hello.capabilities.emplace_back(kKeepsCell);
+  hello.capabilities = capabilities();
   hello.nonce = context_.nonce;
   hello.counter = ++context_.last_counter;
   hello.hlc = context_.clock.last();
@@ -239,9 +250,11 @@ void Replica::on_link_down() {
   context_.link_up = false;
   forwarder_.on_link_down();
   anti_entropy_.on_link_down();
+  follower_.on_link_down();
   for (auto& [node, peer] : peers_) {
     if (peer.up) receiver_.on_peer_down(node);
     if (peer.up) context_.gateways.down(node);
+    followers_.forget(node);
     peer.up = false;
   }
   responder_.on_link_down();
@@ -303,26 +316,26 @@ void Replica::on_peer_up(const Moment& now, const NodeId& node, const Peer& peer
   const bool keeps = keeps_others(peer.hello);
   receiver_.on_peer_up(now, node, peer.hello.nonce, keeps);
   if (!gateway) answer_origin(node);
-  if (keeps) meet_replica(now, node, cell, gateway);
+  if (keeps) meet(now, peer.hello, cell);
 }
 
-// Where an agent keeps all of a cell a gateway compares with it there; what it does with other
-// gateways is the backbone's.
-void Replica::meet_replica(const Moment& now, const NodeId& node, CellIndex cell, bool gateway) {
+// Who keeps logs of others may be in several cells, and may be heard in any of them first. Where an
+// agent keeps all of a cell a gateway compares with it there; what it does with other gateways is
+// the backbone's.
+void Replica::meet(const Moment& now, const Hello& hello, CellIndex cell) {
+  context_.where.heard(hello.node, cell);
+  const bool gateway = hello.role == Role::gateway;
+  if (gateway) follower_.on_gateway_up(now, hello.node);
+  if (!is_replica(hello, cell)) return;
+  if (!gateway && cell == context_.where.backbone()) context_.gateways.listens(hello.node);
   if (options_.role == Role::gateway && !gateway && !anti_entropy_.keeps(cell)) {
     anti_entropy_.keep(cell);
     for (const auto& [other, peer] : peers_) {
-      if (peer.up && keeps_others(peer.hello) && context_.where.met(other, cell))
+      if (peer.up && is_replica(peer.hello, cell) && context_.where.met(other, cell))
         anti_entropy_.on_replica_up(now, other, cell);
     }
   }
-  anti_entropy_.on_replica_up(now, node, cell);
-}
-
-// It is in several cells, and may be heard in any of them first.
-void Replica::met_gateway(const Moment& now, const NodeId& node, CellIndex cell) {
-  context_.where.heard(node, cell);
-  anti_entropy_.on_replica_up(now, node, cell);
+  anti_entropy_.on_replica_up(now, hello.node, cell);
 }
 
 bool Replica::keeps_others(const Hello& hello) const {
@@ -330,14 +343,36 @@ bool Replica::keeps_others(const Hello& hello) const {
          (says_keeper(hello) && context_.members.may_keep_cell(hello.node));
 }
 
+bool Replica::is_replica(const Hello& hello, CellIndex cell) const {
+  if (hello.role == Role::gateway) return true;
+  if (cell == context_.where.backbone())
+    return says(hello, kKeepsFleet) && context_.members.may_keep_fleet(hello.node);
+  return says(hello, kKeepsCell) && context_.members.may_keep_cell(hello.node);
+}
+
+bool Replica::wants_of(const Hello& hello, const LogId& log) const {
+  const Interest& interest = options_.interest;
+  if (options_.role == Role::gateway || interest.scope == Interest::Scope::fleet) return true;
+  return (interest.keeps_cell() && hello.role == Role::agent) || follower_.follows(log);
+}
+
+// Of what is said to all an agent takes what it has an interest in: what others hand on in its cell
+// may be for somebody else.
+bool Replica::takes(const Received& received, const LogId& log) const {
+  if (received.topic == TopicClass::inbox || received.cell == context_.where.backbone())
+    return true;
+  const bool by_itself = received.topic_node == log.node;
+  return (options_.interest.keeps_cell() && by_itself) || follower_.follows(log);
+}
+
 // Tells an origin what is here of its logs. A gateway does; where none is, some of those who keep
 // the cell, each by chance, so that two do on average.
 void Replica::answer_origin(const NodeId& node) {
   if (options_.role == Role::gateway) return receiver_.tell(node);
-  if (!context_.gateways.all().empty()) return;
+  if (!options_.interest.keeps_cell() || !context_.gateways.all().empty()) return;
   const auto keepers =
       static_cast<std::uint64_t>(1 + std::ranges::count_if(peers_, [&](const auto& item) {
-                                   return item.second.up && keeps_others(item.second.hello);
+                                   return item.second.up && is_replica(item.second.hello, 0);
                                  }));
   if (context_.random.below(keepers) < 2) receiver_.tell(node);
 }
@@ -346,7 +381,13 @@ void Replica::on_peer_down(const Moment& now, const NodeId& node) {
   receiver_.on_peer_down(node);
   time_sync_.on_gateway_down(node);
   anti_entropy_.on_replica_down(node);
-  if (context_.gateways.all().contains(node)) forwarder_.on_gateway_down(now, node);
+  follower_.on_gateway_down(node);
+  followers_.forget(node);
+  if (context_.gateways.all().contains(node)) {
+    forwarder_.on_gateway_down(now, node);
+  } else {
+    context_.gateways.down(node);
+  }
 }
 
 // Who was away longest is forgotten first; its logs are not.
@@ -414,7 +455,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
                     "two machines run with the key of " + hello.name);
   }
   if (same_instance && known->second.up && hello.counter < known->second.hello.counter) {
-    if (hello.role == Role::gateway) met_gateway(now, hello.node, received.cell);
+    if (keeps_others(hello)) meet(now, hello, received.cell);
     return {};
   }
 
@@ -422,8 +463,8 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
   const bool unseen = peer.hello.public_key.empty();  // its traffic came first
   const bool fresh = !peer.up || !same_instance || unseen;
   if (!same_instance) peer.last_ack = 0;
-  // A node that moved left a will in its former cell; a gateway is in several.
-  if (hello.role == Role::agent || !same_instance) context_.where.forget(hello.node);
+  // A node that moved left a will in its former cell; who keeps logs of others may be in several.
+  if (!keeps_others(hello) || !same_instance) context_.where.forget(hello.node);
   context_.where.heard(hello.node, received.cell);
   peer.keep(hello);
   peer.up = true;
@@ -441,14 +482,12 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
     time_sync_.on_gateway_up(now, hello.node, !received.retained);
   if (fresh) context_.table.touch(hello.node);  // its cell is known
   if (fresh) on_peer_up(now, hello.node, peer, received.cell);
+  follower_.met(hello.node, hello.name);
   if (keeps_others()) {
-    // A gateway says so in each cell, and may say it in another one first.
-    if (hello.role == Role::gateway) met_gateway(now, hello.node, received.cell);
-    // An agent keeps the logs of agents.
-    const bool wanted = options_.role == Role::gateway || hello.role == Role::agent;
+    if (keeps_others(hello)) meet(now, hello, received.cell);
     for (const Hello::Head& head : hello.heads) {
-      if (!wanted) break;
-      DUNLIN_TRY(receiver_.on_claim(now, {hello.node, head.epoch, head.track}, head.head));
+      const LogId log{hello.node, head.epoch, head.track};
+      if (wants_of(hello, log)) DUNLIN_TRY(receiver_.on_claim(now, log, head.head));
     }
   }
   if (!fresh || !context_.link_up) return {};
@@ -507,6 +546,7 @@ Result<void> Replica::on_received(const Moment& now, const Received& received) {
       Result<void> operator()(const Segments& m) {
         return r.on_segments(now, received, m, envelope.nonce);
       }
+      Result<void> operator()(const Follow& m) { return r.on_follow(now, received, m); }
       Result<void> operator()(const UnknownMessage&) {
         r.context_.stats.unknown.messages += 1;
         return {};
@@ -532,7 +572,10 @@ Result<void> Replica::on_digest(const Moment& now, const Received& received, con
     heard(now, received, envelope.nonce);
     // Its Hello may have been lost, which would have said so.
     const auto peer = peers_.find(sender);
-    if (is_gateway(sender)) met_gateway(now, sender, received.cell);
+    if (is_gateway(sender)) {
+      meet(now, peer->second.hello, received.cell);
+      if (received.topic == TopicClass::inbox) follower_.on_answer(now, sender, digest);
+    }
     if (peer != peers_.end() && !keeps_others(peer->second.hello) &&
         context_.members.may_keep_cell(sender)) {
       peer->second.hello.capabilities.emplace_back(kKeepsCell);
@@ -574,8 +617,52 @@ bool Replica::may_have(const NodeId& requester, const LogId& log) const {
   if (is_gateway(requester) || log.node == requester) return true;
   const auto peer = peers_.find(requester);
   if (peer == peers_.end() || !keeps_others(peer->second.hello)) return false;
-  return options_.role == Role::agent ||
-         context_.where.met(log.node, context_.where.reach(requester));
+  if (context_.members.may_keep_fleet(requester)) return true;
+  if (options_.role == Role::agent && (log.node == self() || !options_.interest.beyond_cell()))
+    return true;
+  for (CellIndex cell = 0; cell < context_.where.cells(); ++cell) {
+    if (cell != context_.where.backbone() && context_.where.met(log.node, cell) &&
+        context_.where.met(requester, cell))
+      return true;
+  }
+  return false;
+}
+
+// It is told all that is here of those nodes and that it may have, a message for each so many logs.
+Result<void> Replica::on_follow(const Moment& now, const Received& received, const Follow& follow) {
+  constexpr std::size_t kLogsPerMessage = 128;
+  const NodeId& agent = received.topic_node;
+  DUNLIN_TRY(context_.members.check(agent));
+  if (options_.role != Role::gateway) return {};
+  const auto peer = peers_.find(agent);
+  if (peer == peers_.end() || !peer->second.up || !keeps_others(peer->second.hello))
+    return {Errc::untrusted, "a Follow of node " + agent.to_string() + ", which is no keeper"};
+  const bool everywhere = context_.members.may_keep_fleet(agent);
+  const Interest interest{Interest::Scope::own, follow.follows};
+  if (!followers_.follow(now.mono, agent, received.cell,
+                         everywhere ? follow.follows : std::vector<Followed>{}))
+    return {};
+  Digest::Leaf leaf{{}, true, {}};
+  const auto answer = [&] {
+    if (leaf.logs.empty()) return;
+    context_.send_in(received.cell, TopicClass::inbox, agent, Lane::live,
+                     {context_.nonce, ++context_.last_counter, Digest{{}, {}, {leaf}}});
+    leaf.logs.clear();
+  };
+  for (const auto& [node, record] : context_.table.nodes) {
+    if (!interest.covers(record.name, kControlTrack)) continue;
+    const auto [begin, end] = context_.table.of(node);
+    for (auto it = begin; it != end; ++it) {
+      const LogId& log = it->first;
+      if (it->second.state.head() == 0 || !interest.covers(record.name, log.track) ||
+          !may_have(agent, log))
+        continue;
+      leaf.logs.push_back(anti_entropy_.log_of(log));
+      if (leaf.logs.size() == kLogsPerMessage) answer();
+    }
+  }
+  answer();
+  return {};
 }
 
 Result<void> Replica::on_fetch(const Moment& now, const NodeId& requester, const Fetch& fetch) {
@@ -619,8 +706,18 @@ Result<void> Replica::on_segments(const Moment& now, const Received& received,
   if (!keeps_others()) return {};  // its own logs alone
   heard(now, received, instance);
   Segments fresh = segments;
-  if (received.cell == context_.where.backbone() && received.topic != TopicClass::inbox)
-    forwarder_.heard(received.topic_node, fresh);
+  if (options_.role == Role::gateway && received.topic != TopicClass::inbox &&
+      is_gateway(received.topic_node)) {
+    forwarder_.heard(received.topic_node, received.cell, fresh);
+    // What is handed on in a cell is for who follows there.
+    if (received.cell != context_.where.backbone()) return {};
+  }
+  if (options_.role == Role::agent) {
+    std::erase_if(fresh.segments, [&](const auto& bytes) {
+      const Result<SegmentHeader> header = parse_segment(*bytes);
+      return header.ok() && !takes(received, header->log);
+    });
+  }
   receiver_.on_segments(now, received.topic_node, received.cell, fresh);
   return {};
 }
@@ -633,83 +730,6 @@ void Replica::on_retire(const Moment& now, const Retire& retire) {
   }
   origin_.on_retire(now, own);
   receiver_.on_retire(foreign);
-}
-
-// ---- status ----
-
-bool Replica::keeps_other_cells() const {
-  const NodeId* authority = context_.members.authority();
-  return std::ranges::any_of(context_.table.logs, [&](const auto& item) {
-    const NodeId& node = item.first.node;
-    return node != self() && (authority == nullptr || node != *authority) &&
-           !context_.where.knows(node);
-  });
-}
-
-std::vector<NodeStatus> Replica::status(const Moment& now) const {
-  std::map<NodeId, NodeStatus> nodes;
-  const std::optional<UtcMicros> utc = context_.clock.utc(now);
-  for (const auto& [node, record] : context_.table.nodes) {
-    nodes[node].name = record.name;
-    nodes[node].state = PeerState::remote;
-  }
-  for (const auto& [node, peer] : peers_) {
-    NodeStatus& status = nodes[node];
-    status.name = peer.hello.name;
-    status.cell = context_.where.home(node);
-    status.role = peer.hello.role;
-    if (!peer.hello.public_key.empty())
-      status.speaks = NodeStatus::Protocol{peer.hello.minor, peer.hello.capabilities};
-    status.last_seen = peer.last_heard_utc;
-    status.cloned = peer.instances.cloned();
-    if (peer.time) status.synchronised = peer.time->synchronised;
-    if (utc && peer.time && peer.time->synchronised)
-      status.skew = now.mono.time_since_epoch() + peer.time->ahead - Duration(*utc);
-    status.state = !peer.up                                   ? PeerState::down
-                   : peer.last_heard + kStaleAfter < now.mono ? PeerState::stale
-                                                              : PeerState::up;
-  }
-  const NodeId* authority = context_.members.authority();
-  for (auto& [node, status] : nodes) {
-    status.revoked = context_.members.revoked(node);
-    status.authority = authority != nullptr && node == *authority;
-  }
-  NodeStatus& own = nodes[self()];
-  own.name = options_.origin.name;
-  own.cell = options_.cells.front();
-  own.role = options_.role;
-  own.speaks =
-      NodeStatus::Protocol{kProtocolMinor, {std::begin(kCapabilities), std::end(kCapabilities)}};
-  own.state = PeerState::up;
-  own.last_seen = now.utc;
-  own.synchronised = utc.has_value();
-  for (const auto& [id, log] : context_.table.logs) {
-    LogStatus status{.log = id, .missing = {}, .behind_since = {}};
-    status.head = log.known_head();
-    status.proven = log.state.head();
-    status.proven_hash = log.state.head_hash();
-    status.missing = log.state.missing();
-    if (log.claimed > log.state.head()) status.missing.insert({log.state.head() + 1, log.claimed});
-    status.missing_entries = status.missing.count();
-    status.complete = status.missing.empty() ? status.head : *status.missing.first() - 1;
-    IntervalSet lost = log.state.lost();
-    lost.erase(log.state.held());
-    // Own entries are released as they are lost; what a gateway holds is not.
-    lost.erase(id.node == self() ? log.state.acked() : log.state.released());
-    status.lost_entries = lost.count();
-    status.lost_readings = status.lost_entries > 0 ? log.state.lost_readings() : 0;
-    if (!status.missing.empty()) status.behind_since = log.times.of(status.complete + 1);
-    status.forked = log.forked;
-    status.sealed = log.state.sealed().has_value();
-    nodes[id.node].logs.push_back(std::move(status));
-  }
-  std::vector<NodeStatus> out;
-  out.reserve(nodes.size());
-  for (auto& [node, status] : nodes) {
-    status.node = node;
-    out.push_back(std::move(status));
-  }
-  return out;
 }
 
 }  // namespace dunlin::replication

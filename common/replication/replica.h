@@ -6,6 +6,8 @@
 #include "common/replication/anti_entropy.h"
 #include "common/replication/authority_relay.h"
 #include "common/replication/endings.h"
+#include "common/replication/follower.h"
+#include "common/replication/followers.h"
 #include "common/replication/instances.h"
 #include "common/replication/origin.h"
 #include "common/replication/receiver.h"
@@ -17,9 +19,10 @@ namespace dunlin::replication {
 
 struct ReplicaOptions {
   Role role = Role::agent;
-  // An agent has one; gateways serve several, and meet in kBackboneName where it is among them.
+  // An agent is in the first; gateways serve several, and meet in kBackboneName where it is among
+  // them, as do agents with an interest in the fleet.
   std::vector<std::string> cells{"default"};
-  bool keeps_cell = false;  // an agent keeps not only its own logs, but those of all in its cell
+  Interest interest = {};  // of an agent
   OriginOptions origin;
   UplinkOptions uplink = {};
   ReceiverOptions receiver;
@@ -135,6 +138,7 @@ class Replica {
   static constexpr std::size_t kPeersMax = 16'384;
 
   struct Visitor;
+  std::vector<std::string> capabilities() const;
   Result<Bytes> make_hello(const Moment& now, NodeState state);
   void publish_hello(const Moment& now);
   void after_step(const Moment& now);
@@ -156,14 +160,19 @@ class Replica {
                          const Envelope& envelope);
   void on_peer_up(const Moment& now, const NodeId& node, const Peer& peer, CellIndex cell);
   void on_peer_down(const Moment& now, const NodeId& node);
+  Result<void> on_follow(const Moment& now, const Received& received, const Follow& follow);
   void expel(const Moment& now, const NodeId& node);
   bool is_gateway(const NodeId& node) const;  // as far as its Hello said
-  bool keeps_others() const { return options_.role == Role::gateway || options_.keeps_cell; }
-  // Whether it keeps the logs of others where it was heard.
+  bool keeps_others() const { return options_.role == Role::gateway || options_.interest.any(); }
+  // Whether it keeps logs of others, and may.
   bool keeps_others(const Hello& hello) const;
-  void meet_replica(const Moment& now, const NodeId& node, CellIndex cell, bool gateway);
-  void met_gateway(const Moment& now, const NodeId& node, CellIndex cell);
+  // Whether it keeps all that belongs to that cell, or to the backbone.
+  bool is_replica(const Hello& hello, CellIndex cell) const;
+  void meet(const Moment& now, const Hello& hello, CellIndex cell);
   bool may_have(const NodeId& requester, const LogId& log) const;
+  // Whether logs of that one are wanted here as it speaks of them itself.
+  bool wants_of(const Hello& hello, const LogId& log) const;
+  bool takes(const Received& received, const LogId& log) const;
   void answer_origin(const NodeId& node);
   void clear_hello(const NodeId& node);
   void heard(const Moment& now, const Received& received, Nonce instance);
@@ -176,8 +185,10 @@ class Replica {
   Origin origin_;
   Rescue rescue_;
   Endings endings_;
+  Followers followers_;
   Forwarder forwarder_;
   Receiver receiver_;
+  Follower follower_;
   AntiEntropy anti_entropy_;
   AuthorityRelay authority_relay_;
   Responder responder_;

@@ -7,15 +7,13 @@
 #include <vector>
 
 #include "common/base/ids.h"
+#include "common/log/admission.h"
 
 namespace dunlin::replication {
 
 // A cell that this node takes part in, by its place in ReplicaOptions::cells.
 using CellIndex = std::uint32_t;
 inline constexpr CellIndex kEveryCell = 0xffffffff;
-
-// The cell in which gateways meet.
-inline constexpr std::string_view kBackboneName = "_core";
 
 // In which of our cells others were heard: an agent in one, a gateway in each that it serves.
 class Whereabouts {

@@ -11,10 +11,12 @@
 #include <fstream>
 
 #include "common/log/limits.h"
+#include "common/runtime/interest.h"
 #include "common/runtime/node.h"
 #include "common/runtime/topics.h"
 #include "common/security/bundle.h"
 #include "common/security/keys.h"
+#include "common/storage/forget.h"
 #include "common/telemetry/log.h"
 #include "common/transport/mqtt/broker_url.h"
 
@@ -100,6 +102,31 @@ std::vector<TrackPolicy> policies(const DatabaseOptions& options) {
   return out;
 }
 
+replication::Interest interest_of(const DatabaseOptions& options) {
+  using Scope = replication::Interest::Scope;
+  replication::Interest out;
+  out.scope = options.interest == InterestScope::fleet  ? Scope::fleet
+              : options.interest == InterestScope::cell ? Scope::cell
+                                                        : Scope::own;
+  for (const FollowOptions& each : options.follows) {
+    out.follows.push_back({each.node, {}});
+    if (!each.track.empty()) out.follows.back().track = replication::track_of(each.track);
+  }
+  return out;
+}
+
+// Everybody has the authority's log.
+Result<void> forget_unwanted(const std::string& path, const replication::ReplicaOptions& replica,
+                             const NodeId& self, const std::optional<NodeId>& authority) {
+  DUNLIN_ASSIGN(const std::size_t logs,
+                storage::forget_logs(path, [&](const LogId& log, const KnownNode& node) {
+                  return log.node != self && log.node != authority &&
+                         runtime::is_unwanted(replica.interest, replica.cells.front(), log, node);
+                }));
+  if (logs > 0) log::info("logs_forgotten", {{"logs", logs}});
+  return {};
+}
+
 void report_salvage(const storage::LogStore::Salvage& salvage) {
   log::error("database_damaged", {{"reason", salvage.reason},
                                   {"set_aside", salvage.set_aside},
@@ -136,7 +163,8 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   runtime::NodeOptions node;
   node.fleet = options.fleet;
   node.replica.cells = options.cells;
-  if (gateway) node.replica.cells.emplace_back(replication::kBackboneName);
+  if (gateway || options.interest == InterestScope::fleet)
+    node.replica.cells.emplace_back(kBackboneName);
   storage::LogStore::Options file;
   file.path = impl->path;
   file.fresh_epoch = Epoch{security::random_u64()};
@@ -168,6 +196,10 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
     node.replica.admission = security::make_admission(membership->authority);
     node.replica.certificate = membership->certificate.der();
   }
+  if (!gateway) {
+    node.replica.interest = interest_of(options);
+    DUNLIN_TRY(forget_unwanted(impl->path, node.replica, impl->key->node(), file.authority));
+  }
   std::vector<storage::LogStore::Salvage> salvages;
   DUNLIN_ASSIGN(
       storage::Shards shards,
@@ -181,7 +213,6 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   replication::OriginOptions& origin = node.replica.origin;
   origin.name = options.name;
   node.replica.uplink.pushes = !gateway;
-  node.replica.keeps_cell = !gateway && options.keeps_cell;
   node.replica.receiver.archives = gateway;
   origin.tracks = policies(options);
   origin.stream_tracks = options.stream_tracks;
@@ -199,7 +230,7 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
     origin.storage_bytes_max = bound;
     origin.disk_free_min = options.disk_free_min;
     // Logs of others have what its own leave of half of it; the oldest go first.
-    if (options.keeps_cell) node.disk.retain_bytes = bound / 2;
+    if (node.replica.interest.any()) node.disk.retain_bytes = bound / 2;
   }
 
   std::unique_ptr<Transport> transport;

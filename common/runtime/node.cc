@@ -87,7 +87,7 @@ Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::Shards s
     DUNLIN_TRY(
         node->transport_->start(*node,
                                 subscriptions(node->options_.fleet, replica.cells, replica.role,
-                                              signer.node(), replica.keeps_cell),
+                                              signer.node(), replica.interest.any()),
                                 std::move(will)));
   }
   return node;

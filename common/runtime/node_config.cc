@@ -6,6 +6,7 @@
 #include <fstream>
 #include <set>
 
+#include "common/replication/messages.h"
 #include "common/runtime/topics.h"
 #include "common/security/private_file.h"
 #include "common/storage/shard_files.h"
@@ -60,7 +61,35 @@ std::optional<security::Membership> read_membership(config::Table& node, Role ro
   return membership;
 }
 
-void read_node(config::Table node, Role role, NodeConfig& out) {
+// A keeper's certificate says what it may keep, and that is what it keeps.
+void read_interest(config::Table& root, config::Table& node, const security::Member* member,
+                   DatabaseOptions& out) {
+  const bool keeper = member != nullptr && member->role == "keeper";
+  const auto certified = [&](std::string_view cell) {
+    const std::vector<std::string> cells = security::cells_of(member->cell);
+    return std::find(cells.begin(), cells.end(), cell) != cells.end();
+  };
+  const std::string standard = !keeper ? "own" : certified(kBackboneName) ? "fleet" : "cell";
+  const std::string name = node.choice("interest", standard, {"own", "cell", "fleet"});
+  out.interest = name == "fleet"  ? InterestScope::fleet
+                 : name == "cell" ? InterestScope::cell
+                                  : InterestScope::own;
+  for (config::Table& table : root.tables("follow")) {
+    if (member != nullptr && !keeper)
+      table.mistake("node", "this node's certificate is for the role agent");
+    if (out.follows.size() == replication::kFollowsMax)
+      table.mistake("node", "more than " + std::to_string(replication::kFollowsMax) + " nodes");
+    out.follows.push_back({table.required_text("node"), table.text("track")});
+  }
+  if (member == nullptr) return;
+  if (out.interest != InterestScope::own && !keeper)
+    node.mistake("interest", "its certificate is for the role agent");
+  else if (out.interest == InterestScope::fleet && !certified(kBackboneName))
+    node.mistake("interest", "its certificate says \"" + member->cell + "\", without _core");
+}
+
+void read_node(config::Table& root, Role role, NodeConfig& out) {
+  config::Table node = root.table("node");
   DatabaseOptions& options = out.database;
   options.data_dir = node.required_text("data_dir");
   const std::optional<security::Membership> membership = read_membership(node, role, out);
@@ -77,11 +106,8 @@ void read_node(config::Table node, Role role, NodeConfig& out) {
     options.cells = node.texts("cells");
     if (options.cells.empty()) options.cells = security::cells_of(cell);
   } else {
-    options.cells = {node.text("cell", cell)};
-    const bool keeper = member != nullptr && member->role == "keeper";
-    options.keeps_cell = node.boolean("keeps_cell", keeper);
-    if (options.keeps_cell && member != nullptr && !keeper)
-      node.mistake("keeps_cell", "its certificate is for the role agent");
+    options.cells = {node.text("cell", security::cells_of(cell).front())};
+    read_interest(root, node, member, options);
   }
   for (const std::string& each : options.cells) {
     if (!is_cell_name(each)) {
@@ -92,7 +118,9 @@ void read_node(config::Table node, Role role, NodeConfig& out) {
   if (member == nullptr) return;
   certified("name", options.name, member->name);
   certified("fleet", options.fleet, member->fleet);
-  if (options.cells != security::cells_of(cell))
+  std::vector<std::string> cells = security::cells_of(cell);
+  if (role == Role::agent) cells.resize(1);
+  if (options.cells != cells)
     node.mistake(role == Role::gateway ? "cells" : "cell", "its certificate says \"" + cell + "\"");
   options.broker_url = membership->addresses.broker;
   out.member_files = {security::certificate_file(options.data_dir),
@@ -178,7 +206,7 @@ NodeConfig read_node_config(config::Table& root, Role role) {
   NodeConfig out;
   DatabaseOptions& options = out.database;
   options.role = role;
-  read_node(root.table("node"), role, out);
+  read_node(root, role, out);
   read_broker(root.table("broker"), out);
 
   config::Table storage = root.table("storage");

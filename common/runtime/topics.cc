@@ -46,7 +46,7 @@ std::vector<std::string> topic_names(std::string_view fleet, const std::vector<s
 
 std::string will_topic(std::string_view fleet, const std::vector<std::string>& cells,
                        TopicClass presence, const NodeId& self) {
-  const auto backbone = std::find(cells.begin(), cells.end(), replication::kBackboneName);
+  const auto backbone = std::find(cells.begin(), cells.end(), kBackboneName);
   return topic_name(fleet, backbone == cells.end() ? cells.front() : *backbone, presence, self);
 }
 
@@ -75,7 +75,7 @@ std::optional<ParsedTopic> parse_topic(std::string_view fleet, std::string_view 
 std::vector<Transport::Subscription> subscriptions(std::string_view fleet,
                                                    const std::vector<std::string>& cells,
                                                    replication::Role role, const NodeId& self,
-                                                   bool keeps_cell) {
+                                                   bool keeps_others) {
   std::vector<Transport::Subscription> out;
   for (const std::string& cell : cells) {
     const std::string root = std::string(kPrefix) + std::string(fleet) + "/" + cell + "/";
@@ -83,7 +83,7 @@ std::vector<Transport::Subscription> subscriptions(std::string_view fleet,
     // Inbox first: answers to our Hello must find us listening.
     out.push_back({root + "inbox/" + own + "/+", 0});
     out.push_back({root + "authority/+", 1});
-    if (role == replication::Role::gateway || keeps_cell) {
+    if (role == replication::Role::gateway || keeps_others) {
       // Whoever is there is to be known before it says anything.
       out.push_back({root + "hello/+", 1});
       out.push_back({root + "live/+", 0});

@@ -31,11 +31,11 @@ struct ParsedTopic {
 // Nothing when the topic is not one of this fleet's.
 std::optional<ParsedTopic> parse_topic(std::string_view fleet, std::string_view topic);
 
-// What a node listens to in its cells; `keeps_cell` of an agent that keeps all logs of its.
+// What a node listens to in its cells; `keeps_others` of an agent that keeps logs of others.
 std::vector<Transport::Subscription> subscriptions(std::string_view fleet,
                                                    const std::vector<std::string>& cells,
                                                    replication::Role role, const NodeId& self,
-                                                   bool keeps_cell = false);
+                                                   bool keeps_others = false);
 
 // Fleet and cell names are topic levels: 1 to 64 of [A-Za-z0-9_.-].
 bool is_topic_level(std::string_view name);

@@ -459,7 +459,9 @@ class CertificateAdmission final : public Admission {
     const bool keeper = member.role == "keeper";
     if (member.role != "agent" && !keeper && member.role != "gateway")
       return {Errc::untrusted, "the certificate of a " + member.role};
-    return Admitted{certificate.node(), member.role == "gateway", member.name, keeper};
+    const std::vector<std::string> cells = cells_of(member.cell);
+    const bool fleet = keeper && std::ranges::find(cells, kBackboneName) != cells.end();
+    return Admitted{certificate.node(), member.role == "gateway", member.name, keeper, fleet};
   }
 
  private:

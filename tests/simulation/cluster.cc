@@ -60,7 +60,7 @@ void Cluster::make_node(std::size_t index, std::uint64_t key) {
     node.replica.origin = options_.origin;
     node.replica.origin.name = "agent-" + std::to_string(key);  // a copy keeps it
     node.replica.uplink = options_.uplink;
-    node.replica.keeps_cell = options_.keepers;
+    if (options_.keepers) node.replica.interest.scope = replication::Interest::Scope::cell;
     node.replica.receiver = options_.receiver;
     node.replica.receiver.archives = false;
     node.disk = options_.agent_disk;

@@ -78,7 +78,8 @@ class FixedAdmission final : public Admission {
     if (!verifier_.verify(authority_, said, signature).ok())
       return {Errc::untrusted, "of another authority"};
     of.gateway = said[0] == 1;
-    of.keeper = said[0] == 2;
+    of.fleet = said[0] == 3;
+    of.keeper = said[0] == 2 || of.fleet;
     std::copy_n(said.begin() + 1, of.node.bytes.size(), of.node.bytes.begin());
     of.name.assign(said.begin() + kFixed, said.end());
     return of;
@@ -96,7 +97,7 @@ Bytes fixed_certificate(Signer& authority, const Admitted& of) {
   Signature signature;
   Bytes out(kFiller + signature.size() + 1 + of.node.bytes.size() + of.name.size());
   const auto said = out.begin() + kFiller + signature.size();
-  *said = of.gateway ? 1 : of.keeper ? 2 : 0;
+  *said = of.gateway ? 1 : of.fleet ? 3 : of.keeper ? 2 : 0;
   std::copy(of.name.begin(), of.name.end(),
             std::copy(of.node.bytes.begin(), of.node.bytes.end(), said + 1));
   signature = authority.sign(ByteView(out).subspan(kFiller + signature.size())).value();

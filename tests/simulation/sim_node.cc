@@ -47,7 +47,8 @@ SimNode::SimNode(SimNodeOptions options, std::size_t index, std::shared_ptr<Memo
   const bool gateway = options_.replica.role == Role::gateway;
   options_.replica.admission = make_admission(*authority, *verifier_);
   options_.replica.certificate = fixed_certificate(
-      *authority, {id(), gateway, options_.replica.origin.name, options_.replica.keeps_cell});
+      *authority, {id(), gateway, options_.replica.origin.name, options_.replica.interest.any(),
+                   options_.replica.interest.beyond_cell()});
   medium_->set_faults(options_.disk.faults);
 }
 
@@ -109,7 +110,8 @@ bool SimNode::start(Instant now) {
   const std::vector<std::string>& cells = options_.replica.cells;
   const Will will{runtime::will_topic(kFleet, cells, replica_->presence(), id()), replica_->will()};
   const Result<void> connected = transport_->start(
-      *this, runtime::subscriptions(kFleet, cells, role, id(), options_.replica.keeps_cell), will);
+      *this, runtime::subscriptions(kFleet, cells, role, id(), options_.replica.interest.any()),
+      will);
   DUNLIN_CHECK(connected.ok());
   return true;
 }

@@ -31,11 +31,21 @@ struct TrackOptions {
   Overflow overflow = Overflow::drop_oldest;            // at a bound
 };
 
+// Whose logs an agent keeps besides its own: nobody's, those of the agents in its cell, or all.
+enum class InterestScope { own, cell, fleet };
+
+// And those of a node by its name, in whatever cell it is.
+struct FollowOptions {
+  std::string node;
+  std::string track;  // empty: all of them
+};
+
 struct DatabaseOptions {
   std::string name;  // for people; the identity is the key in data_dir
   std::string fleet = "default";
   std::vector<std::string> cells{"default"};
-  bool keeps_cell = false;  // of an agent: all logs of its cell, and not only its own
+  InterestScope interest = InterestScope::own;  // of an agent; what it lost it in goes at the start
+  std::vector<FollowOptions> follows;
   Role role = Role::agent;
   std::string data_dir;        // holds node.key (0600), log.db and lock; made when absent
   std::string broker_url;      // "" = no replication

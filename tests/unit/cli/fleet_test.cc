@@ -223,10 +223,25 @@ TEST_F(FleetTest, AKeeperHasTheRightsOfItsCell) {
         "write " + at + "live/" + k, "write " + at + "gossip/" + k,
         "write " + at + "inbox/" + k + "/" + p})
     EXPECT_NE(rights.find("topic " + line + "\n"), std::string::npos) << line;
-  for (const std::string& more :
-       {at + "hello/" + k, std::string("_core"), std::string("south"), "write " + at + "authority"})
+  for (const std::string& more : {"write " + at + "hello/+", std::string("_core"),
+                                  std::string("south"), "write " + at + "authority"})
     EXPECT_EQ(rights.find(more), std::string::npos) << more;
   EXPECT_FALSE(fleet.add({"mountain", "north,south", "keeper", "both"}, kNow, 10).ok());
+  EXPECT_FALSE(fleet.add({"mountain", "_core", "keeper", "nowhere"}, kNow, 10).ok());
+  EXPECT_FALSE(fleet.add({"mountain", "north,_core", "agent", "pond"}, kNow, 10).ok());
+}
+
+// It hears the backbone, too, and writes to gateways there.
+TEST_F(FleetTest, AKeeperOfTheFleetHasTheRightsOfTheBackbone) {
+  Fleet fleet = create();
+  const auto keeper = fleet.add({"mountain", "north,_core", "keeper", "display"}, kNow, 10).value();
+  const std::string k = keeper.membership.certificate.node().to_string();
+  const std::string rights = read(path_ + "/broker/acl"), at = "dunlin/v1/mountain/_core/";
+  for (const std::string& line :
+       {"read " + at + "live/+", "read " + at + "bulk/+", "read " + at + "gossip/+",
+        "read " + at + "gate/+", "write " + at + "gate/" + k, "write " + at + "gossip/" + k,
+        "write " + at + "inbox/+/" + k})
+    EXPECT_NE(rights.find("topic " + line + "\n"), std::string::npos) << line;
 }
 
 // Killed behind the append: the log says so, the broker's files do not.

@@ -139,6 +139,9 @@ std::vector<Case> cases() {
       {"ack", "Ack of one log, signed", {nonce, 24, sample_ack()}},
       {"time_query", "asks for the time, request 77", {nonce, 22, TimeQuery{77}}},
       {"time_reply", "tells it, signed", {nonce, 23, sample_reply()}},
+      {"follow",
+       "Follow of all logs of the node \"pump\", and of track 1 of \"pond\"",
+       {nonce, 29, Follow{{{"pump"}, {"pond", kSamplesTrack}}}}},
       {"hello_later",
        "Hello of minor version 3 with two more fields, 42 and [\"x\", null]; signed with them",
        {nonce, 17, sample_hello(NodeState::up, kLater), kLater}},
@@ -198,6 +201,7 @@ TEST(Envelope, NamesAreThoseOfTheMetrics) {
   EXPECT_EQ(message_name(Ack{}), "ack");
   EXPECT_EQ(message_name(TimeQuery{}), "time_query");
   EXPECT_EQ(message_name(TimeReply{}), "time_reply");
+  EXPECT_EQ(message_name(Follow{}), "follow");
   EXPECT_EQ(message_name(UnknownMessage{}), "unknown");
 }
 
@@ -299,8 +303,16 @@ TEST(Envelope, OtherMajorVersionsAndKeysAreUnsupported) {
             Errc::malformed);
 }
 
+TEST(Envelope, AFollowNamesSoMany) {
+  std::vector<Followed> follows(kFollowsMax, {"pump", Track{3}});
+  EXPECT_TRUE(decode_envelope(encode_envelope({{}, 1, Follow{follows}})).ok());
+  follows.push_back({"pond"});
+  EXPECT_EQ(refusal(encode_envelope({{}, 1, Follow{follows}})), Errc::too_large);
+  EXPECT_EQ(refusal(encode_envelope({{}, 1, Follow{{{std::string(300, 'a')}}}})), Errc::malformed);
+}
+
 TEST(Envelope, UnknownOnesAreKeptWhole) {
-  for (const std::uint64_t code : {0U, 9U, 10U, 1000U}) {
+  for (const std::uint64_t code : {0U, 10U, 11U, 1000U}) {
     const Bytes bytes = enveloped([&](CborWriter& w) { w.array(2), w.uint(code), w.uint(0); });
     const Result<Envelope> envelope = decode_envelope(bytes);
     ASSERT_TRUE(envelope.ok()) << code;

@@ -196,6 +196,42 @@ TEST_F(ForwarderTest, TheSecondTakesOverWhenTheFirstIsSilent) {
   EXPECT_EQ(count_forwarded(), 0u);
 }
 
+// What lies in its queue then was forwarded by others, who say so further back in it.
+TEST_F(ForwarderTest, OneThatWasHeldUpWaitsLikeTheSecond) {
+  start_among(true);
+  Peer agent = of_rank(0, {near_.node()});
+  meet_agent(agent);
+  hear_stored(agent, {agent.samples()});
+  pass(5s);
+  EXPECT_GT(count_forwarded(), 0u);
+  now_.mono += 10s;  // and nothing is done
+  const SegmentRecord missed = agent.samples();
+  hear_stored(agent, {missed});
+  EXPECT_EQ(count_forwarded(), 0u);
+  hear_forwarded(near_, {missed});
+  pass(2s);
+  EXPECT_EQ(count_forwarded(), 0u);
+  const SegmentRecord lost = agent.samples();
+  hear_stored(agent, {lost});
+  pass(2s);
+  EXPECT_EQ(count_forwarded(), 1u) << "nobody else did it";
+  pass(10s);
+  hear_stored(agent, {agent.samples()});
+  EXPECT_EQ(count_forwarded(), 1u) << "it is as before";
+}
+
+// It rests as well when it has nothing to do.
+TEST_F(ForwarderTest, OneThatHadNothingToDoWasNotHeldUp) {
+  start_among(true);
+  Peer agent = of_rank(0, {near_.node()});
+  meet_agent(agent);
+  pass(40s);
+  outputs_.clear();
+  now_.mono += 10s;
+  hear_stored(agent, {agent.samples()});
+  EXPECT_EQ(count_forwarded(), 1u);
+}
+
 TEST_F(ForwarderTest, TheThirdWaitsLonger) {
   start_among(true);
   Peer third{Role::gateway};

@@ -16,7 +16,7 @@ class KeeperTest : public GatewayTest {
   void start_keeper() {
     ReplicaOptions options = agent_options();
     options.cells = {"north"};
-    options.keeps_cell = true;
+    options.interest.scope = Interest::Scope::cell;
     options.receiver.archives = false;
     if (closed_) {
       options.admission = simulation::make_admission(*authority_, *verifier_);

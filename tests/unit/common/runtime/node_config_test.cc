@@ -170,6 +170,49 @@ TEST(NodeConfig, ABundleIsOfTheNodeThatIsThere) {
   EXPECT_THAT(mistakes(), ElementsAre(HasSubstr("of another node")));
 }
 
+TEST(NodeConfig, AnAgentMayKeepLogsOfOthers) {
+  const Read none("");
+  EXPECT_EQ(none.options.interest, InterestScope::own);
+  EXPECT_THAT(none.options.follows, IsEmpty());
+  const Read read(
+      "interest = \"fleet\"\n[[follow]]\nnode = \"pump\"\n"
+      "[[follow]]\nnode = \"pond\"\ntrack = \"alarms\"\n");
+  EXPECT_THAT(read.mistakes, IsEmpty());
+  EXPECT_EQ(read.options.interest, InterestScope::fleet);
+  ASSERT_EQ(read.options.follows.size(), 2u);
+  EXPECT_EQ(read.options.follows[1].node, "pond");
+  EXPECT_EQ(read.options.follows[1].track, "alarms");
+  EXPECT_THAT(Read("interest = \"all\"\n").mistakes, ElementsAre(HasSubstr("interest")));
+  EXPECT_THAT(Read("[[follow]]\ntrack = \"alarms\"\n").mistakes, ElementsAre(HasSubstr("node")));
+  std::string many;
+  for (int i = 0; i < 17; ++i) many += "[[follow]]\nnode = \"pump\"\n";
+  EXPECT_THAT(Read(many).mistakes, ElementsAre(HasSubstr("more than 16")));
+}
+
+// A certificate says whether it may, and what it keeps when nothing else is said.
+TEST(NodeConfig, AKeepersInterestIsCertified) {
+  const auto with = [](const std::string& cell, const std::string& role, const std::string& lines) {
+    const test::TempDir folder;
+    const std::string data_dir = folder.file("data");
+    EXPECT_TRUE(security::install(make_member({"mountain", cell, role, "pond"}), data_dir).ok());
+    return Read(lines, Role::agent, data_dir);
+  };
+  EXPECT_EQ(with("north", "agent", "").options.interest, InterestScope::own);
+  EXPECT_EQ(with("north", "keeper", "").options.interest, InterestScope::cell);
+  const Read fleet = with("north,_core", "keeper", "");
+  EXPECT_THAT(fleet.mistakes, IsEmpty());
+  EXPECT_EQ(fleet.options.interest, InterestScope::fleet);
+  EXPECT_THAT(fleet.options.cells, ElementsAre("north"));
+  EXPECT_EQ(with("north,_core", "keeper", "interest = \"own\"\n").options.interest,
+            InterestScope::own);
+  EXPECT_THAT(with("north", "agent", "interest = \"cell\"\n").mistakes,
+              ElementsAre(HasSubstr("for the role agent")));
+  EXPECT_THAT(with("north", "agent", "[[follow]]\nnode = \"pump\"\n").mistakes,
+              ElementsAre(HasSubstr("for the role agent")));
+  EXPECT_THAT(with("north", "keeper", "interest = \"fleet\"\n").mistakes,
+              ElementsAre(HasSubstr("without _core")));
+}
+
 // Whatever the broker's certificate is of.
 TEST(NodeConfig, HttpsShowsTheMembersOwnCertificate) {
   const std::string others = "[broker]\nca_file = \"x\"\ncert_file = \"y\"\nkey_file = \"z\"\n";

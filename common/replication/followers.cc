@@ -1,0 +1,42 @@
+#include "common/replication/followers.h"
+
+namespace dunlin::replication {
+
+bool Followers::follow(Instant now, const NodeId& agent, CellIndex cell,
+                       std::vector<Followed> follows) {
+  const auto known = agents_.find(agent);
+  if (known != agents_.end()) {
+    if (now < known->second.answered + kAnswers) return false;
+    forget(agent);
+  }
+  for (const Followed& each : follows) by_name_[each.node].insert(agent);
+  agents_[agent] = {cell, std::move(follows), now};
+  return true;
+}
+
+void Followers::forget(const NodeId& agent) {
+  const auto known = agents_.find(agent);
+  if (known == agents_.end()) return;
+  for (const Followed& each : known->second.follows) {
+    const auto named = by_name_.find(each.node);
+    if (named == by_name_.end()) continue;  // named twice
+    named->second.erase(agent);
+    if (named->second.empty()) by_name_.erase(named);
+  }
+  agents_.erase(known);
+}
+
+std::set<CellIndex> Followers::cells(const std::string& node, Track track) const {
+  std::set<CellIndex> cells;
+  const auto named = by_name_.find(node);
+  if (named == by_name_.end()) return cells;
+  for (const NodeId& agent : named->second) {
+    const Agent& its = agents_.at(agent);
+    const bool covered = std::ranges::any_of(
+        its.follows, [&](const Followed& each) { return each.node == node && each.covers(track); });
+    if (covered) cells.insert(its.cell);
+  }
+  return cells;
+}
+
+}  // namespace dunlin::replication

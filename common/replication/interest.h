@@ -1,0 +1,40 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/ids.h"
+
+namespace dunlin::replication {
+
+// Logs of a node, by its name, wherever it is: of one track (and track 0, without which nothing is
+// understood), or all of them.
+struct Followed {
+  std::string node;
+  std::optional<Track> track = {};
+  bool operator==(const Followed&) const = default;
+
+  bool covers(Track other) const { return !track || other == kControlTrack || other == *track; }
+};
+
+// Whose logs an agent keeps besides its own. Gateways keep all.
+struct Interest {
+  // fleet: of all cells; the agent meets gateways in the backbone, and keeps its cell as well.
+  enum class Scope : std::uint8_t { own, cell, fleet } scope = Scope::own;
+  std::vector<Followed> follows = {};  // at most kFollowsMax
+
+  bool any() const { return scope != Scope::own || !follows.empty(); }
+  bool keeps_cell() const { return scope != Scope::own; }
+  // Whether it may keep logs of nodes that are in no cell of its own.
+  bool beyond_cell() const { return scope == Scope::fleet || !follows.empty(); }
+  bool covers(std::string_view node, Track track) const {
+    return std::ranges::any_of(
+        follows, [&](const Followed& each) { return each.node == node && each.covers(track); });
+  }
+};
+
+}  // namespace dunlin::replication

@@ -1,0 +1,69 @@
+#include "common/storage/forget.h"
+
+#include <filesystem>
+#include <vector>
+
+#include "common/storage/row_values.h"
+#include "common/storage/schema.h"
+
+namespace dunlin::storage {
+
+namespace {
+
+constexpr const char* kLogs =
+    "SELECT l.id, l.node, l.epoch, l.track, n.public_key, n.name, n.certificate"
+    " FROM logs l LEFT JOIN nodes n ON n.node = l.node";
+
+// Boot spans go with their segments. What was said of a node goes with its last log.
+constexpr const char* kDeletions[] = {
+    "DELETE FROM segments WHERE log = ?1",
+    "DELETE FROM forks WHERE log = ?1",
+    "DELETE FROM logs WHERE id = ?1",
+};
+constexpr const char* kDeletionsOfNodes[] = {
+    "DELETE FROM streams WHERE node NOT IN (SELECT node FROM logs)",
+    "DELETE FROM anchors WHERE node NOT IN (SELECT node FROM logs)",
+    "DELETE FROM nodes WHERE node NOT IN (SELECT node FROM logs)",
+};
+
+Bytes copied(ByteView bytes) {
+  return Bytes(bytes.begin(), bytes.end());
+}
+
+Result<std::vector<std::int64_t>> find(
+    Connection& db, const std::function<bool(const LogId&, const KnownNode&)>& unwanted) {
+  std::vector<std::int64_t> found;
+  DUNLIN_ASSIGN(Statement logs, db.prepare(kLogs));
+  while (true) {
+    DUNLIN_ASSIGN(const bool more, logs.step());
+    if (!more) return found;
+    DUNLIN_ASSIGN(const LogId log, read_log_id(logs, 1));
+    const KnownNode node{log.node, copied(logs.blob(4)), std::string(logs.text(5)),
+                         copied(logs.blob(6))};
+    if (unwanted(log, node)) found.push_back(logs.integer(0));
+  }
+}
+
+}  // namespace
+
+Result<std::size_t> forget_logs(
+    const std::string& path, const std::function<bool(const LogId&, const KnownNode&)>& unwanted) {
+  if (!std::filesystem::exists(path)) return std::size_t{0};
+  DUNLIN_ASSIGN(Connection db, Connection::open(path, SQLITE_OPEN_READWRITE));
+  if (!check_schema(db, path, "main").ok()) return std::size_t{0};
+  DUNLIN_TRY(db.execute("PRAGMA synchronous = FULL"));
+  DUNLIN_ASSIGN(const std::vector<std::int64_t> logs, find(db, unwanted));
+  for (const std::int64_t log : logs) {
+    DUNLIN_ASSIGN(Transaction transaction, Transaction::begin(db));
+    for (const char* sql : kDeletions) {
+      DUNLIN_ASSIGN(Statement statement, db.prepare(sql));
+      DUNLIN_TRY(statement.bind(1, log).run());
+    }
+    DUNLIN_TRY(transaction.commit());
+  }
+  if (logs.empty()) return std::size_t{0};
+  for (const char* sql : kDeletionsOfNodes) DUNLIN_TRY(db.execute(sql));
+  return logs.size();
+}
+
+}  // namespace dunlin::storage
