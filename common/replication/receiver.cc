@@ -152,8 +152,8 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   arriving_.insert_or_assign({id, info.first}, info.before);
   batch.bytes += bytes->size();
   batch.memory += memory_of(decoded, bytes->size());
+  c_.stats.unknown.operations += decoded.unknown_operations;
   for (const Entry& entry : decoded.entries) {
-    c_.stats.unknown.operations += count_unknown(entry);
     // Who is out is out at once, whatever becomes of the write.
     for (const Op& op : entry.ops) {
       if (const auto* revoke = std::get_if<Revoke>(&op); revoke != nullptr && is_authority(id.node))
