@@ -268,6 +268,14 @@ bool Replica::is_gateway(const NodeId& node) const {
   return peer != peers_.end() && peer->second.hello.role == Role::gateway;
 }
 
+const Bytes* Replica::key_of(const NodeId& node) const {
+  const auto peer = peers_.find(node);
+  const auto known = context_.table.nodes.find(node);
+  if (peer == peers_.end() || !peer->second.up || known == context_.table.nodes.end())
+    return nullptr;
+  return known->second.public_key.empty() ? nullptr : &known->second.public_key;
+}
+
 void Replica::clear_hello(const NodeId& node) {
   context_.outputs.push_back(Send{TopicClass::hello, node, {}, Lane::live, "hello"});
 }
@@ -621,7 +629,7 @@ Result<void> Replica::on_segments(const Moment& now, const Received& received,
   Segments fresh = segments;
   if (received.cell == context_.where.backbone() && received.topic != TopicClass::inbox)
     forwarder_.heard(received.topic_node, fresh);
-  receiver_.on_segments(now, received.topic_node, received.cell, fresh);
+  receiver_.on_segments(now, received.topic_node, received.cell, fresh, received.prepared);
   return {};
 }
 

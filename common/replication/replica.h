@@ -109,6 +109,8 @@ class Replica {
   const NodeId& self() const { return context_.self(); }
   Epoch epoch() const { return context_.epoch; }
   bool revoked(const NodeId& node) const { return context_.members.revoked(node); }
+  // Of somebody who belongs here and is in reach; null of others.
+  const Bytes* key_of(const NodeId& node) const;
   // Where its Hello stands.
   TopicClass presence() const { return presence_topic(keeps_others()); }
   // Whether logs are kept of nodes that were not heard in a cell of this one: other gateways
