@@ -290,12 +290,13 @@ void Node::on_message(std::string_view topic, ByteView payload, bool retained) {
   wake_.notify_one();
 }
 
-// Its turn has come. Of strangers nothing is prepared, nor of what carries no segments: the replica
-// may refuse all of that for less.
+// Its turn has come. Nothing is prepared of strangers, of what carries no segments, nor of what
+// gateways hand on to each other, which may be here: the replica may refuse all of that for less.
 void Node::read_ahead(Lane lane, Received message) {
-  const bool segments = message.topic == TopicClass::live || message.topic == TopicClass::bulk ||
-                        message.topic == TopicClass::inbox;
-  const Bytes* const key = segments ? replica_.key_of(message.topic_node) : nullptr;
+  const bool pushed = message.topic == TopicClass::live || message.topic == TopicClass::bulk;
+  const bool handed_on = pushed && options_.replica.cells[message.cell] == kBackboneName;
+  const bool wanted = (pushed && !handed_on) || message.topic == TopicClass::inbox;
+  const Bytes* const key = wanted ? replica_.key_of(message.topic_node) : nullptr;
   ahead_.add(lane, std::move(message), key);
 }
 
