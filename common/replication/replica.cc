@@ -31,8 +31,8 @@ bool belongs_on(TopicClass topic, const Message& message) {
   return false;
 }
 
-bool says_keeper(const Hello& hello) {
-  return std::ranges::find(hello.capabilities, kKeepsCell) != hello.capabilities.end();
+bool says_keeper(const std::vector<std::string>& capabilities) {
+  return std::ranges::find(capabilities, kKeepsCell) != capabilities.end();
 }
 
 Lane lane_of(const Message& message) {
@@ -229,7 +229,7 @@ void Replica::on_link_up(const Moment& now) {
   publish_hello(now);
   authority_relay_.on_link_up(now);
   const bool gateway_near = std::any_of(peers_.begin(), peers_.end(), [](const auto& item) {
-    return item.second.up && item.second.hello.role == Role::gateway;
+    return item.second.up && item.second.role == Role::gateway;
   });
   if (gateway_near) uplink_.push_newest(now);
 }
@@ -257,7 +257,7 @@ void Replica::expel(const Moment& now, const NodeId& node) {
   uplink_.forget(node);
   context_.table.touch(node);  // less of it counts
   const auto peer = peers_.find(node);
-  const bool agent = peer == peers_.end() || peer->second.hello.role == Role::agent;
+  const bool agent = peer == peers_.end() || peer->second.role == Role::agent;
   if (peer != peers_.end()) peers_.erase(peer);
   context_.where.forget(node);
   if (options_.role == Role::gateway && agent && node != self()) clear_hello(node);
@@ -265,7 +265,7 @@ void Replica::expel(const Moment& now, const NodeId& node) {
 
 bool Replica::is_gateway(const NodeId& node) const {
   const auto peer = peers_.find(node);
-  return peer != peers_.end() && peer->second.hello.role == Role::gateway;
+  return peer != peers_.end() && peer->second.role == Role::gateway;
 }
 
 const Bytes* Replica::key_of(const NodeId& node) const {
@@ -291,9 +291,8 @@ void Replica::heard(const Moment& now, const Received& received, Nonce instance)
                        context_.members.check(node).ok();
     if (!keeps_others() || !known || !make_room_for_peer().ok()) return;
     it = peers_.emplace(node, Peer{}).first;
-    it->second.hello.node = node;
-    it->second.hello.name = record->second.name;
-    it->second.hello.nonce = instance;
+    it->second.name = record->second.name;
+    it->second.nonce = instance;
     context_.where.heard(node, received.cell);
   }
   Peer& peer = it->second;
@@ -305,11 +304,11 @@ void Replica::heard(const Moment& now, const Received& received, Nonce instance)
 }
 
 void Replica::on_peer_up(const Moment& now, const NodeId& node, const Peer& peer, CellIndex cell) {
-  const bool gateway = peer.hello.role == Role::gateway;
+  const bool gateway = peer.role == Role::gateway;
   if (gateway) context_.gateways.up(node);
   if (!keeps_others()) return;
-  const bool keeps = keeps_others(peer.hello);
-  receiver_.on_peer_up(now, node, peer.hello.nonce, keeps);
+  const bool keeps = keeps_others(node, peer);
+  receiver_.on_peer_up(now, node, peer.nonce, keeps);
   if (!gateway) answer_origin(node);
   if (keeps) meet_replica(now, node, cell, gateway);
 }
@@ -320,7 +319,7 @@ void Replica::meet_replica(const Moment& now, const NodeId& node, CellIndex cell
   if (options_.role == Role::gateway && !gateway && !anti_entropy_.keeps(cell)) {
     anti_entropy_.keep(cell);
     for (const auto& [other, peer] : peers_) {
-      if (peer.up && keeps_others(peer.hello) && context_.where.met(other, cell))
+      if (peer.up && keeps_others(other, peer) && context_.where.met(other, cell))
         anti_entropy_.on_replica_up(now, other, cell);
     }
   }
@@ -333,9 +332,9 @@ void Replica::met_gateway(const Moment& now, const NodeId& node, CellIndex cell)
   anti_entropy_.on_replica_up(now, node, cell);
 }
 
-bool Replica::keeps_others(const Hello& hello) const {
-  return hello.role == Role::gateway ||
-         (says_keeper(hello) && context_.members.may_keep_cell(hello.node));
+bool Replica::keeps_others(const NodeId& node, const Peer& peer) const {
+  return peer.role == Role::gateway ||
+         (says_keeper(peer.capabilities) && context_.members.may_keep_cell(node));
 }
 
 // Tells an origin what is here of its logs. A gateway does; where none is, some of those who keep
@@ -345,7 +344,7 @@ void Replica::answer_origin(const NodeId& node) {
   if (!context_.gateways.all().empty()) return;
   const auto keepers =
       static_cast<std::uint64_t>(1 + std::ranges::count_if(peers_, [&](const auto& item) {
-                                   return item.second.up && keeps_others(item.second.hello);
+                                   return item.second.up && keeps_others(item.first, item.second);
                                  }));
   if (context_.random.below(keepers) < 2) receiver_.tell(node);
 }
@@ -373,14 +372,20 @@ Result<void> Replica::make_room_for_peer() {
 }
 
 void Replica::Peer::keep(const Hello& heard) {
-  hello = heard;
-  std::vector<Hello::Head>().swap(hello.heads);
-  Bytes().swap(hello.certificate);
+  greeted = true;
+  role = heard.role;
+  name = heard.name;
+  nonce = heard.nonce;
+  counter = heard.counter;
+  minor = heard.minor;
+  capabilities = heard.capabilities;
+  public_key = role == Role::gateway ? heard.public_key : Bytes();
 }
 
 Result<void> Replica::on_hello(const Moment& now, const Received& received, const Hello& hello,
                                const LaterFields& later) {
-  const TopicClass topic = presence_topic(hello.role == Role::gateway || says_keeper(hello));
+  const TopicClass topic =
+      presence_topic(hello.role == Role::gateway || says_keeper(hello.capabilities));
   if (received.topic != topic || received.topic_node != hello.node ||
       node_id_of(hello.public_key) != hello.node) {
     return {Errc::bad_signature,
@@ -402,7 +407,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
     receiver_.keep({hello.node, hello.public_key, hello.name, hello.certificate});
   const auto known = peers_.find(hello.node);
   if (known == peers_.end()) DUNLIN_TRY(make_room_for_peer());
-  const bool same_instance = known != peers_.end() && known->second.hello.nonce == hello.nonce;
+  const bool same_instance = known != peers_.end() && known->second.nonce == hello.nonce;
   if (hello.state == NodeState::down) {
     if (known != peers_.end() && !same_instance) return {};  // the will of a former instance
     Peer& peer = peers_[hello.node];
@@ -421,13 +426,13 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
     context_.notice(Notice::Kind::clone, hello.node,
                     "two machines run with the key of " + hello.name);
   }
-  if (same_instance && known->second.up && hello.counter < known->second.hello.counter) {
+  if (same_instance && known->second.up && hello.counter < known->second.counter) {
     if (hello.role == Role::gateway) met_gateway(now, hello.node, received.cell);
     return {};
   }
 
   Peer& peer = peers_[hello.node];
-  const bool unseen = peer.hello.public_key.empty();  // its traffic came first
+  const bool unseen = !peer.greeted;  // its traffic came first
   const bool fresh = !peer.up || !same_instance || unseen;
   if (!same_instance) peer.last_ack = 0;
   // A node that moved left a will in its former cell; a gateway is in several.
@@ -462,7 +467,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
   if (!fresh || !context_.link_up) return {};
   if (hello.role == Role::gateway)
     uplink_.push_newest(now);
-  else if (keeps_others(hello))
+  else if (keeps_others(hello.node, peer))
     uplink_.say_soon(now);  // what it said of our logs came before its Hello
   return {};
 }
@@ -541,9 +546,9 @@ Result<void> Replica::on_digest(const Moment& now, const Received& received, con
     // Its Hello may have been lost, which would have said so.
     const auto peer = peers_.find(sender);
     if (is_gateway(sender)) met_gateway(now, sender, received.cell);
-    if (peer != peers_.end() && !keeps_others(peer->second.hello) &&
+    if (peer != peers_.end() && !keeps_others(peer->first, peer->second) &&
         context_.members.may_keep_cell(sender)) {
-      peer->second.hello.capabilities.emplace_back(kKeepsCell);
+      peer->second.capabilities.emplace_back(kKeepsCell);
       on_peer_up(now, sender, peer->second, received.cell);
     }
   }
@@ -558,7 +563,7 @@ Result<void> Replica::on_vector(const Moment& now, const Received& received, con
   heard(now, received, instance);
   // Where no gateway is, those who keep the cell stand in for it.
   const bool stands_in = context_.gateways.all().empty() && received.topic == TopicClass::inbox &&
-                         peers_.contains(sender) && keeps_others(peers_.at(sender).hello);
+                         peers_.contains(sender) && keeps_others(sender, peers_.at(sender));
   if (is_gateway(sender) || stands_in)
     return uplink_.on_vector(now, sender, vector), Result<void>{};
   if (!keeps_others()) return {};
@@ -581,7 +586,7 @@ bool Replica::may_have(const NodeId& requester, const LogId& log) const {
   if (log.node == self() && !uplink_.may_serve(log)) return false;
   if (is_gateway(requester) || log.node == requester) return true;
   const auto peer = peers_.find(requester);
-  if (peer == peers_.end() || !keeps_others(peer->second.hello)) return false;
+  if (peer == peers_.end() || !keeps_others(peer->first, peer->second)) return false;
   return options_.role == Role::agent ||
          context_.where.met(log.node, context_.where.reach(requester));
 }
@@ -604,8 +609,8 @@ Result<void> Replica::on_ack(const Moment& now, const NodeId& sender, const Ack&
   Peer& peer = peers_.at(sender);
   // The latest word counts: one that lost its disk may have taken back what it said before. Of an
   // instance that nobody heard of yet it comes again.
-  if (envelope.nonce != peer.hello.nonce || envelope.counter <= peer.last_ack) return {};
-  DUNLIN_TRY(context_.verifier.verify(peer.hello.public_key, ack_statement(sender, ack, envelope),
+  if (envelope.nonce != peer.nonce || envelope.counter <= peer.last_ack) return {};
+  DUNLIN_TRY(context_.verifier.verify(peer.public_key, ack_statement(sender, ack, envelope),
                                       ack.signature));
   peer.last_ack = envelope.counter;
   uplink_.on_ack(now, sender, ack);
@@ -615,7 +620,7 @@ Result<void> Replica::on_ack(const Moment& now, const NodeId& sender, const Ack&
 Result<void> Replica::on_time_reply(const Moment& now, const NodeId& sender, const TimeReply& reply,
                                     const LaterFields& later) {
   if (!is_gateway(sender)) return {Errc::bad_signature, "the time from a node that is no gateway"};
-  return time_sync_.on_reply(now, sender, reply, later, peers_.at(sender).hello.public_key);
+  return time_sync_.on_reply(now, sender, reply, later, peers_.at(sender).public_key);
 }
 
 Result<void> Replica::on_segments(const Moment& now, const Received& received,
@@ -663,11 +668,10 @@ std::vector<NodeStatus> Replica::status(const Moment& now) const {
   }
   for (const auto& [node, peer] : peers_) {
     NodeStatus& status = nodes[node];
-    status.name = peer.hello.name;
+    status.name = peer.name;
     status.cell = context_.where.home(node);
-    status.role = peer.hello.role;
-    if (!peer.hello.public_key.empty())
-      status.speaks = NodeStatus::Protocol{peer.hello.minor, peer.hello.capabilities};
+    status.role = peer.role;
+    if (peer.greeted) status.speaks = NodeStatus::Protocol{peer.minor, peer.capabilities};
     status.last_seen = peer.last_heard_utc;
     status.cloned = peer.instances.cloned();
     if (peer.time) status.synchronised = peer.time->synchronised;

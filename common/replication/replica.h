@@ -120,8 +120,17 @@ class Replica {
 
  private:
   struct Peer {
-    Hello hello;  // the last one, but for heads and certificate, which others keep
+    // Of its last Hello what is asked for again.
+    bool greeted = false;  // there was one
     bool up = false;
+    Role role = Role::agent;
+    std::string name = {};
+    Nonce nonce{};
+    std::uint64_t counter = 0;
+    std::uint64_t minor = 0;
+    std::vector<std::string> capabilities = {};
+    Bytes public_key = {};  // of a gateway, whose Acks and time are verified
+
     Instant last_heard{};
     UtcMicros last_heard_utc = 0;
     struct Time {
@@ -162,7 +171,7 @@ class Replica {
   bool is_gateway(const NodeId& node) const;  // as far as its Hello said
   bool keeps_others() const { return options_.role == Role::gateway || options_.keeps_cell; }
   // Whether it keeps the logs of others where it was heard.
-  bool keeps_others(const Hello& hello) const;
+  bool keeps_others(const NodeId& node, const Peer& peer) const;
   void meet_replica(const Moment& now, const NodeId& node, CellIndex cell, bool gateway);
   void met_gateway(const Moment& now, const NodeId& node, CellIndex cell);
   bool may_have(const NodeId& requester, const LogId& log) const;
