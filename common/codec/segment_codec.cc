@@ -262,6 +262,7 @@ Result<DecodedSegment> decode_segment(const SegmentHeader& header) {
   for (const Entry& entry : decoded.entries) {
     info.after = chain_next(info.after, entry_digest(entry, scratch));
     decoded.canonical_bytes += scratch.size();
+    decoded.unknown_operations += count_unknown(entry);
     if (scratch.size() > kEntryBytesMax || decoded.canonical_bytes > kSegmentDecodedBytesMax) {
       return {Errc::too_large,
               "entry " + std::to_string(entry.seq) + " of " + header.log.to_string()};

@@ -64,6 +64,7 @@ struct DecodedSegment {
   std::vector<Entry> entries;
   std::size_t canonical_bytes = 0;  // of the entries: what decoding and hashing cost, however small
                                     // the segment is
+  std::uint64_t unknown_operations = 0;  // of newer minor versions
 };
 Result<DecodedSegment> decode_segment(const SegmentHeader& header);
 

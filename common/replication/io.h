@@ -9,6 +9,7 @@
 #include "common/base/time.h"
 #include "common/log/stored.h"
 #include "common/replication/messages.h"
+#include "common/replication/prepared.h"
 #include "common/replication/whereabouts.h"
 
 namespace dunlin::replication {
@@ -47,6 +48,7 @@ struct Received {
   Bytes payload;
   bool retained = false;  // kept by the broker, who knows since when
   CellIndex cell = 0;
+  Prepared prepared = {};  // of `payload`, when somebody had time for it
 };
 struct WriteFinished {
   Token token = 0;

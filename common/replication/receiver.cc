@@ -24,9 +24,6 @@ constexpr std::size_t kWantIntervalsMax = 512;  // of one log in one Fetch
 constexpr std::size_t kLogsPerNodeMax = 256;
 constexpr std::size_t kUnsealedEpochsMax = 16;
 constexpr std::size_t kQuarantineLimitsMax = 1024;
-// Canonical bytes of a message after which no more of it is decoded: what compresses well would
-// keep the loop for seconds.
-constexpr std::size_t kDecodedMax = 2 * 1024 * 1024;
 
 // What a segment takes until it is durable, at most. Operations are larger than the few bytes that
 // they may stand in, and what they hold is up to 16 times as large.
@@ -53,7 +50,7 @@ IntervalSet newest(const IntervalSet& set, std::size_t max) {
 }  // namespace
 
 void Receiver::on_segments(const Moment& now, const NodeId& peer, CellIndex cell,
-                           const Segments& segments) {
+                           const Segments& segments, const Prepared& prepared) {
   ForeignWrite batch;
   batch.lane = segments.lane;
   batch.cell = cell;
@@ -79,7 +76,7 @@ void Receiver::on_segments(const Moment& now, const NodeId& peer, CellIndex cell
       c_.refuse(peer, {Errc::too_large, "a message that is more than 2 MiB when it is decoded"});
       break;
     }
-    const Result<void> taken = take(now, bytes, segments.request, batch);
+    const Result<void> taken = take(now, bytes, segments.request, prepared, batch);
     if (!taken.ok()) refuse(now, peer, bytes, taken.error());
   }
   // What is not written was paid for all the same, or credit would leak away.
@@ -89,7 +86,7 @@ void Receiver::on_segments(const Moment& now, const NodeId& peer, CellIndex cell
 }
 
 Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes>& bytes,
-                            std::uint64_t request, ForeignWrite& batch) {
+                            std::uint64_t request, const Prepared& prepared, ForeignWrite& batch) {
   DUNLIN_ASSIGN(const SegmentHeader header, parse_segment(*bytes));
   const LogId& id = header.log;
   if (id.node == c_.self()) return {};  // an echo of our own
@@ -108,7 +105,11 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
     return {};
   }
 
-  DUNLIN_ASSIGN(DecodedSegment decoded, decode(header, batch));
+  const Prepared::Segment* const ahead = prepared.find(bytes);
+  Result<DecodedSegment> read = ahead != nullptr ? ahead->decoded : decode_segment(header);
+  batch.decoded += decoding_cost(read);
+  c_.stats.decoded_bytes += decoding_cost(read);
+  DUNLIN_ASSIGN(DecodedSegment decoded, std::move(read));
   const SegmentInfo& info = decoded.info;
   const bool vouched = vouched_for(info);
   DUNLIN_TRY(c_.members.check(info, vouched));
@@ -128,16 +129,19 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
     DUNLIN_TRY(check_pieces(*known, info));
   }
   if (!vouched) {
-    DUNLIN_TRY(
-        c_.verifier.verify(*key, head_statement(id, info.last, info.after), header.signature));
+    const Result<void>* const checked = prepared.signature(bytes, *key);
+    DUNLIN_TRY(checked != nullptr
+                   ? *checked
+                   : c_.verifier.verify(*key, head_statement(id, info.last, info.after),
+                                        header.signature));
     c_.stats.signatures_verified += 1;
   }
   if (!keyed) {
-    NodeRecord& record = c_.table.nodes[id.node];
-    record.public_key = *key;
+    c_.table.nodes[id.node].public_key = *key;
     // Of one that somebody else introduced: a Hello of its own may never come here.
+    const auto& open = std::get<Open>(decoded.entries.front().ops.front());
     if (const Bytes* certificate = c_.members.certificate_of(id.node))
-      batch.members.push_back({id.node, *key, record.name, *certificate});
+      batch.members.push_back({id.node, *key, open.name, *certificate});
   }
 
   // They count from here on, not when they are stored: more may be on the way by then.
@@ -152,8 +156,8 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   arriving_.insert_or_assign({id, info.first}, info.before);
   batch.bytes += bytes->size();
   batch.memory += memory_of(decoded, bytes->size());
+  c_.stats.unknown.operations += decoded.unknown_operations;
   for (const Entry& entry : decoded.entries) {
-    c_.stats.unknown.operations += count_unknown(entry);
     // Who is out is out at once, whatever becomes of the write.
     for (const Op& op : entry.ops) {
       if (const auto* revoke = std::get_if<Revoke>(&op); revoke != nullptr && is_authority(id.node))
@@ -166,15 +170,6 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
     batch.lane = Lane::live;  // small, and what is live waits for it
   }
   return {};
-}
-
-// What does not decode may have cost as much as the largest that does.
-Result<DecodedSegment> Receiver::decode(const SegmentHeader& header, ForeignWrite& batch) {
-  Result<DecodedSegment> decoded = decode_segment(header);
-  const std::size_t cost = decoded.ok() ? decoded->canonical_bytes : kSegmentDecodedBytesMax;
-  batch.decoded += cost;
-  c_.stats.decoded_bytes += cost;
-  return decoded;
 }
 
 // A verified successor that joins, stored or on its way there, vouches: its hash covers ours.
@@ -307,7 +302,7 @@ void Receiver::retry_waiting(const Moment& now, const NodeId& origin) {
     one.lane = item.request == 0 ? Lane::live : Lane::bulk;
     one.cell = item.cell;
     one.from = item.from;
-    const Result<void> taken = take(now, item.bytes, item.request, one);
+    const Result<void> taken = take(now, item.bytes, item.request, {}, one);
     if (!taken.ok()) refuse(now, origin, item.bytes, taken.error());
     decoded += one.decoded;
     if (!one.segments.empty()) write(std::move(one));
@@ -387,7 +382,7 @@ void Receiver::reconsider(const Moment& now, const std::vector<Quarantined>& ref
     ForeignWrite batch;
     batch.lane = Lane::bulk;
     batch.from = item.peer;
-    const Result<void> taken = take(now, item.bytes, 0, batch);
+    const Result<void> taken = take(now, item.bytes, 0, {}, batch);
     if (!taken.ok()) {
       c_.refuse(item.peer, taken.error());
       quarantine(now, item.peer, item.bytes, taken.error());

@@ -9,6 +9,7 @@
 #include "common/codec/segment_codec.h"
 #include "common/replication/acknowledger.h"
 #include "common/replication/forwarder.h"
+#include "common/replication/prepared.h"
 
 namespace dunlin::replication {
 
@@ -33,8 +34,9 @@ class Receiver {
   Receiver(Context& context, Forwarder& forwarder, ReceiverOptions options)
       : c_(context), options_(options), forwarder_(forwarder) {}
 
-  // That came in `cell`, or out of quarantine.
-  void on_segments(const Moment& now, const NodeId& peer, CellIndex cell, const Segments& segments);
+  // That came in `cell`.
+  void on_segments(const Moment& now, const NodeId& peer, CellIndex cell, const Segments& segments,
+                   const Prepared& prepared = {});
   // A log of `peer` is said to reach `head`.
   Result<void> on_claim(const Moment& now, const LogId& log, Seq head);
   // `peer` has this of a log of somebody else: what is wanted of it may be fetched there.
@@ -107,8 +109,7 @@ class Receiver {
 
   // Verifies one segment and adds it to `batch`, or says why not.
   Result<void> take(const Moment& now, const std::shared_ptr<const Bytes>& bytes,
-                    std::uint64_t request, ForeignWrite& batch);
-  Result<DecodedSegment> decode(const SegmentHeader& header, ForeignWrite& batch);
+                    std::uint64_t request, const Prepared& prepared, ForeignWrite& batch);
   void refuse(const Moment& now, const NodeId& peer, const std::shared_ptr<const Bytes>& bytes,
               const Error& error);
   void introduce(const Moment& now, const NodeId& peer, const Segments& segments);

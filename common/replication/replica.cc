@@ -27,12 +27,13 @@ bool belongs_on(TopicClass topic, const Message& message) {
   return false;
 }
 
-bool says(const Hello& hello, std::string_view capability) {
-  return std::ranges::find(hello.capabilities, capability) != hello.capabilities.end();
+bool says(const std::vector<std::string>& capabilities, std::string_view capability) {
+  return std::ranges::find(capabilities, capability) != capabilities.end();
 }
 
-bool says_keeper(const Hello& hello) {
-  return says(hello, kKeepsCell) || says(hello, kKeepsFleet) || says(hello, kFollows);
+bool says_keeper(const std::vector<std::string>& capabilities) {
+  return says(capabilities, kKeepsCell) || says(capabilities, kKeepsFleet) ||
+         says(capabilities, kFollows);
 }
 
 Lane lane_of(const Message& message) {
@@ -240,7 +241,7 @@ void Replica::on_link_up(const Moment& now) {
   publish_hello(now);
   authority_relay_.on_link_up(now);
   const bool gateway_near = std::any_of(peers_.begin(), peers_.end(), [](const auto& item) {
-    return item.second.up && item.second.hello.role == Role::gateway;
+    return item.second.up && item.second.role == Role::gateway;
   });
   if (gateway_near) uplink_.push_newest(now);
 }
@@ -270,7 +271,7 @@ void Replica::expel(const Moment& now, const NodeId& node) {
   uplink_.forget(node);
   context_.table.touch(node);  // less of it counts
   const auto peer = peers_.find(node);
-  const bool agent = peer == peers_.end() || peer->second.hello.role == Role::agent;
+  const bool agent = peer == peers_.end() || peer->second.role == Role::agent;
   if (peer != peers_.end()) peers_.erase(peer);
   context_.where.forget(node);
   if (options_.role == Role::gateway && agent && node != self()) clear_hello(node);
@@ -278,7 +279,15 @@ void Replica::expel(const Moment& now, const NodeId& node) {
 
 bool Replica::is_gateway(const NodeId& node) const {
   const auto peer = peers_.find(node);
-  return peer != peers_.end() && peer->second.hello.role == Role::gateway;
+  return peer != peers_.end() && peer->second.role == Role::gateway;
+}
+
+const Bytes* Replica::key_of(const NodeId& node) const {
+  const auto peer = peers_.find(node);
+  const auto known = context_.table.nodes.find(node);
+  if (peer == peers_.end() || !peer->second.up || known == context_.table.nodes.end())
+    return nullptr;
+  return known->second.public_key.empty() ? nullptr : &known->second.public_key;
 }
 
 void Replica::clear_hello(const NodeId& node) {
@@ -296,9 +305,8 @@ void Replica::heard(const Moment& now, const Received& received, Nonce instance)
                        context_.members.check(node).ok();
     if (!keeps_others() || !known || !make_room_for_peer().ok()) return;
     it = peers_.emplace(node, Peer{}).first;
-    it->second.hello.node = node;
-    it->second.hello.name = record->second.name;
-    it->second.hello.nonce = instance;
+    it->second.name = record->second.name;
+    it->second.nonce = instance;
     context_.where.heard(node, received.cell);
   }
   Peer& peer = it->second;
@@ -310,44 +318,44 @@ void Replica::heard(const Moment& now, const Received& received, Nonce instance)
 }
 
 void Replica::on_peer_up(const Moment& now, const NodeId& node, const Peer& peer, CellIndex cell) {
-  const bool gateway = peer.hello.role == Role::gateway;
+  const bool gateway = peer.role == Role::gateway;
   if (gateway) context_.gateways.up(node);
   if (!keeps_others()) return;
-  const bool keeps = keeps_others(peer.hello);
-  receiver_.on_peer_up(now, node, peer.hello.nonce, keeps);
+  const bool keeps = keeps_others(node, peer);
+  receiver_.on_peer_up(now, node, peer.nonce, keeps);
   if (!gateway) answer_origin(node);
-  if (keeps) meet(now, peer.hello, cell);
+  if (keeps) meet(now, node, peer, cell);
 }
 
 // Who keeps logs of others may be in several cells, and may be heard in any of them first. Where an
 // agent keeps all of a cell a gateway compares with it there; what it does with other gateways is
 // the backbone's.
-void Replica::meet(const Moment& now, const Hello& hello, CellIndex cell) {
-  context_.where.heard(hello.node, cell);
-  const bool gateway = hello.role == Role::gateway;
-  if (gateway) follower_.on_gateway_up(now, hello.node);
-  if (!is_replica(hello, cell)) return;
-  if (!gateway && cell == context_.where.backbone()) context_.gateways.listens(hello.node);
+void Replica::meet(const Moment& now, const NodeId& node, const Peer& peer, CellIndex cell) {
+  context_.where.heard(node, cell);
+  const bool gateway = peer.role == Role::gateway;
+  if (gateway) follower_.on_gateway_up(now, node);
+  if (!is_replica(node, peer, cell)) return;
+  if (!gateway && cell == context_.where.backbone()) context_.gateways.listens(node);
   if (options_.role == Role::gateway && !gateway && !anti_entropy_.keeps(cell)) {
     anti_entropy_.keep(cell);
-    for (const auto& [other, peer] : peers_) {
-      if (peer.up && is_replica(peer.hello, cell) && context_.where.met(other, cell))
+    for (const auto& [other, its] : peers_) {
+      if (its.up && is_replica(other, its, cell) && context_.where.met(other, cell))
         anti_entropy_.on_replica_up(now, other, cell);
     }
   }
-  anti_entropy_.on_replica_up(now, hello.node, cell);
+  anti_entropy_.on_replica_up(now, node, cell);
 }
 
-bool Replica::keeps_others(const Hello& hello) const {
-  return hello.role == Role::gateway ||
-         (says_keeper(hello) && context_.members.may_keep_cell(hello.node));
+bool Replica::keeps_others(const NodeId& node, const Peer& peer) const {
+  return peer.role == Role::gateway ||
+         (says_keeper(peer.capabilities) && context_.members.may_keep_cell(node));
 }
 
-bool Replica::is_replica(const Hello& hello, CellIndex cell) const {
-  if (hello.role == Role::gateway) return true;
+bool Replica::is_replica(const NodeId& node, const Peer& peer, CellIndex cell) const {
+  if (peer.role == Role::gateway) return true;
   if (cell == context_.where.backbone())
-    return says(hello, kKeepsFleet) && context_.members.may_keep_fleet(hello.node);
-  return says(hello, kKeepsCell) && context_.members.may_keep_cell(hello.node);
+    return says(peer.capabilities, kKeepsFleet) && context_.members.may_keep_fleet(node);
+  return says(peer.capabilities, kKeepsCell) && context_.members.may_keep_cell(node);
 }
 
 bool Replica::wants_of(const Hello& hello, const LogId& log) const {
@@ -372,7 +380,7 @@ void Replica::answer_origin(const NodeId& node) {
   if (!options_.interest.keeps_cell() || !context_.gateways.all().empty()) return;
   const auto keepers =
       static_cast<std::uint64_t>(1 + std::ranges::count_if(peers_, [&](const auto& item) {
-                                   return item.second.up && is_replica(item.second.hello, 0);
+                                   return item.second.up && is_replica(item.first, item.second, 0);
                                  }));
   if (context_.random.below(keepers) < 2) receiver_.tell(node);
 }
@@ -406,14 +414,20 @@ Result<void> Replica::make_room_for_peer() {
 }
 
 void Replica::Peer::keep(const Hello& heard) {
-  hello = heard;
-  std::vector<Hello::Head>().swap(hello.heads);
-  Bytes().swap(hello.certificate);
+  greeted = true;
+  role = heard.role;
+  name = heard.name;
+  nonce = heard.nonce;
+  counter = heard.counter;
+  minor = heard.minor;
+  capabilities = heard.capabilities;
+  public_key = role == Role::gateway ? heard.public_key : Bytes();
 }
 
 Result<void> Replica::on_hello(const Moment& now, const Received& received, const Hello& hello,
                                const LaterFields& later) {
-  const TopicClass topic = presence_topic(hello.role == Role::gateway || says_keeper(hello));
+  const TopicClass topic =
+      presence_topic(hello.role == Role::gateway || says_keeper(hello.capabilities));
   if (received.topic != topic || received.topic_node != hello.node ||
       node_id_of(hello.public_key) != hello.node) {
     return {Errc::bad_signature,
@@ -435,7 +449,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
     receiver_.keep({hello.node, hello.public_key, hello.name, hello.certificate});
   const auto known = peers_.find(hello.node);
   if (known == peers_.end()) DUNLIN_TRY(make_room_for_peer());
-  const bool same_instance = known != peers_.end() && known->second.hello.nonce == hello.nonce;
+  const bool same_instance = known != peers_.end() && known->second.nonce == hello.nonce;
   if (hello.state == NodeState::down) {
     if (known != peers_.end() && !same_instance) return {};  // the will of a former instance
     Peer& peer = peers_[hello.node];
@@ -454,19 +468,21 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
     context_.notice(Notice::Kind::clone, hello.node,
                     "two machines run with the key of " + hello.name);
   }
-  if (same_instance && known->second.up && hello.counter < known->second.hello.counter) {
-    if (keeps_others(hello)) meet(now, hello, received.cell);
+  if (same_instance && known->second.up && hello.counter < known->second.counter) {
+    if (keeps_others(hello.node, known->second))
+      meet(now, hello.node, known->second, received.cell);
     return {};
   }
 
   Peer& peer = peers_[hello.node];
-  const bool unseen = peer.hello.public_key.empty();  // its traffic came first
+  const bool unseen = !peer.greeted;  // its traffic came first
   const bool fresh = !peer.up || !same_instance || unseen;
   if (!same_instance) peer.last_ack = 0;
-  // A node that moved left a will in its former cell; who keeps logs of others may be in several.
-  if (!keeps_others(hello) || !same_instance) context_.where.forget(hello.node);
-  context_.where.heard(hello.node, received.cell);
   peer.keep(hello);
+  const bool keeps = keeps_others(hello.node, peer);
+  // A node that moved left a will in its former cell; who keeps logs of others may be in several.
+  if (!keeps || !same_instance) context_.where.forget(hello.node);
+  context_.where.heard(hello.node, received.cell);
   peer.up = true;
   peer.last_heard = now.mono;
   peer.last_heard_utc = now.utc;
@@ -484,7 +500,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
   if (fresh) on_peer_up(now, hello.node, peer, received.cell);
   follower_.met(hello.node, hello.name);
   if (keeps_others()) {
-    if (keeps_others(hello)) meet(now, hello, received.cell);
+    if (keeps) meet(now, hello.node, peer, received.cell);
     for (const Hello::Head& head : hello.heads) {
       const LogId log{hello.node, head.epoch, head.track};
       if (wants_of(hello, log)) DUNLIN_TRY(receiver_.on_claim(now, log, head.head));
@@ -493,7 +509,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
   if (!fresh || !context_.link_up) return {};
   if (hello.role == Role::gateway)
     uplink_.push_newest(now);
-  else if (keeps_others(hello))
+  else if (keeps)
     uplink_.say_soon(now);  // what it said of our logs came before its Hello
   return {};
 }
@@ -573,12 +589,12 @@ Result<void> Replica::on_digest(const Moment& now, const Received& received, con
     // Its Hello may have been lost, which would have said so.
     const auto peer = peers_.find(sender);
     if (is_gateway(sender)) {
-      meet(now, peer->second.hello, received.cell);
+      meet(now, sender, peer->second, received.cell);
       if (received.topic == TopicClass::inbox) follower_.on_answer(now, sender, digest);
     }
-    if (peer != peers_.end() && !keeps_others(peer->second.hello) &&
+    if (peer != peers_.end() && !keeps_others(peer->first, peer->second) &&
         context_.members.may_keep_cell(sender)) {
-      peer->second.hello.capabilities.emplace_back(kKeepsCell);
+      peer->second.capabilities.emplace_back(kKeepsCell);
       on_peer_up(now, sender, peer->second, received.cell);
     }
   }
@@ -593,7 +609,7 @@ Result<void> Replica::on_vector(const Moment& now, const Received& received, con
   heard(now, received, instance);
   // Where no gateway is, those who keep the cell stand in for it.
   const bool stands_in = context_.gateways.all().empty() && received.topic == TopicClass::inbox &&
-                         peers_.contains(sender) && keeps_others(peers_.at(sender).hello);
+                         peers_.contains(sender) && keeps_others(sender, peers_.at(sender));
   if (is_gateway(sender) || stands_in)
     return uplink_.on_vector(now, sender, vector), Result<void>{};
   if (!keeps_others()) return {};
@@ -616,7 +632,7 @@ bool Replica::may_have(const NodeId& requester, const LogId& log) const {
   if (log.node == self() && !uplink_.may_serve(log)) return false;
   if (is_gateway(requester) || log.node == requester) return true;
   const auto peer = peers_.find(requester);
-  if (peer == peers_.end() || !keeps_others(peer->second.hello)) return false;
+  if (peer == peers_.end() || !keeps_others(peer->first, peer->second)) return false;
   if (context_.members.may_keep_fleet(requester)) return true;
   if (options_.role == Role::agent && (log.node == self() || !options_.interest.beyond_cell()))
     return true;
@@ -635,7 +651,7 @@ Result<void> Replica::on_follow(const Moment& now, const Received& received, con
   DUNLIN_TRY(context_.members.check(agent));
   if (options_.role != Role::gateway) return {};
   const auto peer = peers_.find(agent);
-  if (peer == peers_.end() || !peer->second.up || !keeps_others(peer->second.hello))
+  if (peer == peers_.end() || !peer->second.up || !keeps_others(peer->first, peer->second))
     return {Errc::untrusted, "a Follow of node " + agent.to_string() + ", which is no keeper"};
   const bool everywhere = context_.members.may_keep_fleet(agent);
   const Interest interest{Interest::Scope::own, follow.follows};
@@ -683,8 +699,8 @@ Result<void> Replica::on_ack(const Moment& now, const NodeId& sender, const Ack&
   Peer& peer = peers_.at(sender);
   // The latest word counts: one that lost its disk may have taken back what it said before. Of an
   // instance that nobody heard of yet it comes again.
-  if (envelope.nonce != peer.hello.nonce || envelope.counter <= peer.last_ack) return {};
-  DUNLIN_TRY(context_.verifier.verify(peer.hello.public_key, ack_statement(sender, ack, envelope),
+  if (envelope.nonce != peer.nonce || envelope.counter <= peer.last_ack) return {};
+  DUNLIN_TRY(context_.verifier.verify(peer.public_key, ack_statement(sender, ack, envelope),
                                       ack.signature));
   peer.last_ack = envelope.counter;
   uplink_.on_ack(now, sender, ack);
@@ -694,7 +710,7 @@ Result<void> Replica::on_ack(const Moment& now, const NodeId& sender, const Ack&
 Result<void> Replica::on_time_reply(const Moment& now, const NodeId& sender, const TimeReply& reply,
                                     const LaterFields& later) {
   if (!is_gateway(sender)) return {Errc::bad_signature, "the time from a node that is no gateway"};
-  return time_sync_.on_reply(now, sender, reply, later, peers_.at(sender).hello.public_key);
+  return time_sync_.on_reply(now, sender, reply, later, peers_.at(sender).public_key);
 }
 
 Result<void> Replica::on_segments(const Moment& now, const Received& received,
@@ -718,7 +734,7 @@ Result<void> Replica::on_segments(const Moment& now, const Received& received,
       return header.ok() && !takes(received, header->log);
     });
   }
-  receiver_.on_segments(now, received.topic_node, received.cell, fresh);
+  receiver_.on_segments(now, received.topic_node, received.cell, fresh, received.prepared);
   return {};
 }
 

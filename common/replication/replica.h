@@ -112,6 +112,8 @@ class Replica {
   const NodeId& self() const { return context_.self(); }
   Epoch epoch() const { return context_.epoch; }
   bool revoked(const NodeId& node) const { return context_.members.revoked(node); }
+  // Of somebody who belongs here and is in reach; null of others.
+  const Bytes* key_of(const NodeId& node) const;
   // Where its Hello stands.
   TopicClass presence() const { return presence_topic(keeps_others()); }
   // Whether logs are kept of nodes that were not heard in a cell of this one: other gateways
@@ -121,8 +123,17 @@ class Replica {
 
  private:
   struct Peer {
-    Hello hello;  // the last one, but for heads and certificate, which others keep
+    // Of its last Hello what is asked for again.
+    bool greeted = false;  // there was one
     bool up = false;
+    Role role = Role::agent;
+    std::string name = {};
+    Nonce nonce{};
+    std::uint64_t counter = 0;
+    std::uint64_t minor = 0;
+    std::vector<std::string> capabilities = {};
+    Bytes public_key = {};  // of a gateway, whose Acks and time are verified
+
     Instant last_heard{};
     UtcMicros last_heard_utc = 0;
     struct Time {
@@ -165,10 +176,10 @@ class Replica {
   bool is_gateway(const NodeId& node) const;  // as far as its Hello said
   bool keeps_others() const { return options_.role == Role::gateway || options_.interest.any(); }
   // Whether it keeps logs of others, and may.
-  bool keeps_others(const Hello& hello) const;
+  bool keeps_others(const NodeId& node, const Peer& peer) const;
   // Whether it keeps all that belongs to that cell, or to the backbone.
-  bool is_replica(const Hello& hello, CellIndex cell) const;
-  void meet(const Moment& now, const Hello& hello, CellIndex cell);
+  bool is_replica(const NodeId& node, const Peer& peer, CellIndex cell) const;
+  void meet(const Moment& now, const NodeId& node, const Peer& peer, CellIndex cell);
   bool may_have(const NodeId& requester, const LogId& log) const;
   // Whether logs of that one are wanted here as it speaks of them itself.
   bool wants_of(const Hello& hello, const LogId& log) const;

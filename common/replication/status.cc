@@ -27,11 +27,10 @@ std::vector<NodeStatus> Replica::status(const Moment& now) const {
   }
   for (const auto& [node, peer] : peers_) {
     NodeStatus& status = nodes[node];
-    status.name = peer.hello.name;
+    status.name = peer.name;
     status.cell = context_.where.home(node);
-    status.role = peer.hello.role;
-    if (!peer.hello.public_key.empty())
-      status.speaks = NodeStatus::Protocol{peer.hello.minor, peer.hello.capabilities};
+    status.role = peer.role;
+    if (peer.greeted) status.speaks = NodeStatus::Protocol{peer.minor, peer.capabilities};
     status.last_seen = peer.last_heard_utc;
     status.cloned = peer.instances.cloned();
     if (peer.time) status.synchronised = peer.time->synchronised;

@@ -10,28 +10,31 @@ Whereabouts::Whereabouts(std::vector<std::string> names) : names_(std::move(name
 }
 
 void Whereabouts::heard(const NodeId& node, CellIndex cell) {
-  std::vector<CellIndex>& cells = nodes_[node];
-  const auto at = std::lower_bound(cells.begin(), cells.end(), cell);
-  if (at == cells.end() || *at != cell) cells.insert(at, cell);
+  heard_.emplace(node, cell);
+}
+
+void Whereabouts::forget(const NodeId& node) {
+  heard_.erase(heard_.lower_bound({node, 0}), heard_.upper_bound({node, kEveryCell}));
 }
 
 bool Whereabouts::met(const NodeId& node, CellIndex cell) const {
-  const auto known = nodes_.find(node);
-  return known != nodes_.end() &&
-         std::binary_search(known->second.begin(), known->second.end(), cell);
+  return heard_.contains({node, cell});
+}
+
+const CellIndex* Whereabouts::first_of(const NodeId& node) const {
+  const auto at = heard_.lower_bound({node, 0});
+  return at == heard_.end() || at->first != node ? nullptr : &at->second;
 }
 
 CellIndex Whereabouts::reach(const NodeId& node) const {
-  const auto known = nodes_.find(node);
-  if (known == nodes_.end()) return 0;
-  return backbone_ && met(node, *backbone_) ? *backbone_ : known->second.front();
+  if (backbone_ && met(node, *backbone_)) return *backbone_;
+  const CellIndex* const first = first_of(node);
+  return first == nullptr ? 0 : *first;
 }
 
 std::string_view Whereabouts::home(const NodeId& node) const {
-  const auto known = nodes_.find(node);
-  if (known == nodes_.end()) return {};
-  for (const CellIndex cell : known->second) {
-    if (cell != backbone_) return names_[cell];
+  for (auto at = heard_.lower_bound({node, 0}); at != heard_.end() && at->first == node; ++at) {
+    if (at->second != backbone_) return names_[at->second];
   }
   return {};
 }

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/ids.h"
@@ -25,8 +26,8 @@ class Whereabouts {
   const std::optional<CellIndex>& backbone() const { return backbone_; }
 
   void heard(const NodeId& node, CellIndex cell);
-  void forget(const NodeId& node) { nodes_.erase(node); }
-  bool knows(const NodeId& node) const { return nodes_.contains(node); }
+  void forget(const NodeId& node);
+  bool knows(const NodeId& node) const { return first_of(node) != nullptr; }
   bool met(const NodeId& node, CellIndex cell) const;
   // Where an inbox of it is listened to: in the backbone before other cells; our first cell when
   // it was not heard yet.
@@ -35,9 +36,12 @@ class Whereabouts {
   std::string_view home(const NodeId& node) const;
 
  private:
+  // The first of its cells; null when it was not heard.
+  const CellIndex* first_of(const NodeId& node) const;
+
   std::vector<std::string> names_;
   std::optional<CellIndex> backbone_;
-  std::map<NodeId, std::vector<CellIndex>> nodes_;  // cells ascending
+  std::set<std::pair<NodeId, CellIndex>> heard_;
 };
 
 }  // namespace dunlin::replication

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "common/log/limits.h"
 #include "common/runtime/interest.h"
@@ -248,9 +249,11 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
     options.transport.seed = security::random_u64();
     DUNLIN_ASSIGN(transport, make_transport(options.transport));
   }
+  std::unique_ptr<Verifier> ahead;
+  if (gateway && std::thread::hardware_concurrency() > 1) ahead = security::make_openssl_verifier();
   DUNLIN_ASSIGN(impl->node,
                 runtime::Node::start(std::move(node), std::move(shards), std::move(transport),
-                                     *impl->key, *impl->verifier));
+                                     *impl->key, *impl->verifier, std::move(ahead)));
   return std::unique_ptr<Database>(new Database(std::move(impl)));
 }
 

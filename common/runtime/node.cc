@@ -20,6 +20,8 @@ constexpr Duration kUnsentLook = std::chrono::milliseconds(2);
 constexpr std::size_t kBulkReadsMax = 64;
 // While live segments come, the bulk lane rests as long as it worked.
 constexpr Duration kLiveComes = std::chrono::milliseconds(200);
+// So many of the bulk lane are taken at once for who reads ahead, while nothing live comes.
+constexpr std::size_t kBulkAhead = 4;
 // Messages are read for so long before the disk's answers are looked at again.
 constexpr Duration kReadingTime = std::chrono::milliseconds(2);
 
@@ -58,19 +60,21 @@ Moment Node::now() {
 }
 
 Node::Node(NodeOptions options, std::unique_ptr<Transport> transport, Signer& signer,
-           Verifier& verifier)
+           Verifier& verifier, std::unique_ptr<Verifier> ahead)
     : options_(std::move(options)),
       replica_(options_.replica, Nonce{security::random_u64()}, signer, verifier),
       transport_(std::move(transport)),
       mailbox_(options_.mailbox_bytes_max),
-      bulk_(options_.mailbox_bytes_max / 2) {}
+      bulk_(options_.mailbox_bytes_max / 2),
+      ahead_(std::move(ahead)) {}
 
 Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::Shards shards,
                                           std::unique_ptr<Transport> transport, Signer& signer,
-                                          Verifier& verifier) {
+                                          Verifier& verifier, std::unique_ptr<Verifier> ahead) {
   options.disk.node = signer.node();
 
-  std::unique_ptr<Node> node(new Node(std::move(options), std::move(transport), signer, verifier));
+  std::unique_ptr<Node> node(
+      new Node(std::move(options), std::move(transport), signer, verifier, std::move(ahead)));
   node->disks_ = std::make_unique<Disks>(
       node->options_.disk, std::move(shards.stores), std::move(shards.placement), verifier,
       [n = node.get()](Input input) {
@@ -268,10 +272,10 @@ void Node::on_message(std::string_view topic, ByteView payload, bool retained) {
   const std::size_t size = payload.size() + 128;
   const bool bulk = peek_lane(payload) == Lane::bulk;
   const auto task = [&]() -> Task {
-    return [this,
+    return [this, lane = bulk ? Lane::bulk : Lane::live,
             message = Received{parsed->topic, parsed->node, Bytes(payload.begin(), payload.end()),
                                retained, static_cast<CellIndex>(cell - cells.begin())}](
-               const Moment& now) mutable { read_message(now, std::move(message)); };
+               const Moment&) mutable { read_ahead(lane, std::move(message)); };
   };
   {
     const std::lock_guard lock(mutex_);
@@ -286,15 +290,27 @@ void Node::on_message(std::string_view topic, ByteView payload, bool retained) {
   wake_.notify_one();
 }
 
+// Its turn has come. Nothing is prepared of strangers, of what carries no segments, nor of what
+// gateways hand on to each other, which may be here: the replica may refuse all of that for less.
+void Node::read_ahead(Lane lane, Received message) {
+  const bool pushed = message.topic == TopicClass::live || message.topic == TopicClass::bulk;
+  const bool handed_on = pushed && options_.replica.cells[message.cell] == kBackboneName;
+  const bool wanted = (pushed && !handed_on) || message.topic == TopicClass::inbox;
+  const Bytes* const key = wanted ? replica_.key_of(message.topic_node) : nullptr;
+  ahead_.add(lane, std::move(message), key);
+}
+
 void Node::read_message(const Moment& now, Received message) {
   const NodeId sender = message.topic_node;
   // What answers a Fetch decodes to much, and was asked for.
   const bool live = message.topic == TopicClass::live;
   const std::size_t bytes = message.payload.size();
+  const std::uint64_t prepared = message.prepared.cost();
   const std::uint64_t refused = refused_, decoded = replica_.stats().decoded_bytes;
   step(now, std::move(message));
-  const std::uint64_t work = live ? replica_.stats().decoded_bytes - decoded : 0;
-  const std::size_t cost = cost_besides(bytes, work, refused_ != refused);
+  const std::uint64_t used = replica_.stats().decoded_bytes - decoded;
+  const std::uint64_t in_vain = prepared - std::min(prepared, used);
+  const std::size_t cost = cost_besides(bytes, (live ? used : 0) + in_vain, refused_ != refused);
   if (cost == 0) return;
   const std::lock_guard lock(mutex_);
   mailbox_.charge(sender, cost);
@@ -306,7 +322,7 @@ void Node::read_message(const Moment& now, Received message) {
 void Node::run() {
   while (true) {
     std::deque<Task> tasks;
-    Task bulk;
+    std::deque<Task> bulk;
     bool live_comes = false;
     {
       std::unique_lock lock(mutex_);
@@ -315,26 +331,30 @@ void Node::run() {
       Duration wait = deadline ? std::max(Duration{}, *deadline - current) : Duration(kIdleWait);
       if (!bulk_reads_.empty() && !bulk_reading_) wait = std::min(wait, kUnsentLook);
       const bool rests = current < bulk_at_;
-      if (rests && !bulk_.empty()) wait = std::min(wait, bulk_at_ - current);
+      const auto bulk_waits = [&] { return !bulk_.empty() || ahead_.size(Lane::bulk) > 0; };
+      if (rests && bulk_waits()) wait = std::min(wait, bulk_at_ - current);
       wake_.wait_for(lock, std::min(wait, Duration(kIdleWait)), [&] {
-        return stopping_ || !tasks_.empty() || !mailbox_.empty() || (!rests && !bulk_.empty());
+        return stopping_ || !tasks_.empty() || !mailbox_.empty() || (!rests && bulk_waits());
       });
       if (stopping_ && tasks_.empty()) {
         ended_ = true;
         break;
       }
       tasks = std::exchange(tasks_, {});
-      if (!bulk_.empty() && now().mono >= bulk_at_) bulk = bulk_.take();
       live_comes = now().mono < live_at_ + kLiveComes;
+      const std::size_t room = ahead_.has_thread() && !live_comes ? kBulkAhead : 1;
+      while (!bulk_.empty() && ahead_.size(Lane::bulk) + bulk.size() < room)
+        bulk.push_back(bulk_.take());
     }
     for (Task& task : tasks) {
       task(now());
       task = nullptr;
     }
+    for (Task& task : bulk) task(now());
     read_messages();
-    if (bulk) {
+    if (ahead_.size(Lane::bulk) > 0 && now().mono >= bulk_at_) {
       const Moment begin = now();
-      bulk(begin);
+      read_message(begin, ahead_.take(Lane::bulk));
       const Instant end = now().mono;
       bulk_at_ = live_comes ? end + (end - begin.mono) : end;
     }
@@ -361,6 +381,7 @@ void Node::read_messages() {
       task(now());
       task = nullptr;
     }
+    while (ahead_.size(Lane::live) > 0) read_message(now(), ahead_.take(Lane::live));
   } while (now().mono < end);
 }
 

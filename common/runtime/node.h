@@ -15,6 +15,7 @@
 #include "common/replication/replica.h"
 #include "common/runtime/disks.h"
 #include "common/runtime/mailbox.h"
+#include "common/runtime/read_ahead.h"
 #include "common/telemetry/rate_limit.h"
 #include "dunlin/transport.h"
 
@@ -30,15 +31,18 @@ struct NodeOptions {
 };
 
 // Drives one replica with a real clock, a store and a transport: one loop thread that owns the
-// replica, one disk thread for each file of the database, and the transport's own. Nothing is
-// shared but the mailbox, where the bulk lane comes behind all else. All public functions may be
-// called from any thread.
+// replica, one disk thread for each file of the database, perhaps one that reads ahead, and the
+// transport's own. Nothing is shared but the mailbox, where the bulk lane comes behind all else.
+// All public functions may be called from any thread.
 class Node final : public NodeView, private TransportEvents {
  public:
   // The keys must outlive the node. `transport` may be null: a node that only keeps its own log.
+  // With `ahead` messages that wait are prepared on a thread of its own, which checks with it: for
+  // who hears many, and has a core for it.
   static Result<std::unique_ptr<Node>> start(NodeOptions options, storage::Shards shards,
                                              std::unique_ptr<Transport> transport, Signer& signer,
-                                             Verifier& verifier);
+                                             Verifier& verifier,
+                                             std::unique_ptr<Verifier> ahead = {});
   ~Node() override;
 
   // Takes readings into the log. Returns when they are accepted in memory, which waits while the
@@ -71,7 +75,7 @@ class Node final : public NodeView, private TransportEvents {
   };
 
   Node(NodeOptions options, std::unique_ptr<Transport> transport, Signer& signer,
-       Verifier& verifier);
+       Verifier& verifier, std::unique_ptr<Verifier> ahead);
 
   void on_handshake() override;
   void on_connected() override;
@@ -86,6 +90,7 @@ class Node final : public NodeView, private TransportEvents {
   void step(const Moment& now, replication::Input input);
   void retry_parked(const Moment& now);
   void carry_out(const Moment& now);
+  void read_ahead(replication::Lane lane, replication::Received message);
   void read_message(const Moment& now, replication::Received message);
   void read_messages();
   void read_bulk();
@@ -120,6 +125,7 @@ class Node final : public NodeView, private TransportEvents {
   // The loop thread's own.
   std::deque<Parked> parked_;  // appends that wait for room, in their order
   bool flush_wanted_ = false;
+  ReadAhead ahead_;    // whose turn has come
   Instant bulk_at_{};  // the bulk lane rests until then
   // Reads for the bulk lane: one at a time, and while little stands in line before the broker, so
   // that what is live waits for little there. The oldest may be given up: who wants it asks anew.

@@ -45,8 +45,7 @@ TEST(Followers, TheLastWordCountsAndMayNotComeTooOften) {
 // The replica is a gateway of north and south, in a fleet with an authority.
 class FollowedGatewayTest : public GatewayTest {
  protected:
-  void SetUp() override {
-    close_fleet();
+  void begin() {
     ReplicaOptions options = gateway_options();
     options.cells = {"north", std::string(kBackboneName), "south"};
     options.admission = simulation::make_admission(*authority_, *verifier_);
@@ -54,6 +53,10 @@ class FollowedGatewayTest : public GatewayTest {
     start(std::move(options));
     serve();
     ASSERT_TRUE(step(LinkUp{}).ok());
+  }
+  void SetUp() override {
+    close_fleet();
+    begin();
     // A pump in the south, with three entries.
     pump_.certificate = certificate(pump_.key(), false, pump_.name);
     greet(pump_, Role::agent, {}, kSouth);
@@ -116,6 +119,19 @@ TEST_F(FollowedGatewayTest, ServesThat) {
   std::size_t segments = 0;
   for (const Segments& answer : sent<Segments>()) segments += answer.segments.size();
   EXPECT_GT(segments, 0u);
+}
+
+// One that another gateway introduced is still called so after a restart.
+TEST_F(FollowedGatewayTest, KnowsNamesAfterARestart) {
+  Peer far{Role::agent}, beyond{Role::gateway}, display{Role::agent};
+  GatewayTest::meet(beyond, {kCore});
+  Segments message{.lane = Lane::live, .segments = {far.open("far").bytes}};
+  message.certificates = {certificate(far.key(), false, "far")};
+  hear(TopicClass::live, beyond.node(), beyond.wrap(message), kCore);
+  serve();
+  begin();
+  meet(display, true, true);
+  EXPECT_THAT(told(display, {{"far"}}), ElementsAre(far.log(kControlTrack)));
 }
 
 TEST_F(FollowedGatewayTest, HandsOnWhereSomebodyFollows) {

@@ -107,22 +107,23 @@ class NodeTest : public testing::Test {
     if (wire_ != nullptr) wire_->release();
   }
 
-  void start() {
+  void start(std::unique_ptr<Verifier> ahead = {}) {
     std::vector<storage::LogStore::Salvage> salvages;
     auto shards = storage::Shards::open({.path = path_, .fresh_epoch = Epoch{7}}, key_->node(), 1,
                                         *verifier_, salvages);
     ASSERT_TRUE(shards.ok()) << shards.error().message();
     auto wire = std::make_unique<Wire>();
     wire_ = wire.get();
-    auto node = Node::start(options_, *std::move(shards), std::move(wire), *key_, *verifier_);
+    auto node = Node::start(options_, *std::move(shards), std::move(wire), *key_, *verifier_,
+                            std::move(ahead));
     ASSERT_TRUE(node.ok()) << node.error().message();
     node_ = *std::move(node);
     ASSERT_TRUE(eventually([&] { return integer("SELECT count(*) FROM nodes") > 0; }));
   }
-  void start_gateway() {
+  void start_gateway(std::unique_ptr<Verifier> ahead = {}) {
     options_.replica.role = Role::gateway;
     options_.replica.uplink.pushes = false;
-    start();
+    start(std::move(ahead));
   }
   std::string inbox_from(const test::Peer& peer) const {
     return "cell/inbox/" + key_->node().to_string() + "/" + peer.node().to_string();
@@ -280,6 +281,31 @@ TEST_F(NodeTest, WhoSendsGarbageIsNotReadAnyMore) {
   EXPECT_GT(sent, 100u);
   wire_->deliver("cell/live/" + honest.node().to_string(), honest.segments({honest.open()}));
   EXPECT_TRUE(eventually([&] { return integer("SELECT count(*) FROM nodes") > 1; }));
+}
+
+// Of many at once, in both lanes, some are prepared while others are taken.
+TEST_F(NodeTest, WhatIsReadAheadIsStoredAsEver) {
+  start_gateway(security::make_openssl_verifier());
+  wire_->events().on_connected();
+  std::vector<test::Peer> origins(4);
+  for (test::Peer& origin : origins) {
+    wire_->deliver("cell/hello/" + origin.node().to_string(), origin.hello());
+    wire_->deliver("cell/live/" + origin.node().to_string(),
+                   origin.segments({origin.open(), origin.define(1)}));
+  }
+  ASSERT_TRUE(eventually([&] { return integer("SELECT count(*) FROM nodes") == 5; }));
+  wire_->hold();  // when it next says something, its loop stands still
+  for (int n = 0; n < 25; ++n) {
+    for (test::Peer& origin : origins) {
+      const std::string id = origin.node().to_string();
+      wire_->deliver("cell/live/" + id, origin.segments({origin.samples(20)}));
+      wire_->deliver(inbox_from(origin), origin.segments({origin.samples(20)}, 7));
+    }
+  }
+  wire_->release();
+  const std::string readings = "SELECT coalesce(sum(readings), 0) FROM segments";
+  EXPECT_TRUE(eventually([&] { return integer(readings) == 4 * 25 * 40; })) << integer(readings);
+  EXPECT_EQ(node_->report().stats.refused.size(), 0u);
 }
 
 TEST_F(NodeTest, TheBulkLaneLeavesRoomForLiveMessages) {
