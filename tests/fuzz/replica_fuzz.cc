@@ -351,6 +351,15 @@ class Machine {
     receive(topic, node.signer->node(), {Nonce{below(3)}, 1, std::move(digest)});
   }
 
+  void follow() {
+    Follow follow;
+    for (std::uint64_t n = below(4); n > 0; --n) {
+      follow.follows.push_back({below(2) == 0 ? "other" : "peer", {}});
+      if (below(2) == 0) follow.follows.back().track = Track{below(3)};
+    }
+    receive(TopicClass::inbox, peer().signer->node(), {Nonce{1}, 1, std::move(follow)});
+  }
+
   void fetch() {
     const ForeignNode& node = peer();
     Fetch fetch{1 + below(3), below(100'000), {}};

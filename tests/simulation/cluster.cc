@@ -60,7 +60,9 @@ void Cluster::make_node(std::size_t index, std::uint64_t key) {
     node.replica.origin = options_.origin;
     node.replica.origin.name = "agent-" + std::to_string(key);  // a copy keeps it
     node.replica.uplink = options_.uplink;
-    if (options_.keepers) node.replica.interest.scope = replication::Interest::Scope::cell;
+    if (options_.interest) node.replica.interest = options_.interest(index - options_.gateways);
+    if (node.replica.interest.scope == replication::Interest::Scope::fleet)
+      node.replica.cells.emplace_back(kBackboneName);
     node.replica.receiver = options_.receiver;
     node.replica.receiver.archives = false;
     node.disk = options_.agent_disk;
@@ -99,9 +101,12 @@ std::vector<std::string> Cluster::cells_of(std::size_t index, std::uint64_t key)
 std::vector<std::size_t> Cluster::keepers_of(std::size_t agent) {
   std::vector<std::size_t> keepers;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const replication::Interest& interest = node(i).options().replica.interest;
+    const std::string& name = node(agent).options().replica.origin.name;
     const bool keeps =
-        i < options_.gateways || (options_.keepers && i != agent && serves(i, agent));
-    if (keeps && !gone(i) && node(i).id() != node(agent).id()) keepers.push_back(i);
+        i < options_.gateways || interest.scope == replication::Interest::Scope::fleet ||
+        (interest.keeps_cell() && serves(i, agent)) || interest.covers(name, kSamplesTrack);
+    if (i != agent && keeps && !gone(i) && node(i).id() != node(agent).id()) keepers.push_back(i);
   }
   return keepers;
 }

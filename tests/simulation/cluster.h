@@ -19,7 +19,7 @@ struct ClusterOptions {
   std::size_t gateways = 1;
   std::size_t cell_size = 0;          // agents of "cell-1", "cell-2" ...; 0 = all are in "cell"
   std::size_t gateways_per_cell = 0;  // taken in turn; 0 = every gateway serves every cell
-  bool keepers = false;               // every agent keeps all logs of its cell
+  std::function<replication::Interest(std::size_t agent)> interest = {};  // of agents 0, 1 ...
   Faults link{.loss = 0,
               .duplicate = 0,
               .delay_min = std::chrono::milliseconds(1),
@@ -52,7 +52,7 @@ class Cluster final : private SimObserver {
   SimNode& gateway() { return node(kGateway); }
   // Whether an agent's logs reach that gateway without others passing them on.
   bool serves(std::size_t gateway, std::size_t agent);
-  // Those that keep the logs of an agent, besides itself: gateways, and keepers in its cell.
+  // Those that keep the logs of an agent, besides itself: gateways, and who has an interest.
   std::vector<std::size_t> keepers_of(std::size_t agent);
   const ClusterOptions& options() const { return options_; }
   MemoryBus& bus() { return *bus_; }

@@ -18,7 +18,9 @@ RunResult run(const RunOptions& options) {
   fleet.light = true;
   fleet.gateways = 1;
   fleet.agents = 4 + random.below(12);
-  fleet.keepers = true;
+  fleet.interest = [](std::size_t) {
+    return replication::Interest{replication::Interest::Scope::cell};
+  };
   fleet.link.loss = random.unit() * 0.1;
   fleet.link.duplicate = random.unit() * 0.1;
   fleet.trace = options.trace;
