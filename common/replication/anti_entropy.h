@@ -28,6 +28,8 @@ class AntiEntropy {
   // From now on this node keeps all of that cell.
   void keep(CellIndex cell);
   bool keeps(CellIndex cell) const { return scopes_.contains(cell); }
+  // Others that keep it and are up; of a cell that this node keeps.
+  std::size_t replicas(CellIndex cell) const { return scopes_.at(cell).replicas.size(); }
 
   void on_replica_up(const Moment& now, const NodeId& node, CellIndex cell);
   void on_replica_down(const NodeId& node);

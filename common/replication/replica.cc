@@ -378,11 +378,7 @@ bool Replica::takes(const Received& received, const LogId& log) const {
 void Replica::answer_origin(const NodeId& node) {
   if (options_.role == Role::gateway) return receiver_.tell(node);
   if (!options_.interest.keeps_cell() || !context_.gateways.all().empty()) return;
-  const auto keepers =
-      static_cast<std::uint64_t>(1 + std::ranges::count_if(peers_, [&](const auto& item) {
-                                   return item.second.up && is_replica(item.first, item.second, 0);
-                                 }));
-  if (context_.random.below(keepers) < 2) receiver_.tell(node);
+  if (context_.random.below(1 + anti_entropy_.replicas(0)) < 2) receiver_.tell(node);
 }
 
 void Replica::on_peer_down(const Moment& now, const NodeId& node) {

@@ -18,8 +18,9 @@ Result<void> Responder::on_fetch(const Moment& now, const NodeId& requester, con
   auto it = requests_.find(requester);
   if (it == requests_.end()) {
     if (requests_.size() >= kRequestsMax) {
-      std::erase_if(requests_,
-                    [&](const auto& r) { return r.second.heard_at + kForgetAfter < now.mono; });
+      std::erase_if(requests_, [&](const auto& r) {
+        return r.second.id == 0 || r.second.heard_at + kForgetAfter < now.mono;
+      });
     }
     if (requests_.size() >= kRequestsMax) return {Errc::backpressure, "too many requests"};
     it = requests_.emplace(requester, Request{}).first;

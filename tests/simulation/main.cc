@@ -148,6 +148,7 @@ int seed_figures() {
 int figures(const std::string& part) {
   if (part.empty() || part == "gateway") print_gateway_figures();
   if (part.empty() || part == "fleet") print_fleet_figures();
+  if (part.empty() || part == "gossip") print_gossip_figures();
   return part.empty() || part == "seeds" ? seed_figures() : 0;
 }
 
@@ -179,8 +180,9 @@ int main(int argc, char** argv) {
 
   std::string part;
   CLI::App* figuring = app.add_subcommand("figures", "prints figures as JSON lines");
-  figuring->add_option("part", part, "one of seeds, fleet, gateway; all when it is left out")
-      ->check(CLI::IsMember({"seeds", "fleet", "gateway"}));
+  figuring
+      ->add_option("part", part, "one of seeds, fleet, gateway, gossip; all when it is left out")
+      ->check(CLI::IsMember({"seeds", "fleet", "gateway", "gossip"}));
   std::vector<std::string> arguments = arguments_of(argc, argv);
   const std::function<int()> fleet = add_fleet_command(app, arguments);
   std::reverse(arguments.begin(), arguments.end());  // as the parser wants them

@@ -1,5 +1,9 @@
 #include "tests/simulation/scale/scale_figures.h"
 
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
 #include "tests/bench/figures.h"
 #include "tests/simulation/scale/fleet.h"
 #include "tests/simulation/scale/gateway_load.h"
@@ -57,6 +61,46 @@ void print_gateway_figures() {
   const StartCost start = start_cost(100'000);
   print("store_load", start.load_seconds, "s", "gateway", 100'000);
   print("load_and_start", start.load_seconds + start.start_seconds, "s", "gateway", 100'000, 5.0);
+}
+
+void print_gossip(const GossipRun& run) {
+  const auto line = [&](const std::string& figure, double value, const char* unit,
+                        const char* kind = "", std::optional<double> bound = {}) {
+    bench::print({.figure = figure,
+                  .value = value,
+                  .unit = unit,
+                  .system = "dunlin",
+                  .mode = "simulation",
+                  .batch = run.keepers,
+                  .dataset = kind,
+                  .side = "keeper",
+                  .bound = bound});
+  };
+  const auto spread = [&](const std::string& figure, std::vector<double> values, const char* unit,
+                          const char* kind) {
+    const double sum = std::accumulate(values.begin(), values.end(), 0.0);
+    line(figure + "_mean", sum / static_cast<double>(values.size()), unit, kind);
+    // Of fewer than a hundred it is the greatest.
+    const auto p99 = static_cast<std::ptrdiff_t>((values.size() * 99 + 99) / 100 - 1);
+    std::nth_element(values.begin(), values.begin() + p99, values.end());
+    line(figure + "_p99", values[static_cast<std::size_t>(p99)], unit, kind);
+  };
+  for (const auto& [kind, entries] : {std::pair("said", &run.said), {"handed", &run.handed}}) {
+    spread("gossip_rounds", entries->rounds, "1", kind);
+    spread("gossip", entries->seconds, "s", kind);
+    spread("gossip_since_first_round", entries->spreading, "s", kind);
+  }
+  line("log2_of_keepers", std::log2(static_cast<double>(run.keepers)), "1");
+  line("idle_sent_an_hour", run.idle.bytes_up, "B");
+  line("idle_received_an_hour", run.idle.bytes_down, "B");
+  line("problems", static_cast<double>(run.problems.size()), "1", "", 0.0);
+  line("simulation", run.core_seconds, "s");
+}
+
+// The more keepers, the less one entry differs from another, and the longer it takes.
+void print_gossip_figures() {
+  for (const auto& [keepers, entries] : {std::pair(10U, 200U), {100U, 40U}, {300U, 6U}})
+    print_gossip(run_gossip({.keepers = keepers, .entries = entries}));
 }
 
 }  // namespace dunlin::simulation

@@ -125,6 +125,18 @@ TEST_F(ResponderTest, ServesSeveralRequesters) {
                                                  {other.node(), {{kSamplesTrack, {5, 5}}}}}));
 }
 
+// Of a cell whose agents keep it hundreds may ask within a second.
+TEST_F(ResponderTest, WhoWasAnsweredTakesNobodysPlace) {
+  for (int n = 0; n < 70; ++n) {
+    Peer other(Role::gateway);
+    greet(other, Role::gateway);
+    serve();
+    outputs_.clear();
+    ask(other, 9, kAmple, {want(5, 5)});
+    EXPECT_EQ(carried(answers()), (Carried{{kSamplesTrack, {5, 5}}})) << n;
+  }
+}
+
 TEST_F(ResponderTest, EndsWhereItHasNothing) {
   const LogId unknown{peer_.node(), Epoch{1}, kSamplesTrack};
   ask(peer_, 9, kAmple, {{unknown, set_of(1, 100)}, want(6, 50)});
