@@ -56,7 +56,9 @@ class Gossip {
     options.seed = plan.seed;
     options.agents = plan.keepers;
     options.gateways = 0;
-    options.keepers = true;
+    options.interest = [](std::size_t) {
+      return replication::Interest{replication::Interest::Scope::cell};
+    };
     options.light = true;
     options.origin.tracks.front().flush_readings = 1;
     return options;
