@@ -116,16 +116,19 @@ replication::Interest interest_of(const DatabaseOptions& options) {
   return out;
 }
 
-// Everybody has the authority's log.
-Result<void> forget_unwanted(const std::string& path, const replication::ReplicaOptions& replica,
-                             const NodeId& self, const std::optional<NodeId>& authority) {
-  DUNLIN_ASSIGN(const std::size_t logs,
-                storage::forget_logs(path, [&](const LogId& log, const KnownNode& node) {
-                  return log.node != self && log.node != authority &&
-                         runtime::is_unwanted(replica.interest, replica.cells.front(), log, node);
-                }));
-  if (logs > 0) log::info("logs_forgotten", {{"logs", logs}});
-  return {};
+// Everybody has the authority's log. Nothing waits for this: what cannot go now goes the next time,
+// and of a damaged file LogStore::open tells.
+bool forget_unwanted(const std::string& path, const replication::ReplicaOptions& replica,
+                     const NodeId& self, const std::optional<NodeId>& authority) {
+  const auto unwanted = [&](const LogId& log, const KnownNode& node) {
+    return log.node != self && log.node != authority &&
+           runtime::is_unwanted(replica.interest, replica.cells.front(), log, node);
+  };
+  const Result<std::size_t> logs =
+      storage::forget_logs(path, self, runtime::text_of(replica.interest), unwanted);
+  if (!logs.ok()) log::warn("logs_not_forgotten", {{"error", logs.error().message()}});
+  if (logs.ok() && *logs > 0) log::info("logs_forgotten", {{"logs", *logs}});
+  return logs.ok();
 }
 
 void report_salvage(const storage::LogStore::Salvage& salvage) {
@@ -197,15 +200,19 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
     node.replica.admission = security::make_admission(membership->authority);
     node.replica.certificate = membership->certificate.der();
   }
+  bool forgotten = false;
   if (!gateway) {
     node.replica.interest = interest_of(options);
-    DUNLIN_TRY(forget_unwanted(impl->path, node.replica, impl->key->node(), file.authority));
+    forgotten = forget_unwanted(impl->path, node.replica, impl->key->node(), file.authority);
   }
   std::vector<storage::LogStore::Salvage> salvages;
   DUNLIN_ASSIGN(
       storage::Shards shards,
       storage::Shards::open(file, impl->key->node(), options.shards, *impl->verifier, salvages));
   for (const auto& salvage : salvages) report_salvage(salvage);
+  if (forgotten)
+    DUNLIN_TRY(storage::note_interest(impl->path, impl->key->node(),
+                                      runtime::text_of(node.replica.interest)));
   const std::string id = boot_id();
   DUNLIN_ASSIGN(const std::uint64_t boot, shards.stores.front().note_boot(id));
 

@@ -6,6 +6,13 @@
 
 namespace dunlin::runtime {
 
+std::string text_of(const replication::Interest& interest) {
+  std::string text = std::to_string(static_cast<int>(interest.scope));
+  for (const replication::Followed& each : interest.follows)
+    text += "\n" + (each.track ? std::to_string(each.track->value) : "*") + " " + each.node;
+  return text;
+}
+
 bool is_unwanted(const replication::Interest& interest, const std::string& cell, const LogId& log,
                  const KnownNode& known) {
   using Scope = replication::Interest::Scope;

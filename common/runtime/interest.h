@@ -7,6 +7,9 @@
 
 namespace dunlin::runtime {
 
+// The same text for the same interest.
+std::string text_of(const replication::Interest& interest);
+
 // Whether a log that an agent keeps is one that it has no interest in any more. `known` is its node
 // as storage knows it: in a fleet without an authority it says nothing of cells, and what came with
 // a greater interest stays until retention takes it.

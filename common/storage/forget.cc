@@ -30,8 +30,20 @@ Bytes copied(ByteView bytes) {
   return Bytes(bytes.begin(), bytes.end());
 }
 
+Result<std::string> meta(Connection& db, const std::string& key) {
+  return db.query_text("SELECT coalesce(max(value), '') FROM meta WHERE key = '" + key + "'");
+}
+
+Result<void> set_meta(Connection& db, std::string_view key, std::string_view value) {
+  DUNLIN_ASSIGN(Statement upsert,
+                db.prepare("INSERT INTO meta(key, value) VALUES(?1, ?2)"
+                           " ON CONFLICT(key) DO UPDATE SET value = excluded.value"));
+  return upsert.bind(1, key).bind(2, value).run();
+}
+
 Result<std::vector<std::int64_t>> find(
-    Connection& db, const std::function<bool(const LogId&, const KnownNode&)>& unwanted) {
+    Connection& db, const std::string& own,
+    const std::function<bool(const LogId&, const KnownNode&)>& unwanted) {
   std::vector<std::int64_t> found;
   DUNLIN_ASSIGN(Statement logs, db.prepare(kLogs));
   while (true) {
@@ -40,19 +52,38 @@ Result<std::vector<std::int64_t>> find(
     DUNLIN_ASSIGN(const LogId log, read_log_id(logs, 1));
     const KnownNode node{log.node, copied(logs.blob(4)), std::string(logs.text(5)),
                          copied(logs.blob(6))};
-    if (unwanted(log, node)) found.push_back(logs.integer(0));
+    const bool ours = own.find(log.node.to_string()) != std::string::npos;
+    if (!ours && unwanted(log, node)) found.push_back(logs.integer(0));
   }
 }
 
 }  // namespace
 
+Result<void> note_interest(const std::string& path, const NodeId& self,
+                           const std::string& interest) {
+  DUNLIN_ASSIGN(Connection db, Connection::open(path, SQLITE_OPEN_READWRITE));
+  DUNLIN_ASSIGN(std::string own, meta(db, "own_nodes"));
+  DUNLIN_ASSIGN(const std::string former, meta(db, "interest"));
+  const bool known = own.find(self.to_string()) != std::string::npos;
+  if (known && former == interest) return {};
+  if (!known) own += (own.empty() ? "" : " ") + self.to_string();
+  DUNLIN_TRY(db.execute("PRAGMA synchronous = FULL"));
+  DUNLIN_TRY(set_meta(db, "own_nodes", own));
+  return set_meta(db, "interest", interest);
+}
+
 Result<std::size_t> forget_logs(
-    const std::string& path, const std::function<bool(const LogId&, const KnownNode&)>& unwanted) {
+    const std::string& path, const NodeId& self, const std::string& interest,
+    const std::function<bool(const LogId&, const KnownNode&)>& unwanted) {
   if (!std::filesystem::exists(path)) return std::size_t{0};
   DUNLIN_ASSIGN(Connection db, Connection::open(path, SQLITE_OPEN_READWRITE));
   if (!check_schema(db, path, "main").ok()) return std::size_t{0};
+  DUNLIN_ASSIGN(const std::string own, meta(db, "own_nodes"));
+  DUNLIN_ASSIGN(const std::string former, meta(db, "interest"));
+  // Of another key, what is here may be all that there is.
+  if (own.find(self.to_string()) == std::string::npos || former == interest) return std::size_t{0};
   DUNLIN_TRY(db.execute("PRAGMA synchronous = FULL"));
-  DUNLIN_ASSIGN(const std::vector<std::int64_t> logs, find(db, unwanted));
+  DUNLIN_ASSIGN(const std::vector<std::int64_t> logs, find(db, own, unwanted));
   for (const std::int64_t log : logs) {
     DUNLIN_ASSIGN(Transaction transaction, Transaction::begin(db));
     for (const char* sql : kDeletions) {

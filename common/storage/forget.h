@@ -9,11 +9,21 @@
 
 namespace dunlin::storage {
 
-// Deletes logs of others from a database that nobody has open, as if they had never come, so that
-// they may come again: all those that are `unwanted`, which is asked with what is known of their
-// node (by its id alone where nothing is). Returns how many there were. A transaction for each log.
-// A file that is not there or that LogStore::open has to look at first is left as it is.
+// What a node keeps of others by its interest may go when that changes, and nothing else may: not
+// what another program kept in this file, nor what this one wrote under a former key. So the file
+// says whose it was, and by which interest (meta: `own_nodes`, `interest`).
+
+// For a database that is open: it is this node's, which keeps logs of others by that interest.
+Result<void> note_interest(const std::string& path, const NodeId& self,
+                           const std::string& interest);
+
+// For a database that nobody has open: where it was kept by another interest, deletes the logs of
+// others that are `unwanted`, as if they had never come, so that they may come again. That is asked
+// with what is known of their node (by its id alone where nothing is). Returns how many there were.
+// A transaction for each log; what an error leaves goes the next time. A file that is not there or
+// that LogStore::open has to look at first is left as it is.
 Result<std::size_t> forget_logs(
-    const std::string& path, const std::function<bool(const LogId&, const KnownNode&)>& unwanted);
+    const std::string& path, const NodeId& self, const std::string& interest,
+    const std::function<bool(const LogId&, const KnownNode&)>& unwanted);
 
 }  // namespace dunlin::storage

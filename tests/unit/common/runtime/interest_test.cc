@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "common/security/certificate.h"
 #include "common/security/keys.h"
 
@@ -38,6 +40,19 @@ TEST(Interest, SaysWhatMayGo) {
   EXPECT_FALSE(goes(alarms, there, Track{9}));
   EXPECT_FALSE(goes(alarms, there, kControlTrack));
   EXPECT_TRUE(goes(alarms, there, Track{8}));
+}
+
+TEST(Interest, HasATextOfItsOwn) {
+  const std::vector<Interest> different{{},
+                                        {Scope::cell},
+                                        {Scope::fleet},
+                                        {Scope::own, {{"pump"}}},
+                                        {Scope::own, {{"pond"}}},
+                                        {Scope::own, {{"pump", Track{1}}}},
+                                        {Scope::own, {{"pump"}, {"pond"}}}};
+  std::set<std::string> texts;
+  for (const Interest& each : different) texts.insert(text_of(each));
+  EXPECT_EQ(texts.size(), different.size());
 }
 
 // Without certificates nobody can tell which cell a node is in.

@@ -12,6 +12,12 @@
 namespace dunlin::storage {
 namespace {
 
+using Unwanted = std::function<bool(const LogId&, const KnownNode&)>;
+
+Unwanted all_of(const NodeId& node) {
+  return [node](const LogId& log, const KnownNode&) { return log.node == node; };
+}
+
 class ForgetTest : public testing::Test {
  protected:
   ForgetTest() : verifier_(security::make_mbedtls_verifier()) {}
@@ -26,9 +32,10 @@ class ForgetTest : public testing::Test {
     for (const WriteOutcome& outcome : store.commit({.segments = segments}).value())
       EXPECT_EQ(outcome.kind, WriteOutcome::Kind::stored);
   }
-  std::size_t forget_node(const NodeId& node) {
-    return forget_logs(path_, [&](const LogId& log, const KnownNode&) { return log.node == node; })
-        .value();
+  // As a node that had another interest before.
+  std::size_t forget(const Unwanted& unwanted) {
+    EXPECT_TRUE(note_interest(path_, own_->node(), "former").ok());
+    return forget_logs(path_, own_->node(), "present", unwanted).value();
   }
 
   const test::TempDir folder_;
@@ -42,13 +49,10 @@ TEST_F(ForgetTest, NothingIsLeftAndItMayComeAgain) {
   const std::vector<SegmentRecord> said{pump.open("pump"), pump.define(1), pump.samples(3)};
   store(said);
   store({pond.open("pond"), pond.define(1), pond.samples(2)});
-  const std::string name = "pump";
-  EXPECT_EQ(forget_logs(path_,
-                        [&](const LogId& log, const KnownNode& node) {
-                          EXPECT_EQ(node.name, log.node == pump.node() ? "pump" : "pond");
-                          return node.name == name;
-                        })
-                .value(),
+  EXPECT_EQ(forget([&](const LogId& log, const KnownNode& node) {
+              EXPECT_EQ(node.name, log.node == pump.node() ? "pump" : "pond");
+              return node.name == "pump";
+            }),
             2u);
   {
     LogStore store = open();
@@ -65,29 +69,52 @@ TEST_F(ForgetTest, NothingIsLeftAndItMayComeAgain) {
     EXPECT_EQ(db.query_integer(left).value(), 0) << left;
   EXPECT_EQ(db.query_integer("SELECT count(*) FROM streams").value(), 1);
   store(said);
-  EXPECT_EQ(forget_node(pond.node()), 2u);
-  EXPECT_EQ(forget_node(pond.node()), 0u);
+  EXPECT_EQ(forget(all_of(pond.node())), 2u);
+  EXPECT_EQ(forget(all_of(pond.node())), 0u);
 }
 
 // One log of a node leaves what is known of the others.
 TEST_F(ForgetTest, TheRestOfANodeStays) {
   test::SegmentMaker pump;
   store({pump.open("pump"), pump.define(1), pump.samples(3)});
-  EXPECT_EQ(
-      forget_logs(path_, [&](const LogId& log, const KnownNode&) { return log == pump.log(); })
-          .value(),
-      1u);
+  EXPECT_EQ(forget([&](const LogId& log, const KnownNode&) { return log == pump.log(); }), 1u);
   LogStore store = open();
   EXPECT_EQ(store.load().value().nodes.size(), 1u);
   EXPECT_EQ(store.logs_of(pump.node()).size(), 1u);
 }
 
+// Another program's file, or one of another key: what is in it may be all that there is.
+TEST_F(ForgetTest, OnlyWhatAnInterestBroughtMayGo) {
+  test::SegmentMaker pump;
+  store({pump.open("pump"), pump.define(1), pump.samples(3)});
+  const auto forgotten = [&] {
+    return forget_logs(path_, own_->node(), "present", all_of(pump.node())).value();
+  };
+  EXPECT_EQ(forgotten(), 0u) << "nobody noted whose it is";
+  ASSERT_TRUE(note_interest(path_, pump.node(), "former").ok());
+  EXPECT_EQ(forgotten(), 0u) << "it was another one's";
+  ASSERT_TRUE(note_interest(path_, own_->node(), "former").ok());
+  EXPECT_EQ(forgotten(), 0u) << "what it wrote under its former key";
+  EXPECT_EQ(open().state(pump.log())->head(), 3u);
+}
+
+TEST_F(ForgetTest, TheSameInterestForgetsNothing) {
+  test::SegmentMaker pump;
+  store({pump.open("pump")});
+  ASSERT_TRUE(note_interest(path_, own_->node(), "present").ok());
+  EXPECT_EQ(forget_logs(path_, own_->node(), "present", all_of(pump.node())).value(), 0u);
+  EXPECT_EQ(forget_logs(path_, own_->node(), "other", all_of(pump.node())).value(), 1u);
+}
+
 TEST_F(ForgetTest, WhatIsNoLogIsLeftAlone) {
-  EXPECT_EQ(forget_node(own_->node()), 0u);
+  const auto forgotten = [&] {
+    return forget_logs(path_, own_->node(), "present", all_of(own_->node())).value();
+  };
+  EXPECT_EQ(forgotten(), 0u);
   EXPECT_FALSE(std::ifstream(path_).good()) << "nor made";
   std::ofstream(path_) << "no database, and longer than the header of one: "
                        << std::string(200, 'x');
-  EXPECT_EQ(forget_node(own_->node()), 0u);
+  EXPECT_EQ(forgotten(), 0u);
   EXPECT_TRUE(std::ifstream(path_).good());
 }
 
