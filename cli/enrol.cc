@@ -27,6 +27,8 @@ httplib::Client client_of(const std::string& gateway, const std::string& member 
                          member.empty() ? member : security::key_file(member));
   client.set_connection_timeout(10);
   client.set_read_timeout(20);
+  if (SSL_CTX* const tls = client.ssl_context(); tls != nullptr)
+    DUNLIN_CHECK(SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION) == 1);
   return client;
 }
 

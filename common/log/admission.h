@@ -32,6 +32,8 @@ class Admission {
   // at: a certificate that is over keeps a node from connecting, not its entries from being true.
   // One signature check.
   virtual Result<Admitted> examine(ByteView certificate) = 0;
+  // Of a certificate that was examined: whether it is for that cell, among others perhaps.
+  virtual bool is_for(ByteView certificate, std::string_view cell) const = 0;
 };
 
 }  // namespace dunlin

@@ -231,13 +231,16 @@ void AntiEntropy::walk(const Moment& now, Scope& scope, const NodeId& peer, cons
   }
 }
 
-// Who was never heard belongs to the cell in which somebody keeps its logs.
+// Who was never heard belongs to the cell in which somebody keeps its logs, if its certificate says
+// no other one.
 void AntiEntropy::settle(CellIndex cell, const Digest& theirs) {
   if (only_cell_ || cell == c_.where.backbone()) return;
   for (const Digest::Leaf& leaf : theirs.leaves) {
     for (const Digest::Log& log : leaf.logs) {
       const NodeId& node = log.item.log.node;
-      if (c_.where.knows(node) || c_.table.find(log.item.log) == nullptr) continue;
+      if (c_.where.knows(node) || c_.table.find(log.item.log) == nullptr ||
+          !c_.members.may_be_in(node, c_.where.name(cell)))
+        continue;
       c_.where.heard(node, cell);
       c_.table.touch(node);
     }

@@ -38,6 +38,14 @@ struct Context {
   const NodeId& self() const { return signer.node(); }
   Token next_token() { return ++last_token; }
 
+  // What a node is called, by the authority if there is one; empty when nobody said.
+  const std::string& name_of(const NodeId& node) {
+    static const std::string kNobody;
+    if (members.authority() != nullptr && members.check(node).ok()) return *members.name_of(node);
+    const auto known = table.nodes.find(node);
+    return known == table.nodes.end() ? kNobody : known->second.name;
+  }
+
   void send(TopicClass topic, const NodeId& target, Lane lane, Message message) {
     send(topic, target, lane, Envelope{nonce, ++last_counter, std::move(message)});
   }

@@ -10,10 +10,8 @@ constexpr Duration kPeriodMax = std::chrono::seconds(300);
 }  // namespace
 
 bool Follower::follows(const LogId& log) const {
-  const auto node = c_.table.nodes.find(log.node);
-  if (node != c_.table.nodes.end() && !node->second.name.empty())
-    return interest_.covers(node->second.name, log.track);
-  return nodes_.contains(log.node);
+  const std::string& name = c_.name_of(log.node);
+  return name.empty() ? nodes_.contains(log.node) : interest_.covers(name, log.track);
 }
 
 void Follower::met(const NodeId& node, std::string_view name) {
@@ -25,7 +23,8 @@ void Follower::learn(const NodeId& node) {
 }
 
 void Follower::on_gateway_up(const Moment& now, const NodeId& gateway) {
-  if (interest_.follows.empty() || !gateways_.insert(gateway).second) return;
+  if (interest_.follows.empty()) return;
+  gateways_.insert(gateway);
   const Instant soon = now.mono + Duration(c_.random.below(kGreetingSpread));
   due_ = std::min(due_.value_or(soon), soon);
   period_ = kPeriod;

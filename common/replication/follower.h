@@ -20,6 +20,7 @@ class Follower {
   bool follows(const LogId& log) const;
   // What a node in this cell is called.
   void met(const NodeId& node, std::string_view name);
+  // It is there, or may have forgotten what it was told.
   void on_gateway_up(const Moment& now, const NodeId& gateway);
   void on_gateway_down(const NodeId& gateway) { gateways_.erase(gateway); }
   void on_link_down();

@@ -4,11 +4,12 @@ namespace dunlin::replication {
 
 bool Followers::follow(Instant now, const NodeId& agent, CellIndex cell,
                        std::vector<Followed> follows) {
+  std::erase_if(agents_, [&](const auto& known) {
+    return known.second.follows.empty() && known.second.answered + kAnswers <= now;
+  });
   const auto known = agents_.find(agent);
-  if (known != agents_.end()) {
-    if (now < known->second.answered + kAnswers) return false;
-    forget(agent);
-  }
+  if (known != agents_.end() && now < known->second.answered + kAnswers) return false;
+  forget(agent);
   for (const Followed& each : follows) by_name_[each.node].insert(agent);
   agents_[agent] = {cell, std::move(follows), now};
   return true;
@@ -23,7 +24,7 @@ void Followers::forget(const NodeId& agent) {
     named->second.erase(agent);
     if (named->second.empty()) by_name_.erase(named);
   }
-  agents_.erase(known);
+  known->second.follows.clear();  // when it was answered counts on
 }
 
 std::set<CellIndex> Followers::cells(const std::string& node, Track track) const {

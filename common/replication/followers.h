@@ -21,7 +21,7 @@ class Followers {
   void forget(const NodeId& agent);
   // Where somebody follows that track of nodes of that name. O(who follows it).
   std::set<CellIndex> cells(const std::string& node, Track track) const;
-  bool empty() const { return agents_.empty(); }
+  bool empty() const { return by_name_.empty(); }
 
  private:
   static constexpr Duration kAnswers = std::chrono::seconds(5);  // between two of one agent

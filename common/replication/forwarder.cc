@@ -11,9 +11,7 @@ std::vector<std::pair<CellIndex, CellIndex>> Forwarder::goals(const LogId& log,
   if (backbone && cell != *backbone && c_.gateways.any_beyond(cell))
     goals.emplace_back(*backbone, cell);
   if (followers_.empty()) return goals;
-  const auto node = c_.table.nodes.find(log.node);
-  if (node == c_.table.nodes.end()) return goals;
-  for (const CellIndex to : followers_.cells(node->second.name, log.track)) {
+  for (const CellIndex to : followers_.cells(c_.name_of(log.node), log.track)) {
     if (to != cell) goals.emplace_back(to, to);
   }
   return goals;
@@ -29,7 +27,8 @@ void Forwarder::stored(const Moment& now, const std::vector<SegmentRecord>& segm
       const Key key{to, info.log, info.first, info.last};
       const bool heard = early_.erase(key) > 0;
       std::size_t rank = c_.gateways.rank(info.log.node, served);
-      if (now.mono < late_until_) rank = std::max<std::size_t>(rank, 1);
+      if (now.mono < late_until_ && c_.gateways.any_serves(served))
+        rank = std::max<std::size_t>(rank, 1);
       const Instant until = now.mono + kTakeOver * static_cast<Duration::rep>(rank);
       const bool begins = info.log.track == kControlTrack && info.first == 1;
       Waiting item{until, info.log.node, begins, segment.bytes, to, served, lane};

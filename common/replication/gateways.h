@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <set>
 
 #include "common/replication/whereabouts.h"
@@ -25,6 +26,10 @@ class Gateways {
   // How many of those that serve the cell come before this one for `origin`; 0: we speak first.
   // One hash of each gateway.
   std::size_t rank(const NodeId& origin, CellIndex cell) const;
+  // Whether another one serves the cell.
+  bool any_serves(CellIndex cell) const {
+    return std::ranges::any_of(up_, [&](const NodeId& other) { return serves(other, cell); });
+  }
   // Who speaks first, when it is another one.
   const NodeId* first(const NodeId& origin, CellIndex cell) const;
   // Whether there is one in the backbone that does not serve the cell, or who listens there.

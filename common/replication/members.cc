@@ -55,6 +55,17 @@ bool Members::may_keep_fleet(const NodeId& node) const {
   return may_keep_cell(node) && (admission_ == nullptr || shown_.at(node).says->fleet);
 }
 
+bool Members::may_be_in(const NodeId& node, std::string_view cell) const {
+  if (admission_ == nullptr) return true;
+  const auto shown = shown_.find(node);
+  return shown != shown_.end() && admission_->is_for(shown->second.certificate, cell);
+}
+
+const std::string* Members::name_of(const NodeId& node) const {
+  const auto shown = shown_.find(node);
+  return shown == shown_.end() || !shown->second.says ? nullptr : &shown->second.says->name;
+}
+
 const Bytes* Members::certificate_of(const NodeId& node) {
   const auto shown = shown_.find(node);
   return shown == shown_.end() || !check(node).ok() ? nullptr : &shown->second.certificate;

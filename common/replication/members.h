@@ -34,6 +34,10 @@ class Members {
   // Of an agent: whether it may have the logs of others in its cell; in the whole fleet.
   bool may_keep_cell(const NodeId& node) const;
   bool may_keep_fleet(const NodeId& node) const;
+  // Whether it may be in that cell, by its certificate; in an open fleet everybody may.
+  bool may_be_in(const NodeId& node, std::string_view cell) const;
+  // As the authority calls it; null where it was not asked, or does not know it.
+  const std::string* name_of(const NodeId& node) const;
   // To introduce it to others; null where there is none.
   const Bytes* certificate_of(const NodeId& node);
   // Of an entry of the authority's log. The latest of a node counts.

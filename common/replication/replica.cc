@@ -274,7 +274,8 @@ void Replica::expel(const Moment& now, const NodeId& node) {
   const bool agent = peer == peers_.end() || peer->second.role == Role::agent;
   if (peer != peers_.end()) peers_.erase(peer);
   context_.where.forget(node);
-  if (options_.role == Role::gateway && agent && node != self()) clear_hello(node);
+  if (options_.role == Role::gateway && agent && node != self())
+    clear_hello(node, TopicClass::hello);
 }
 
 bool Replica::is_gateway(const NodeId& node) const {
@@ -290,8 +291,8 @@ const Bytes* Replica::key_of(const NodeId& node) const {
   return known->second.public_key.empty() ? nullptr : &known->second.public_key;
 }
 
-void Replica::clear_hello(const NodeId& node) {
-  context_.outputs.push_back(Send{TopicClass::hello, node, {}, Lane::live, "hello"});
+void Replica::clear_hello(const NodeId& node, TopicClass topic) {
+  context_.outputs.push_back(Send{topic, node, {}, Lane::live, "hello"});
 }
 
 void Replica::heard(const Moment& now, const Received& received, Nonce instance) {
@@ -319,7 +320,7 @@ void Replica::heard(const Moment& now, const Received& received, Nonce instance)
 
 void Replica::on_peer_up(const Moment& now, const NodeId& node, const Peer& peer, CellIndex cell) {
   const bool gateway = peer.role == Role::gateway;
-  if (gateway) context_.gateways.up(node);
+  if (gateway) context_.gateways.up(node), follower_.on_gateway_up(now, node);
   if (!keeps_others()) return;
   const bool keeps = keeps_others(node, peer);
   receiver_.on_peer_up(now, node, peer.nonce, keeps);
@@ -333,7 +334,6 @@ void Replica::on_peer_up(const Moment& now, const NodeId& node, const Peer& peer
 void Replica::meet(const Moment& now, const NodeId& node, const Peer& peer, CellIndex cell) {
   context_.where.heard(node, cell);
   const bool gateway = peer.role == Role::gateway;
-  if (gateway) follower_.on_gateway_up(now, node);
   if (!is_replica(node, peer, cell)) return;
   if (!gateway && cell == context_.where.backbone()) context_.gateways.listens(node);
   if (options_.role == Role::gateway && !gateway && !anti_entropy_.keeps(cell)) {
@@ -366,9 +366,10 @@ bool Replica::wants_of(const Hello& hello, const LogId& log) const {
 
 // Of what is said to all an agent takes what it has an interest in: what others hand on in its cell
 // may be for somebody else.
-bool Replica::takes(const Received& received, const LogId& log) const {
-  if (received.topic == TopicClass::inbox || received.cell == context_.where.backbone())
-    return true;
+bool Replica::takes(const Received& received, std::uint64_t request, const LogId& log) const {
+  const bool asked =
+      received.topic == TopicClass::inbox && receiver_.asks(received.topic_node, request);
+  if (asked || received.cell == context_.where.backbone()) return true;
   const bool by_itself = received.topic_node == log.node;
   return (options_.interest.keeps_cell() && by_itself) || follower_.follows(log);
 }
@@ -435,11 +436,13 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
     // A will of ours that came late would keep us down in everyone's eyes.
     if (hello.nonce == context_.nonce && hello.state == NodeState::down && context_.link_up)
       publish_hello(now);
+    // Of a time when this node had another interest, to all who come later.
+    if (topic != presence()) clear_hello(self(), topic);
     return {};
   }
   if (context_.members.revoked(hello.node) && received.retained && topic == TopicClass::hello &&
       options_.role == Role::gateway)
-    clear_hello(hello.node);
+    clear_hello(hello.node, topic);
   DUNLIN_ASSIGN(const bool admitted_now, context_.members.admit(hello));
   if (admitted_now && keeps_others())
     receiver_.keep({hello.node, hello.public_key, hello.name, hello.certificate});
@@ -495,6 +498,8 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
   if (fresh) context_.table.touch(hello.node);  // its cell is known
   if (fresh) on_peer_up(now, hello.node, peer, received.cell);
   follower_.met(hello.node, hello.name);
+  // It may have lost its connection, and with it who follows.
+  if (hello.role == Role::gateway && !received.retained) follower_.on_gateway_up(now, hello.node);
   if (keeps_others()) {
     if (keeps) meet(now, hello.node, peer, received.cell);
     for (const Hello::Head& head : hello.heads) {
@@ -586,7 +591,9 @@ Result<void> Replica::on_digest(const Moment& now, const Received& received, con
     const auto peer = peers_.find(sender);
     if (is_gateway(sender)) {
       meet(now, sender, peer->second, received.cell);
-      if (received.topic == TopicClass::inbox) follower_.on_answer(now, sender, digest);
+      // The answer to a Follow is no comparison.
+      if (received.topic == TopicClass::inbox && digest.roots == DigestPair{})
+        return follower_.on_answer(now, sender, digest), Result<void>{};
     }
     if (peer != peers_.end() && !keeps_others(peer->first, peer->second) &&
         context_.members.may_keep_cell(sender)) {
@@ -662,11 +669,12 @@ Result<void> Replica::on_follow(const Moment& now, const Received& received, con
     leaf.logs.clear();
   };
   for (const auto& [node, record] : context_.table.nodes) {
-    if (!interest.covers(record.name, kControlTrack)) continue;
+    const std::string& name = context_.name_of(node);
+    if (!interest.covers(name, kControlTrack)) continue;
     const auto [begin, end] = context_.table.of(node);
     for (auto it = begin; it != end; ++it) {
       const LogId& log = it->first;
-      if (it->second.state.head() == 0 || !interest.covers(record.name, log.track) ||
+      if (it->second.state.head() == 0 || !interest.covers(name, log.track) ||
           !may_have(agent, log))
         continue;
       leaf.logs.push_back(anti_entropy_.log_of(log));
@@ -727,7 +735,7 @@ Result<void> Replica::on_segments(const Moment& now, const Received& received,
   if (options_.role == Role::agent) {
     std::erase_if(fresh.segments, [&](const auto& bytes) {
       const Result<SegmentHeader> header = parse_segment(*bytes);
-      return header.ok() && !takes(received, header->log);
+      return header.ok() && !takes(received, segments.request, header->log);
     });
   }
   receiver_.on_segments(now, received.topic_node, received.cell, fresh, received.prepared);

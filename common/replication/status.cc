@@ -14,7 +14,7 @@ bool Replica::keeps_other_cells() const {
   return std::ranges::any_of(context_.table.logs, [&](const auto& item) {
     const NodeId& node = item.first.node;
     return node != self() && (authority == nullptr || node != *authority) &&
-           !context_.where.knows(node);
+           context_.where.home(node).empty() && !is_gateway(node);
   });
 }
 

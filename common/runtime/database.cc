@@ -122,10 +122,10 @@ bool forget_unwanted(const std::string& path, const replication::ReplicaOptions&
                      const NodeId& self, const std::optional<NodeId>& authority) {
   const auto unwanted = [&](const LogId& log, const KnownNode& node) {
     return log.node != self && log.node != authority &&
-           runtime::is_unwanted(replica.interest, replica.cells.front(), log, node);
+           runtime::is_unwanted(replica.interest, replica.cells.front(), node);
   };
-  const Result<std::size_t> logs =
-      storage::forget_logs(path, self, runtime::text_of(replica.interest), unwanted);
+  const Result<std::size_t> logs = storage::forget_logs(
+      path, self, runtime::text_of(replica.interest, replica.cells.front()), unwanted);
   if (!logs.ok()) log::warn("logs_not_forgotten", {{"error", logs.error().message()}});
   if (logs.ok() && *logs > 0) log::info("logs_forgotten", {{"logs", *logs}});
   return logs.ok();
@@ -210,9 +210,12 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
       storage::Shards shards,
       storage::Shards::open(file, impl->key->node(), options.shards, *impl->verifier, salvages));
   for (const auto& salvage : salvages) report_salvage(salvage);
-  if (forgotten)
-    DUNLIN_TRY(storage::note_interest(impl->path, impl->key->node(),
-                                      runtime::text_of(node.replica.interest)));
+  if (forgotten) {
+    const std::string interest =
+        runtime::text_of(node.replica.interest, node.replica.cells.front());
+    const Result<void> noted = storage::note_interest(impl->path, impl->key->node(), interest);
+    if (!noted.ok()) log::warn("interest_not_noted", {{"error", noted.error().message()}});
+  }
   const std::string id = boot_id();
   DUNLIN_ASSIGN(const std::uint64_t boot, shards.stores.front().note_boot(id));
 

@@ -7,13 +7,13 @@
 
 namespace dunlin::runtime {
 
-// The same text for the same interest.
-std::string text_of(const replication::Interest& interest);
+// The same text for the same interest in the same cell.
+std::string text_of(const replication::Interest& interest, const std::string& cell);
 
-// Whether a log that an agent keeps is one that it has no interest in any more. `known` is its node
-// as storage knows it: in a fleet without an authority it says nothing of cells, and what came with
-// a greater interest stays until retention takes it.
-bool is_unwanted(const replication::Interest& interest, const std::string& cell, const LogId& log,
-                 const KnownNode& known);
+// Whether an agent that keeps logs of a node has no interest in it any more. They go or stay as a
+// whole: what track 0 says of the others it says once. In a fleet without an authority nobody knows
+// the cell of a node, and what came with a greater interest stays until retention takes it.
+bool is_unwanted(const replication::Interest& interest, const std::string& cell,
+                 const KnownNode& node);
 
 }  // namespace dunlin::runtime

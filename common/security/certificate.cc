@@ -463,6 +463,12 @@ class CertificateAdmission final : public Admission {
     const bool fleet = keeper && std::ranges::find(cells, kBackboneName) != cells.end();
     return Admitted{certificate.node(), member.role == "gateway", member.name, keeper, fleet};
   }
+  bool is_for(ByteView der, std::string_view cell) const override {
+    const Result<Certificate> certificate = Certificate::from_der(der);
+    if (!certificate.ok() || !certificate->member()) return false;
+    const std::vector<std::string> cells = cells_of(certificate->member()->cell);
+    return std::ranges::find(cells, cell) != cells.end();
+  }
 
  private:
   Certificate authority_;

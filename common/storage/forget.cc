@@ -67,6 +67,14 @@ Result<void> note_interest(const std::string& path, const NodeId& self,
   const bool known = own.find(self.to_string()) != std::string::npos;
   if (known && former == interest) return {};
   if (!known) own += (own.empty() ? "" : " ") + self.to_string();
+  if (former.empty()) {
+    DUNLIN_ASSIGN(Statement nodes, db.prepare("SELECT DISTINCT lower(hex(node)) FROM logs"));
+    while (true) {
+      DUNLIN_ASSIGN(const bool more, nodes.step());
+      if (!more) break;
+      if (own.find(nodes.text(0)) == std::string::npos) own += " " + std::string(nodes.text(0));
+    }
+  }
   DUNLIN_TRY(db.execute("PRAGMA synchronous = FULL"));
   DUNLIN_TRY(set_meta(db, "own_nodes", own));
   return set_meta(db, "interest", interest);
@@ -77,7 +85,7 @@ Result<std::size_t> forget_logs(
     const std::function<bool(const LogId&, const KnownNode&)>& unwanted) {
   if (!std::filesystem::exists(path)) return std::size_t{0};
   DUNLIN_ASSIGN(Connection db, Connection::open(path, SQLITE_OPEN_READWRITE));
-  if (!check_schema(db, path, "main").ok()) return std::size_t{0};
+  DUNLIN_TRY(check_schema(db, path, "main"));
   DUNLIN_ASSIGN(const std::string own, meta(db, "own_nodes"));
   DUNLIN_ASSIGN(const std::string former, meta(db, "interest"));
   // Of another key, what is here may be all that there is.
@@ -92,8 +100,9 @@ Result<std::size_t> forget_logs(
     }
     DUNLIN_TRY(transaction.commit());
   }
-  if (logs.empty()) return std::size_t{0};
+  DUNLIN_ASSIGN(Transaction transaction, Transaction::begin(db));
   for (const char* sql : kDeletionsOfNodes) DUNLIN_TRY(db.execute(sql));
+  DUNLIN_TRY(transaction.commit());
   return logs.size();
 }
 

@@ -13,15 +13,16 @@ namespace dunlin::storage {
 // what another program kept in this file, nor what this one wrote under a former key. So the file
 // says whose it was, and by which interest (meta: `own_nodes`, `interest`).
 
-// For a database that is open: it is this node's, which keeps logs of others by that interest.
+// For a database that is open: it is this node's, which keeps logs of others by that interest. The
+// first time all that is in it counts as its own.
 Result<void> note_interest(const std::string& path, const NodeId& self,
                            const std::string& interest);
 
 // For a database that nobody has open: where it was kept by another interest, deletes the logs of
 // others that are `unwanted`, as if they had never come, so that they may come again. That is asked
 // with what is known of their node (by its id alone where nothing is). Returns how many there were.
-// A transaction for each log; what an error leaves goes the next time. A file that is not there or
-// that LogStore::open has to look at first is left as it is.
+// A transaction for each log; what an error leaves goes the next time. There is none in a file that
+// is not there, and an error where LogStore::open has to look at it first.
 Result<std::size_t> forget_logs(
     const std::string& path, const NodeId& self, const std::string& interest,
     const std::function<bool(const LogId&, const KnownNode&)>& unwanted);

@@ -84,6 +84,12 @@ class FixedAdmission final : public Admission {
     of.name.assign(said.begin() + kFixed, said.end());
     return of;
   }
+  // A name may end with @ and the only cell that it is for.
+  bool is_for(ByteView certificate, std::string_view cell) const override {
+    const std::string all(certificate.begin(), certificate.end());
+    const std::size_t at = all.rfind('@');
+    return at == std::string::npos || at < kFiller || std::string_view(all).substr(at + 1) == cell;
+  }
 
  private:
   Bytes authority_;

@@ -37,6 +37,8 @@ TEST(Followers, TheLastWordCountsAndMayNotComeTooOften) {
   EXPECT_TRUE(followers.follow(now, one, 0, {{"pump"}, {"pump"}}));
   EXPECT_FALSE(followers.follow(now + 1s, one, 0, {{"pond"}}));
   EXPECT_THAT(followers.cells("pump", kSamplesTrack), ElementsAre(0));
+  followers.forget(one);
+  EXPECT_FALSE(followers.follow(now + 1s, one, 0, {{"pond"}})) << "it left and came back";
   EXPECT_TRUE(followers.follow(now + 5s, one, 0, {{"pond"}}));
   EXPECT_THAT(followers.cells("pump", kSamplesTrack), IsEmpty());
   EXPECT_THAT(followers.cells("pond", kSamplesTrack), ElementsAre(0));
@@ -58,6 +60,7 @@ class FollowedGatewayTest : public GatewayTest {
     close_fleet();
     begin();
     // A pump in the south, with three entries.
+    pump_.name = "pump";
     pump_.certificate = certificate(pump_.key(), false, pump_.name);
     greet(pump_, Role::agent, {}, kSouth);
     hear_live(pump_, {pump_.open("pump"), pump_.samples(3)}, kSouth);
@@ -146,6 +149,20 @@ TEST_F(FollowedGatewayTest, HandsOnWhereSomebodyFollows) {
   EXPECT_EQ(handed_on(), 1u);
   hear(TopicClass::gate, display.node(), display.hello(NodeState::down));
   hear_live(pump_, {pump_.samples()}, kSouth);
+  serve();
+  EXPECT_EQ(handed_on(), 0u);
+}
+
+// The authority says who is called so, and no other.
+TEST_F(FollowedGatewayTest, ABoasterIsNotFollowed) {
+  Peer display{Role::agent}, boaster{Role::agent};
+  meet(display, true, true);
+  boaster.certificate = certificate(boaster.key(), false, boaster.name);
+  greet(boaster, Role::agent, {}, kSouth);
+  hear_live(boaster, {boaster.open("weather"), boaster.samples(3)}, kSouth);
+  serve();
+  EXPECT_THAT(told(display, {{"weather"}}), IsEmpty());
+  hear_live(boaster, {boaster.samples(3)}, kSouth);
   serve();
   EXPECT_EQ(handed_on(), 0u);
 }
@@ -263,6 +280,23 @@ TEST_F(FollowingAgentTest, TakesWhatASuchNodeSaysItself) {
   hear_live(pump_, {pump_.open("pump"), pump_.samples(2)});
   serve();
   EXPECT_EQ(stored(pump_.log()).head(), 2u);
+}
+
+// Of what comes to its inbox, too, unless it asked for it.
+TEST_F(FollowingAgentTest, TakesNothingThatItDidNotAskFor) {
+  hear(TopicClass::inbox, pond_.node(), pond_.segments({pond_.open("pond")}, 0));
+  hear(TopicClass::inbox, gateway_.node(), gateway_.segments({pond_.open("pond")}, 77));
+  serve();
+  EXPECT_EQ(stored(pond_.log(kControlTrack)).head(), 0u);
+}
+
+// A gateway that was gone may have forgotten who follows, though nobody here saw it go.
+TEST_F(FollowingAgentTest, AsksAgainWhenTheGatewaySaysHello) {
+  pass(1h);
+  (void)asked();
+  hear(TopicClass::gate, gateway_.node(), gateway_.hello());
+  pass(2s);
+  EXPECT_EQ(asked(), 1u);
 }
 
 // Whom a gateway names is called otherwise, as its log says.

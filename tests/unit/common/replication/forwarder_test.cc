@@ -220,6 +220,19 @@ TEST_F(ForwarderTest, OneThatWasHeldUpWaitsLikeTheSecond) {
   EXPECT_EQ(count_forwarded(), 1u) << "it is as before";
 }
 
+// Where nobody else is to do it there is nothing to wait for.
+TEST_F(ForwarderTest, ALoneOneThatWasHeldUpForwardsAtOnce) {
+  start_among(false);
+  Peer agent;
+  meet_agent(agent);
+  hear_stored(agent, {agent.samples()});
+  pass(5s);
+  outputs_.clear();
+  now_.mono += 10s;
+  hear_stored(agent, {agent.samples()});
+  EXPECT_EQ(count_forwarded(), 1u);
+}
+
 // It rests as well when it has nothing to do.
 TEST_F(ForwarderTest, OneThatHadNothingToDoWasNotHeldUp) {
   start_among(true);

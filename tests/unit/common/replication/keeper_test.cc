@@ -145,6 +145,28 @@ TEST_F(KeeperTest, IsNotServedOtherCells) {
   EXPECT_FALSE(is_served(keeper, there.log().control()));
 }
 
+// Whom a keeper lists as one of its cell may be of another one, by its certificate.
+TEST_F(KeeperTest, CannotClaimANodeForItsCell) {
+  close_fleet();
+  start_linked();
+  Peer beyond{Role::gateway}, keeper{Role::agent};
+  meet(beyond, {kCore});
+  meet_keeper(keeper, true);
+  for (const auto& [name, served] : {std::pair("far@south", false), std::pair("far@north", true)}) {
+    Peer far{Role::agent};
+    const SegmentRecord open = far.open();
+    Segments message{.lane = Lane::live, .segments = {open.bytes}};
+    message.certificates = {certificate(far.key(), false, name)};
+    hear(TopicClass::live, beyond.node(), beyond.wrap(message), kCore);
+    serve();
+    ASSERT_EQ(stored(far.log(kControlTrack)).head(), 1u);
+    const Digest::Log listed{{far.log(kControlTrack), 1, open.info.after, {}}, 1};
+    hear(TopicClass::inbox, keeper.node(),
+         keeper.wrap(Digest{{{1}, {2}}, {}, {{{}, true, {listed}}}}));
+    EXPECT_EQ(is_served(keeper, far.log(kControlTrack)), served) << name;
+  }
+}
+
 // An agent that is none knows keepers, so that they may fetch its log and confirm its database.
 TEST_F(KeeperTest, IsServedByTheOriginItself) {
   start(agent_options());

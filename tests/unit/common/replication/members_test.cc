@@ -390,6 +390,7 @@ TEST_F(MembersTest, AreExaminedOnce) {
       times += 1;
       return says;
     }
+    bool is_for(ByteView, std::string_view) const override { return true; }
     Admitted says;
     int times = 0;
   };

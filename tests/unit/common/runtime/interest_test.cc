@@ -23,8 +23,8 @@ KnownNode known(const std::string& name, const std::string& role, const std::str
   return {key->node(), key->public_key(), name, certificate.der()};
 }
 
-bool goes(const Interest& interest, const KnownNode& node, Track track = kSamplesTrack) {
-  return is_unwanted(interest, "north", {node.node, Epoch{1}, track}, node);
+bool goes(const Interest& interest, const KnownNode& node) {
+  return is_unwanted(interest, "north", node);
 }
 
 TEST(Interest, SaysWhatMayGo) {
@@ -36,10 +36,10 @@ TEST(Interest, SaysWhatMayGo) {
     EXPECT_EQ(goes({Scope::cell}, *node), node != &here);
     EXPECT_FALSE(goes({Scope::own, {{node->name}}}, *node));
   }
-  const Interest alarms{Scope::cell, {{"pond", Track{9}}}};
-  EXPECT_FALSE(goes(alarms, there, Track{9}));
-  EXPECT_FALSE(goes(alarms, there, kControlTrack));
-  EXPECT_TRUE(goes(alarms, there, Track{8}));
+  EXPECT_FALSE(goes({Scope::own, {{"pond", Track{9}}}}, there)) << "of a node all or nothing";
+  KnownNode boaster = there;
+  boaster.name = "pump";
+  EXPECT_TRUE(goes({Scope::own, {{"pump"}}}, boaster)) << "the certificate says who it is";
 }
 
 TEST(Interest, HasATextOfItsOwn) {
@@ -51,8 +51,9 @@ TEST(Interest, HasATextOfItsOwn) {
                                         {Scope::own, {{"pump", Track{1}}}},
                                         {Scope::own, {{"pump"}, {"pond"}}}};
   std::set<std::string> texts;
-  for (const Interest& each : different) texts.insert(text_of(each));
-  EXPECT_EQ(texts.size(), different.size());
+  for (const Interest& each : different) texts.insert(text_of(each, "north"));
+  texts.insert(text_of({}, "south"));
+  EXPECT_EQ(texts.size(), different.size() + 1);
 }
 
 // Without certificates nobody can tell which cell a node is in.

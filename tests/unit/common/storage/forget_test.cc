@@ -27,14 +27,14 @@ class ForgetTest : public testing::Test {
                           nullptr)
         .value();
   }
+  // What came by the node's former interest.
   void store(const std::vector<SegmentRecord>& segments) {
     LogStore store = open();
+    EXPECT_TRUE(note_interest(path_, own_->node(), "former").ok());
     for (const WriteOutcome& outcome : store.commit({.segments = segments}).value())
       EXPECT_EQ(outcome.kind, WriteOutcome::Kind::stored);
   }
-  // As a node that had another interest before.
   std::size_t forget(const Unwanted& unwanted) {
-    EXPECT_TRUE(note_interest(path_, own_->node(), "former").ok());
     return forget_logs(path_, own_->node(), "present", unwanted).value();
   }
 
@@ -85,36 +85,34 @@ TEST_F(ForgetTest, TheRestOfANodeStays) {
 
 // Another program's file, or one of another key: what is in it may be all that there is.
 TEST_F(ForgetTest, OnlyWhatAnInterestBroughtMayGo) {
-  test::SegmentMaker pump;
-  store({pump.open("pump"), pump.define(1), pump.samples(3)});
-  const auto forgotten = [&] {
-    return forget_logs(path_, own_->node(), "present", all_of(pump.node())).value();
-  };
-  EXPECT_EQ(forgotten(), 0u) << "nobody noted whose it is";
-  ASSERT_TRUE(note_interest(path_, pump.node(), "former").ok());
-  EXPECT_EQ(forgotten(), 0u) << "it was another one's";
+  test::SegmentMaker pump, pond;
+  (void)open().commit({.segments = {pump.open("pump"), pump.define(1), pump.samples(3)}});
+  const auto forgotten = [&](const NodeId& node) { return forget(all_of(node)); };
+  EXPECT_EQ(forgotten(pump.node()), 0u) << "nobody noted whose it is";
   ASSERT_TRUE(note_interest(path_, own_->node(), "former").ok());
-  EXPECT_EQ(forgotten(), 0u) << "what it wrote under its former key";
+  EXPECT_EQ(forgotten(pump.node()), 0u) << "it was here before that";
+  store({pond.open("pond")});
+  EXPECT_EQ(forget_logs(path_, pump.node(), "present", all_of(pond.node())).value(), 1u)
+      << "under either key";
+  ASSERT_TRUE(note_interest(path_, pond.node(), "former").ok());
+  store({pond.open("pond")});
+  EXPECT_EQ(forgotten(pond.node()), 0u) << "what it wrote under another key";
   EXPECT_EQ(open().state(pump.log())->head(), 3u);
 }
 
 TEST_F(ForgetTest, TheSameInterestForgetsNothing) {
   test::SegmentMaker pump;
   store({pump.open("pump")});
-  ASSERT_TRUE(note_interest(path_, own_->node(), "present").ok());
-  EXPECT_EQ(forget_logs(path_, own_->node(), "present", all_of(pump.node())).value(), 0u);
+  EXPECT_EQ(forget_logs(path_, own_->node(), "former", all_of(pump.node())).value(), 0u);
   EXPECT_EQ(forget_logs(path_, own_->node(), "other", all_of(pump.node())).value(), 1u);
 }
 
 TEST_F(ForgetTest, WhatIsNoLogIsLeftAlone) {
-  const auto forgotten = [&] {
-    return forget_logs(path_, own_->node(), "present", all_of(own_->node())).value();
-  };
-  EXPECT_EQ(forgotten(), 0u);
+  EXPECT_EQ(forget(all_of(own_->node())), 0u);
   EXPECT_FALSE(std::ifstream(path_).good()) << "nor made";
   std::ofstream(path_) << "no database, and longer than the header of one: "
                        << std::string(200, 'x');
-  EXPECT_EQ(forgotten(), 0u);
+  EXPECT_FALSE(forget_logs(path_, own_->node(), "present", all_of(own_->node())).ok());
   EXPECT_TRUE(std::ifstream(path_).good());
 }
 
