@@ -5,14 +5,13 @@ namespace dunlin::replication {
 bool Followers::follow(Instant now, const NodeId& agent, CellIndex cell,
                        std::vector<Followed> follows) {
   std::erase_if(agents_, [&](const auto& known) {
-    return known.second.follows.empty() && known.second.answered + kAnswers <= now;
+    return known.second.follows.empty() && known.second.heard + kRemembered < now;
   });
-  const auto known = agents_.find(agent);
-  if (known != agents_.end() && now < known->second.answered + kAnswers) return false;
   forget(agent);
   for (const Followed& each : follows) by_name_[each.node].insert(agent);
-  agents_[agent] = {cell, std::move(follows), now};
-  return true;
+  Agent& its = agents_.try_emplace(agent).first->second;
+  its.cell = cell, its.follows = std::move(follows), its.heard = now;
+  return its.answers.take(now, kAnswerSeconds);
 }
 
 void Followers::forget(const NodeId& agent) {
@@ -24,7 +23,7 @@ void Followers::forget(const NodeId& agent) {
     named->second.erase(agent);
     if (named->second.empty()) by_name_.erase(named);
   }
-  known->second.follows.clear();  // when it was answered counts on
+  known->second.follows.clear();  // what it was answered counts on
 }
 
 std::set<CellIndex> Followers::cells(const std::string& node, Track track) const {

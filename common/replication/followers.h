@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/base/time.h"
+#include "common/base/token_bucket.h"
 #include "common/replication/interest.h"
 #include "common/replication/whereabouts.h"
 
@@ -24,12 +25,14 @@ class Followers {
   bool empty() const { return by_name_.empty(); }
 
  private:
-  static constexpr Duration kAnswers = std::chrono::seconds(5);  // between two of one agent
+  static constexpr std::int64_t kAnswerSeconds = 5;  // for each answer, but for the first few
+  static constexpr Duration kRemembered = std::chrono::minutes(1);
 
   struct Agent {
     CellIndex cell = 0;
-    std::vector<Followed> follows;
-    Instant answered;
+    std::vector<Followed> follows = {};  // none: it is gone
+    Instant heard{};
+    TokenBucket answers{1, 4 * kAnswerSeconds};
   };
   std::map<NodeId, Agent> agents_;
   std::map<std::string, std::set<NodeId>> by_name_;
