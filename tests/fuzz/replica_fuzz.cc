@@ -76,7 +76,7 @@ class Machine {
         &Machine::pass_time,    &Machine::hello,    &Machine::vector,    &Machine::fetch,
         &Machine::segments,     &Machine::segments, &Machine::raw,       &Machine::link,
         &Machine::tell_space,   &Machine::retire,   &Machine::set_clock, &Machine::restart,
-        &Machine::check_status, &Machine::flush,    &Machine::digest,    &Machine::digest,
+        &Machine::check_status, &Machine::flush,    &Machine::digest,    &Machine::follow,
     };
     (this->*data_.PickValueInArray(kOperations))();
   }

@@ -31,7 +31,8 @@ class ForgetTest : public testing::Test {
   void store(const std::vector<SegmentRecord>& segments) {
     LogStore store = open();
     EXPECT_TRUE(note_interest(path_, own_->node(), "former").ok());
-    for (const WriteOutcome& outcome : store.commit({.segments = segments}).value())
+    const auto outcomes = store.commit({.segments = segments}).value();
+    for (const WriteOutcome& outcome : outcomes)
       EXPECT_EQ(outcome.kind, WriteOutcome::Kind::stored);
   }
   std::size_t forget(const Unwanted& unwanted) {
