@@ -11,11 +11,11 @@ constexpr Duration kPeriodMax = std::chrono::seconds(300);
 
 bool Follower::follows(const LogId& log) const {
   const std::string& name = c_.name_of(log.node);
-  return name.empty() ? nodes_.contains(log.node) : interest_.covers(name, log.track);
+  return name.empty() ? nodes_.contains(log.node) : covers(interest_.follows, name, log.track);
 }
 
 void Follower::met(const NodeId& node, std::string_view name) {
-  if (interest_.covers(name, kControlTrack)) learn(node);
+  if (covers(interest_.follows, name, kControlTrack)) learn(node);
 }
 
 void Follower::learn(const NodeId& node) {

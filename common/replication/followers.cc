@@ -32,9 +32,7 @@ std::set<CellIndex> Followers::cells(const std::string& node, Track track) const
   if (named == by_name_.end()) return cells;
   for (const NodeId& agent : named->second) {
     const Agent& its = agents_.at(agent);
-    const bool covered = std::ranges::any_of(
-        its.follows, [&](const Followed& each) { return each.node == node && each.covers(track); });
-    if (covered) cells.insert(its.cell);
+    if (covers(its.follows, node, track)) cells.insert(its.cell);
   }
   return cells;
 }

@@ -39,8 +39,7 @@ class Forwarder {
   static constexpr std::size_t kEarlyMax = 4096;
   static constexpr std::size_t kMessageBytes = 64 * 1024;
   static constexpr Duration kTakeOver = std::chrono::seconds(1);  // each further one waits so long
-
-  static constexpr Duration kLook = std::chrono::seconds(1);  // whether time passed without us
+  static constexpr Duration kLook = std::chrono::seconds(1);      // whether time passed without us
   static constexpr Duration kLookWhile = std::chrono::seconds(30);  // after the last one
 
   using Key = std::tuple<CellIndex, LogId, Seq, Seq>;  // to where, a segment's log, first and last

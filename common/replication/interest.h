@@ -1,13 +1,13 @@
 #pragma once
 
 #include <algorithm>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "common/base/ids.h"
+#include "dunlin/interest.h"
 
 namespace dunlin::replication {
 
@@ -21,20 +21,22 @@ struct Followed {
   bool covers(Track other) const { return !track || other == kControlTrack || other == *track; }
 };
 
+// Whether that track of a node of that name is among them.
+inline bool covers(const std::vector<Followed>& follows, std::string_view node, Track track) {
+  return std::ranges::any_of(
+      follows, [&](const Followed& each) { return each.node == node && each.covers(track); });
+}
+
 // Whose logs an agent keeps besides its own. Gateways keep all.
 struct Interest {
-  // fleet: of all cells; the agent meets gateways in the backbone, and keeps its cell as well.
-  enum class Scope : std::uint8_t { own, cell, fleet } scope = Scope::own;
+  using Scope = InterestScope;
+  Scope scope = Scope::own;
   std::vector<Followed> follows = {};  // at most kFollowsMax
 
   bool any() const { return scope != Scope::own || !follows.empty(); }
   bool keeps_cell() const { return scope != Scope::own; }
   // Whether it may keep logs of nodes that are in no cell of its own.
   bool beyond_cell() const { return scope == Scope::fleet || !follows.empty(); }
-  bool covers(std::string_view node, Track track) const {
-    return std::ranges::any_of(
-        follows, [&](const Followed& each) { return each.node == node && each.covers(track); });
-  }
 };
 
 }  // namespace dunlin::replication

@@ -41,11 +41,6 @@ class Receiver {
   Result<void> on_claim(const Moment& now, const LogId& log, Seq head);
   // `peer` has this of a log of somebody else: what is wanted of it may be fetched there.
   void on_offer(const Moment& now, const NodeId& peer, const Digest::Log& offered);
-  // Whether that is a Fetch to `peer` that is under way.
-  bool asks(const NodeId& peer, std::uint64_t request) const {
-    const auto session = sessions_.find(peer);
-    return session != sessions_.end() && session->second.request == request;
-  }
   // Peers from which all was fetched that they were known to have, and something came of it.
   std::set<NodeId> take_fetched() { return std::exchange(fetched_, {}); }
   // `keeps_others`: it may bring logs of nodes that are not known here.

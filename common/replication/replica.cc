@@ -364,14 +364,16 @@ bool Replica::wants_of(const Hello& hello, const LogId& log) const {
   return (interest.keeps_cell() && hello.role == Role::agent) || follower_.follows(log);
 }
 
-// Of what is said to all an agent takes what it has an interest in: what others hand on in its cell
-// may be for somebody else.
-bool Replica::takes(const Received& received, std::uint64_t request, const LogId& log) const {
-  const bool asked =
-      received.topic == TopicClass::inbox && receiver_.asks(received.topic_node, request);
-  if (asked || received.cell == context_.where.backbone()) return true;
-  const bool by_itself = received.topic_node == log.node;
-  return (options_.interest.keeps_cell() && by_itself) || follower_.follows(log);
+// An agent takes what it has an interest in: what others hand on in its cell may be for somebody
+// else. Of its cell a node says what is its own, and answers come from who keeps logs of others,
+// perhaps when the Fetch that asked for them is over.
+bool Replica::takes(const Received& received, const LogId& log) const {
+  if (received.cell == context_.where.backbone() || follower_.follows(log)) return true;
+  if (!options_.interest.keeps_cell()) return false;
+  if (received.topic_node == log.node) return true;
+  const auto peer = peers_.find(received.topic_node);
+  return received.topic == TopicClass::inbox && peer != peers_.end() &&
+         keeps_others(peer->first, peer->second);
 }
 
 // Tells an origin what is here of its logs. A gateway does; where none is, some of those who keep
@@ -657,7 +659,6 @@ Result<void> Replica::on_follow(const Moment& now, const Received& received, con
   if (peer == peers_.end() || !peer->second.up || !keeps_others(peer->first, peer->second))
     return {Errc::untrusted, "a Follow of node " + agent.to_string() + ", which is no keeper"};
   const bool everywhere = context_.members.may_keep_fleet(agent);
-  const Interest interest{Interest::Scope::own, follow.follows};
   if (!followers_.follow(now.mono, agent, received.cell,
                          everywhere ? follow.follows : std::vector<Followed>{}))
     return {};
@@ -670,11 +671,11 @@ Result<void> Replica::on_follow(const Moment& now, const Received& received, con
   };
   for (const auto& [node, record] : context_.table.nodes) {
     const std::string& name = context_.name_of(node);
-    if (!interest.covers(name, kControlTrack)) continue;
+    if (!covers(follow.follows, name, kControlTrack)) continue;
     const auto [begin, end] = context_.table.of(node);
     for (auto it = begin; it != end; ++it) {
       const LogId& log = it->first;
-      if (it->second.state.head() == 0 || !interest.covers(name, log.track) ||
+      if (it->second.state.head() == 0 || !covers(follow.follows, name, log.track) ||
           !may_have(agent, log))
         continue;
       leaf.logs.push_back(anti_entropy_.log_of(log));
@@ -735,7 +736,7 @@ Result<void> Replica::on_segments(const Moment& now, const Received& received,
   if (options_.role == Role::agent) {
     std::erase_if(fresh.segments, [&](const auto& bytes) {
       const Result<SegmentHeader> header = parse_segment(*bytes);
-      return header.ok() && !takes(received, segments.request, header->log);
+      return header.ok() && !takes(received, header->log);
     });
   }
   receiver_.on_segments(now, received.topic_node, received.cell, fresh, received.prepared);

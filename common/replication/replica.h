@@ -145,7 +145,7 @@ class Replica {
   bool may_have(const NodeId& requester, const LogId& log) const;
   // Whether logs of that one are wanted here as it speaks of them itself.
   bool wants_of(const Hello& hello, const LogId& log) const;
-  bool takes(const Received& received, std::uint64_t request, const LogId& log) const;
+  bool takes(const Received& received, const LogId& log) const;
   void answer_origin(const NodeId& node);
   void clear_hello(const NodeId& node, TopicClass topic);
   void heard(const Moment& now, const Received& received, Nonce instance);

@@ -104,11 +104,7 @@ std::vector<TrackPolicy> policies(const DatabaseOptions& options) {
 }
 
 replication::Interest interest_of(const DatabaseOptions& options) {
-  using Scope = replication::Interest::Scope;
-  replication::Interest out;
-  out.scope = options.interest == InterestScope::fleet  ? Scope::fleet
-              : options.interest == InterestScope::cell ? Scope::cell
-                                                        : Scope::own;
+  replication::Interest out{options.interest, {}};
   for (const FollowOptions& each : options.follows) {
     out.follows.push_back({each.node, {}});
     if (!each.track.empty()) out.follows.back().track = replication::track_of(each.track);

@@ -20,7 +20,7 @@ bool is_unwanted(const replication::Interest& interest, const std::string& cell,
   const auto certificate = security::Certificate::from_der(node.certificate);
   const bool certified = certificate.ok() && certificate->member();
   const std::string& name = certified ? certificate->member()->name : node.name;
-  if (interest.covers(name, kControlTrack)) return false;
+  if (covers(interest.follows, name, kControlTrack)) return false;
   if (interest.scope == Scope::own) return true;
   return certified && (certificate->member()->role == "gateway" ||
                        security::cells_of(certificate->member()->cell).front() != cell);

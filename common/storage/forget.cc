@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "common/storage/meta.h"
 #include "common/storage/row_values.h"
 #include "common/storage/schema.h"
 
@@ -30,17 +31,6 @@ Bytes copied(ByteView bytes) {
   return Bytes(bytes.begin(), bytes.end());
 }
 
-Result<std::string> meta(Connection& db, const std::string& key) {
-  return db.query_text("SELECT coalesce(max(value), '') FROM meta WHERE key = '" + key + "'");
-}
-
-Result<void> set_meta(Connection& db, std::string_view key, std::string_view value) {
-  DUNLIN_ASSIGN(Statement upsert,
-                db.prepare("INSERT INTO meta(key, value) VALUES(?1, ?2)"
-                           " ON CONFLICT(key) DO UPDATE SET value = excluded.value"));
-  return upsert.bind(1, key).bind(2, value).run();
-}
-
 Result<std::vector<std::int64_t>> find(
     Connection& db, const std::string& own,
     const std::function<bool(const LogId&, const KnownNode&)>& unwanted) {
@@ -62,8 +52,8 @@ Result<std::vector<std::int64_t>> find(
 Result<void> note_interest(const std::string& path, const NodeId& self,
                            const std::string& interest) {
   DUNLIN_ASSIGN(Connection db, Connection::open(path, SQLITE_OPEN_READWRITE));
-  DUNLIN_ASSIGN(std::string own, meta(db, "own_nodes"));
-  DUNLIN_ASSIGN(const std::string former, meta(db, "interest"));
+  DUNLIN_ASSIGN(std::string own, read_meta(db, "own_nodes"));
+  DUNLIN_ASSIGN(const std::string former, read_meta(db, "interest"));
   const bool known = own.find(self.to_string()) != std::string::npos;
   if (known && former == interest) return {};
   if (!known) own += (own.empty() ? "" : " ") + self.to_string();
@@ -76,8 +66,8 @@ Result<void> note_interest(const std::string& path, const NodeId& self,
     }
   }
   DUNLIN_TRY(db.execute("PRAGMA synchronous = FULL"));
-  DUNLIN_TRY(set_meta(db, "own_nodes", own));
-  return set_meta(db, "interest", interest);
+  DUNLIN_TRY(write_meta(db, "own_nodes", own));
+  return write_meta(db, "interest", interest);
 }
 
 Result<std::size_t> forget_logs(
@@ -86,8 +76,8 @@ Result<std::size_t> forget_logs(
   if (!std::filesystem::exists(path)) return std::size_t{0};
   DUNLIN_ASSIGN(Connection db, Connection::open(path, SQLITE_OPEN_READWRITE));
   DUNLIN_TRY(check_schema(db, path, "main"));
-  DUNLIN_ASSIGN(const std::string own, meta(db, "own_nodes"));
-  DUNLIN_ASSIGN(const std::string former, meta(db, "interest"));
+  DUNLIN_ASSIGN(const std::string own, read_meta(db, "own_nodes"));
+  DUNLIN_ASSIGN(const std::string former, read_meta(db, "interest"));
   // Of another key, what is here may be all that there is.
   if (own.find(self.to_string()) == std::string::npos || former == interest) return std::size_t{0};
   DUNLIN_TRY(db.execute("PRAGMA synchronous = FULL"));

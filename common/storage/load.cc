@@ -4,6 +4,7 @@
 #include "common/codec/log_state_codec.h"
 #include "common/codec/segment_codec.h"
 #include "common/storage/log_store.h"
+#include "common/storage/meta.h"
 #include "common/storage/row_values.h"
 #include "common/storage/shard_files.h"
 
@@ -64,10 +65,10 @@ Result<LogStore::Contents> LogStore::load() {
     if (!decoded.ok()) return as_corrupt(decoded.error());
     contents.own_hlc = std::max(contents.own_hlc, decoded->info.hlc_last);
   }
-  DUNLIN_ASSIGN(const std::uint64_t kept_hlc, meta_number("hlc"));
+  DUNLIN_ASSIGN(const std::uint64_t kept_hlc, read_meta_number(db_, "hlc"));
   contents.own_hlc = std::max(contents.own_hlc, Hlc{kept_hlc});
   own_hlc_ = std::max(own_hlc_, contents.own_hlc);
-  DUNLIN_ASSIGN(contents.own_timeless_boot, meta_number("timeless_boot"));
+  DUNLIN_ASSIGN(contents.own_timeless_boot, read_meta_number(db_, "timeless_boot"));
   DUNLIN_ASSIGN(Statement forks, db_.prepare("SELECT DISTINCT node, epoch, track FROM logs"
                                              " JOIN forks ON log = logs.id"));
   while (true) {

@@ -1,4 +1,5 @@
 #include "common/storage/log_store.h"
+#include "common/storage/meta.h"
 
 #include <algorithm>
 #include <array>
@@ -218,14 +219,15 @@ Result<void> LogStore::insert_boot_spans(std::int64_t segment, const SegmentInfo
 Result<void> LogStore::note_own(const SegmentInfo& info) {
   own_hlc_ = std::max(own_hlc_, info.hlc_last);
   if (info.boots.empty()) return {};
-  DUNLIN_ASSIGN(const std::uint64_t known, meta_number("timeless_boot"));
+  DUNLIN_ASSIGN(const std::uint64_t known, read_meta_number(db_, "timeless_boot"));
   if (info.boots.back().boot <= known) return {};
-  return set_meta("timeless_boot", std::to_string(info.boots.back().boot));
+  return write_meta(db_, "timeless_boot", std::to_string(info.boots.back().boot));
 }
 
 Result<void> LogStore::keep_own_hlc() {
-  DUNLIN_ASSIGN(const std::uint64_t known, meta_number("hlc"));
-  return own_hlc_.value > known ? set_meta("hlc", std::to_string(own_hlc_.value)) : Result<void>{};
+  DUNLIN_ASSIGN(const std::uint64_t known, read_meta_number(db_, "hlc"));
+  return own_hlc_.value > known ? write_meta(db_, "hlc", std::to_string(own_hlc_.value))
+                                : Result<void>{};
 }
 
 Result<WriteOutcome> LogStore::store_segment(const SegmentRecord& segment,
@@ -437,8 +439,8 @@ Result<void> LogStore::apply_definition(const LogId& log, Seq seq, const Op& op)
 
 // Readers see by it that they have to look again.
 Result<void> LogStore::note_redefined() {
-  DUNLIN_ASSIGN(const std::uint64_t times, meta_number("redefined"));
-  return set_meta("redefined", std::to_string(times + 1));
+  DUNLIN_ASSIGN(const std::uint64_t times, read_meta_number(db_, "redefined"));
+  return write_meta(db_, "redefined", std::to_string(times + 1));
 }
 
 // From what is left of a control log.
@@ -699,33 +701,13 @@ std::vector<LogId> LogStore::logs_of(const NodeId& node) const {
   return logs;
 }
 
-Result<std::string> LogStore::meta(std::string_view key) {
-  DUNLIN_ASSIGN(Statement select, db_.prepare("SELECT value FROM meta WHERE key = ?1"));
-  DUNLIN_ASSIGN(const bool known, select.bind(1, key).step());
-  return known ? std::string(select.text(0)) : "";
-}
-
-Result<std::uint64_t> LogStore::meta_number(std::string_view key) {
-  DUNLIN_ASSIGN(const std::string text, meta(key));
-  std::uint64_t number = 0;  // what is not a number counts as none
-  (void)std::from_chars(text.data(), text.data() + text.size(), number);
-  return number;
-}
-
-Result<void> LogStore::set_meta(std::string_view key, std::string_view value) {
-  DUNLIN_ASSIGN(Statement upsert,
-                db_.prepare("INSERT INTO meta(key, value) VALUES(?1, ?2)"
-                            " ON CONFLICT(key) DO UPDATE SET value = excluded.value"));
-  return upsert.bind(1, key).bind(2, value).run();
-}
-
 Result<std::uint64_t> LogStore::note_boot(std::string_view boot_id) {
-  DUNLIN_ASSIGN(const std::string last_id, meta("boot_id"));
-  DUNLIN_ASSIGN(const std::uint64_t last, meta_number("boot"));
+  DUNLIN_ASSIGN(const std::string last_id, read_meta(db_, "boot_id"));
+  DUNLIN_ASSIGN(const std::uint64_t last, read_meta_number(db_, "boot"));
   if (last_id == boot_id) return last;
   DUNLIN_ASSIGN(Transaction transaction, Transaction::begin(db_));
-  DUNLIN_TRY(set_meta("boot_id", boot_id));
-  DUNLIN_TRY(set_meta("boot", std::to_string(last + 1)));
+  DUNLIN_TRY(write_meta(db_, "boot_id", boot_id));
+  DUNLIN_TRY(write_meta(db_, "boot", std::to_string(last + 1)));
   DUNLIN_TRY(transaction.commit());
   return last + 1;
 }

@@ -178,9 +178,6 @@ class LogStore {
   Result<void> insert_boot_spans(std::int64_t segment, const SegmentInfo& info);
   Result<void> note_own(const SegmentInfo& info);
   Result<void> keep_own_hlc();
-  Result<std::string> meta(std::string_view key);
-  Result<std::uint64_t> meta_number(std::string_view key);
-  Result<void> set_meta(std::string_view key, std::string_view value);
 
   Connection db_;
   Options options_;

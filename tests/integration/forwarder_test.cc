@@ -27,9 +27,7 @@ void expect_live(const ThreeGateways& three, const std::string& when) {
 TEST(Forwarder, AnotherTakesOverWhenItIsKilled) {
   DUNLIN_FLEET(fleet);
   ThreeGateways three(fleet);
-  DUNLIN_ASSERT_OK(fleet.start());
-  three.talk();
-  ASSERT_TRUE(three.says_more(200));
+  ASSERT_TRUE(three.begin(200));
   expect_live(three, "before");
   three.both.kill();
   expect_live(three, "after");
@@ -43,9 +41,7 @@ TEST(Forwarder, AnotherTakesOverWhenItIsKilled) {
 TEST(Forwarder, AnotherTakesOverWhenItHangs) {
   DUNLIN_FLEET(fleet);
   ThreeGateways three(fleet);
-  DUNLIN_ASSERT_OK(fleet.start());
-  three.talk();
-  ASSERT_TRUE(three.says_more(200));
+  ASSERT_TRUE(three.begin(200));
   expect_live(three, "before");
   three.both.process().kill(SIGSTOP);
   expect_live(three, "after");

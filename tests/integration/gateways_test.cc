@@ -15,9 +15,7 @@ using test::ThreeGateways;
 TEST(Gateways, EachKeepsWhatAllCellsSay) {
   DUNLIN_FLEET(fleet);
   ThreeGateways three(fleet);
-  DUNLIN_ASSERT_OK(fleet.start());
-  three.talk();
-  ASSERT_TRUE(three.says_more(200));
+  ASSERT_TRUE(three.begin(200));
   for (Member* crashes : {&three.south, &three.both, &three.north}) {
     crashes->kill();
     ASSERT_TRUE(three.says_more(200));
@@ -35,9 +33,7 @@ TEST(Gateways, EachKeepsWhatAllCellsSay) {
 TEST(Gateways, OneThatComesLateGetsWhatWasSaidBefore) {
   DUNLIN_FLEET(fleet);
   ThreeGateways three(fleet);
-  DUNLIN_ASSERT_OK(fleet.start());
-  three.talk();
-  ASSERT_TRUE(three.says_more(1000));
+  ASSERT_TRUE(three.begin(1000));
   three.add("gate-late", {"south"});
   DUNLIN_ASSERT_OK(fleet.start());
   ASSERT_TRUE(three.says_more(200));
@@ -48,9 +44,7 @@ TEST(Gateways, OneThatComesLateGetsWhatWasSaidBefore) {
 TEST(Gateways, OneThatNeverComesBackIsNotMissed) {
   DUNLIN_FLEET(fleet);
   ThreeGateways three(fleet);
-  DUNLIN_ASSERT_OK(fleet.start());
-  three.talk();
-  ASSERT_TRUE(three.says_more(200));
+  ASSERT_TRUE(three.begin(200));
   three.both.kill();
   ASSERT_TRUE(three.says_more(1000));
   three.hush();

@@ -98,6 +98,10 @@ TEST(Interests, KeepTheWholeFleet) {
   DUNLIN_ASSERT_OK(cells.change("cell", ""));
   EXPECT_TRUE(cells.displays(0, 0));
   EXPECT_EQ(cells.display.readings(), 5) << "its own stay";
+  // What is said now comes to the gateway of its cell, and not to it.
+  ASSERT_TRUE(cells.say(cells.pump, 50) && cells.say(cells.display, 5));
+  EXPECT_EQ(fleet.converge(), "");
+  EXPECT_TRUE(cells.displays(0, 0));
 }
 
 // A configuration with a mistake changes nothing.

@@ -33,6 +33,13 @@ class ThreeGateways {
     return fleet_.add_gateway({.name = name, .cells = cells, .broker_keys = broker_keys});
   }
 
+  // All run, and every agent has said so many readings and goes on.
+  testing::AssertionResult begin(std::int64_t readings) {
+    const Result<void> started = fleet_.start();
+    if (!started.ok()) return testing::AssertionFailure() << started.error().message();
+    talk();
+    return testing::AssertionResult(says_more(readings));
+  }
   // Every agent says some hundred readings a second from now on.
   void talk() {
     for (const auto& agent : fleet_.agents())

@@ -103,9 +103,10 @@ std::vector<std::size_t> Cluster::keepers_of(std::size_t agent) {
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const replication::Interest& interest = node(i).options().replica.interest;
     const std::string& name = node(agent).options().replica.origin.name;
-    const bool keeps =
-        i < options_.gateways || interest.scope == replication::Interest::Scope::fleet ||
-        (interest.keeps_cell() && serves(i, agent)) || interest.covers(name, kSamplesTrack);
+    const bool keeps = i < options_.gateways ||
+                       interest.scope == replication::Interest::Scope::fleet ||
+                       (interest.keeps_cell() && serves(i, agent)) ||
+                       covers(interest.follows, name, kSamplesTrack);
     if (i != agent && keeps && !gone(i) && node(i).id() != node(agent).id()) keepers.push_back(i);
   }
   return keepers;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "dunlin/interest.h"
 #include "dunlin/overflow.h"
 #include "dunlin/stream.h"
 #include "dunlin/transport.h"
@@ -31,10 +32,7 @@ struct TrackOptions {
   Overflow overflow = Overflow::drop_oldest;            // at a bound
 };
 
-// Whose logs an agent keeps besides its own: nobody's, those of the agents in its cell, or all.
-enum class InterestScope { own, cell, fleet };
-
-// And those of a node by its name, in whatever cell it is.
+// Of a node by its name, in whatever cell it is, an agent keeps the logs as well.
 struct FollowOptions {
   std::string node;
   std::string track;  // empty: all of them

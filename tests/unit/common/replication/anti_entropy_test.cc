@@ -13,6 +13,13 @@ constexpr Duration kAnswered = 20ms;  // gateways answer in a tenth of 200 ms
 
 class AntiEntropyTest : public GatewayTest {
  protected:
+  // Entry 2 of a log without entry 1.
+  void hear_with_a_gap(Peer& agent) {
+    meet_agent(agent);
+    (void)agent.samples();
+    hear_live(agent, {agent.samples()});
+    serve();
+  }
   // Among gateways that have greeted, with what is to be said said.
   void start_among(std::vector<Peer*> others) {
     start_linked();
@@ -135,10 +142,7 @@ TEST_F(AntiEntropyTest, OnlyWhatIsSaidToAllSilences) {
 TEST_F(AntiEntropyTest, WhoMissesSomethingIsSilencedByNobody) {
   start_among({&other_});
   Peer agent;
-  meet_agent(agent);
-  (void)agent.samples();
-  hear_live(agent, {agent.samples()});
-  serve();
+  hear_with_a_gap(agent);
   ASSERT_EQ(status(agent.log()).missing_entries, 1u);
   const DigestPair ours = roots();
   EXPECT_NE(ours.missing, Digest16{});
@@ -368,10 +372,7 @@ TEST_F(AntiEntropyTest, NothingIsSaidWhileTheLinkIsDown) {
 TEST_F(AntiEntropyTest, SaysTheSameAfterARestart) {
   start_among({&other_});
   Peer agent;
-  meet_agent(agent);
-  (void)agent.samples();
-  hear_live(agent, {agent.samples()});
-  serve();
+  hear_with_a_gap(agent);
   const DigestPair before = roots();
   start_among({});
   meet(other_, {kCore});

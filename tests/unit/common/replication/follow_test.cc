@@ -281,8 +281,8 @@ TEST_F(FollowingAgentTest, TakesWhatASuchNodeSaysItself) {
   EXPECT_EQ(stored(pump_.log()).head(), 2u);
 }
 
-// Of what comes to its inbox, too, unless it asked for it.
-TEST_F(FollowingAgentTest, TakesNothingThatItDidNotAskFor) {
+// Nor of what comes to its inbox, whatever it is said to answer.
+TEST_F(FollowingAgentTest, TakesNothingElseFromItsInbox) {
   hear(TopicClass::inbox, pond_.node(), pond_.segments({pond_.open("pond")}, 0));
   hear(TopicClass::inbox, gateway_.node(), gateway_.segments({pond_.open("pond")}, 77));
   serve();

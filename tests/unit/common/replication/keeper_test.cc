@@ -75,6 +75,46 @@ TEST_F(KeeperTest, SaysSoInItsHello) {
               testing::Contains(std::string(kKeepsCell)));
 }
 
+// On the way messages overtake one another, so an answer may come behind the word that it is over.
+TEST_F(KeeperTest, TakesAnswersThatComeLate) {
+  start_keeper();
+  Peer other{Role::agent}, keeper{Role::agent}, member{Role::agent};
+  meet_keeper(keeper, true);
+  greet(member, Role::agent);
+  const SegmentRecord open = other.open();
+  hear_answer(member, {open}, 77);
+  serve();
+  EXPECT_EQ(stored(other.log(kControlTrack)).head(), 0u) << "who keeps nothing has no answers";
+  hear_answer(keeper, {open}, 77);
+  serve();
+  EXPECT_EQ(stored(other.log(kControlTrack)).head(), 1u);
+}
+
+// What it said as a keeper stands where others look first, under the nonce of that time.
+TEST_F(KeeperTest, WhoIsNoneAnyMoreTakesItsFormerHelloAway) {
+  for (const bool keeper : {true, false}) {
+    if (keeper) {
+      start_keeper();
+    } else {
+      start(agent_options());
+      serve();
+      ASSERT_TRUE(step(LinkUp{}).ok());
+      outputs_.clear();
+    }
+    Peer former(Role::agent, std::shared_ptr<Signer>(std::shared_ptr<Signer>(), key_.get()));
+    former.capabilities = {std::string(kKeepsCell)};
+    hear(TopicClass::gate, key_->node(), former.hello());
+    std::size_t cleared = 0;
+    for (const Send& send : take<Send>()) {
+      if (!send.payload.empty()) continue;
+      EXPECT_EQ(send.topic, TopicClass::gate);
+      EXPECT_EQ(send.target, key_->node());
+      cleared += 1;
+    }
+    EXPECT_EQ(cleared, keeper ? 0u : 1u);
+  }
+}
+
 TEST_F(KeeperTest, AnAgentThatIsNoneStoresNothing) {
   start(agent_options());
   serve();

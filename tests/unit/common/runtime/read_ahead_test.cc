@@ -113,8 +113,15 @@ TEST_F(ReadAheadTest, BothWorkOnManyInBothLanes) {
 }
 
 TEST_F(ReadAheadTest, WhatWaitsMayBeLeftBehind) {
-  ReadAhead ahead(security::make_openssl_verifier());
-  for (int i = 0; i < 50; ++i) ahead.add(Lane::bulk, message(), key());
+  auto held = std::make_unique<HeldVerifier>();
+  HeldVerifier& verifier = *held;
+  verifier.hold(true);
+  auto ahead = std::make_unique<ReadAhead>(std::move(held));
+  for (int i = 0; i < 50; ++i) ahead->add(Lane::bulk, message(), key());
+  verifier.await();
+  EXPECT_EQ(ahead->size(Lane::bulk), 50u);
+  verifier.hold(false);
+  ahead.reset();  // with the thread at work on one, and others waiting
 }
 
 }  // namespace
