@@ -80,13 +80,14 @@ void AntiEntropy::on_replica_up(const Moment& now, const NodeId& node, CellIndex
 }
 
 void AntiEntropy::on_replica_down(const NodeId& node) {
-  for (auto& [cell, scope] : scopes_) scope.replicas.erase(node);
+  for (auto& [cell, scope] : scopes_) scope.replicas.erase(node), scope.walked.erase(node);
   budgets_.erase(node);
 }
 
 void AntiEntropy::on_link_down() {
   for (auto& [cell, scope] : scopes_) {
     scope.replicas.clear();
+    scope.walked.clear();
     scope.answer_at.reset();
     scope.asked_at.reset();
   }
@@ -207,6 +208,7 @@ Result<void> AntiEntropy::on_digest(const Moment& now, const Received& received,
   // An answer to all is for who asked; the others have their own turn.
   if (to_all && (!scope.asked_at || *scope.asked_at + kAsked < now.mono)) return {};
   settle(received.cell, digest);
+  if (!bare) scope.walked.insert(peer);
   Digest reply{roots, {}, {}};
   if (bare) {
     show(scope, {}, reply);
@@ -280,7 +282,7 @@ void AntiEntropy::compare(const Moment& now, const Scope& scope, const NodeId& p
 void AntiEntropy::look(const Moment& now) {
   for (const NodeId& peer : receiver_.take_fetched()) {
     for (auto& [cell, scope] : scopes_) {
-      if (!scope.replicas.contains(peer)) continue;
+      if (scope.walked.erase(peer) == 0 || !scope.replicas.contains(peer)) continue;
       budgets_.erase(peer);  // it led to something
       refresh();
       send(now, cell, &peer, {scope.trie.roots(), {}, {}});

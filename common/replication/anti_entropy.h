@@ -36,7 +36,7 @@ class AntiEntropy {
   void on_link_down();
   Result<void> on_digest(const Moment& now, const Received& received, const Digest& digest,
                          std::uint64_t counter);
-  // After each step: what was fetched from a node may be only the first part of what it has.
+  // After each step: what a walk led to may be only the first part of what a node has.
   void look(const Moment& now);
   void on_deadline(const Moment& now);
   std::optional<Instant> next_deadline() const;
@@ -47,6 +47,7 @@ class AntiEntropy {
   struct Scope {
     DigestTrie trie;
     std::set<NodeId> replicas;  // others, that are up
+    std::set<NodeId> walked;    // with whom a walk went on, and not yet again
     Instant due{};              // of our Digest
     Duration period{};
     DigestPair said;                  // by us, or by another one in our place

@@ -20,7 +20,46 @@ constexpr Duration kComesToRest = minutes(20);  // until Digests are as seldom a
 constexpr Duration kSpreadsWithin = minutes(30);
 constexpr Duration kPushTakes = seconds(1);  // a commit and two crossings, amply
 
+constexpr Duration kMeetWithin = minutes(10);
+
 const StreamSchema kSensor{"sensor", {{"temperature", FieldType::decimal, "Cel", 2}}};
+
+ClusterOptions options_of(const GossipPlan& plan) {
+  ClusterOptions options;
+  options.seed = plan.seed;
+  options.agents = plan.keepers;
+  options.gateways = 0;
+  options.interest = [](std::size_t) {
+    return replication::Interest{replication::Interest::Scope::cell};
+  };
+  options.light = true;
+  options.origin.tracks.front().flush_readings = 1;
+  return options;
+}
+
+bool is_digest(const Send& send) {
+  const Result<Envelope> envelope = decode_envelope(send.payload);
+  return envelope.ok() && std::holds_alternative<Digest>(envelope->message);
+}
+
+GossipMeeting meet(const GossipPlan& plan, std::vector<std::string>& problems) {
+  Cluster cluster(options_of(plan));
+  GossipMeeting out;
+  cluster.watch([&](std::size_t, const Output& output) {
+    const auto* send = std::get_if<Send>(&output);
+    if (send == nullptr) return;
+    out.messages += 1;
+    out.digests += is_digest(*send) ? 1 : 0;
+  });
+  const Instant began = cluster.now(), limit = began + kMeetWithin;
+  do cluster.run_for(seconds(1));
+  while (!converged(cluster) && cluster.now() < limit);
+  if (cluster.now() >= limit) problems.emplace_back("those who meet do not come to agree");
+  out.seconds = std::chrono::duration<double>(cluster.now() - began).count();
+  out.digests /= static_cast<double>(plan.keepers);
+  out.messages /= static_cast<double>(plan.keepers);
+  return out;
+}
 
 class Gossip {
  public:
@@ -29,6 +68,7 @@ class Gossip {
   GossipRun run() {
     const std::clock_t began = std::clock();
     out_.keepers = plan_.keepers;
+    if (plan_.meeting) out_.meeting = meet(plan_, out_.problems);
     begin();
     cluster_.run_for(kComesToRest);
     expect_convergence();
@@ -51,19 +91,6 @@ class Gossip {
   }
 
  private:
-  static ClusterOptions options_of(const GossipPlan& plan) {
-    ClusterOptions options;
-    options.seed = plan.seed;
-    options.agents = plan.keepers;
-    options.gateways = 0;
-    options.interest = [](std::size_t) {
-      return replication::Interest{replication::Interest::Scope::cell};
-    };
-    options.light = true;
-    options.origin.tracks.front().flush_readings = 1;
-    return options;
-  }
-
   void sample(std::size_t origin) {
     const std::int64_t value = 2000;
     cluster_.node(origin).sample(kSensor, {&value, 1});

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct GossipPlan {
   std::size_t keepers = 10;
   std::size_t entries = 10;  // of each kind
   Duration idle{std::chrono::minutes(30)};
+  bool meeting = true;  // whether that is looked at, too: it costs their number squared
   std::uint64_t seed = 1;
 };
 
@@ -28,8 +30,15 @@ struct GossipSpread {
   std::vector<double> rounds, seconds, spreading;
 };
 
+// All of them meet for the first time, at once, each with a log that the others lack.
+struct GossipMeeting {
+  double digests = 0, messages = 0;  // that a mean keeper sends
+  double seconds = 0;                // until all have everything
+};
+
 struct GossipRun {
   std::size_t keepers = 0;
+  std::optional<GossipMeeting> meeting;
   GossipSpread said, handed;
   FleetTraffic idle;  // of a mean keeper, in an hour of rest
   std::vector<std::string> problems;

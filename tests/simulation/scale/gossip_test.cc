@@ -35,6 +35,10 @@ TEST(Gossip, ComesToAllWithoutItsPush) {
   EXPECT_THAT(run.said.seconds, Each(Le(10.0)));     // the first Vector comes after two
   EXPECT_THAT(run.handed.seconds, Each(Le(500.0)));  // a period, and half of one
   EXPECT_GT(run.idle.bytes_down, run.idle.bytes_up);
+  ASSERT_TRUE(run.meeting.has_value());
+  EXPECT_GE(run.meeting->seconds, 1.0);
+  EXPECT_THAT(run.meeting->digests, AllOf(Ge(1.0), Le(8 * 8.0)));
+  EXPECT_GT(run.meeting->messages, run.meeting->digests);
 }
 
 TEST(Gossip, TellsEachFigureInALine) {
@@ -47,7 +51,7 @@ TEST(Gossip, TellsEachFigureInALine) {
     EXPECT_EQ(json["batch"], 8);
     figures[std::string(json["figure"]) + json.value("dataset", "")] = json["value"];
   }
-  EXPECT_EQ(figures.size(), 17U);
+  EXPECT_EQ(figures.size(), 20U);
   EXPECT_EQ(figures["log2_of_keepers"], 3.0);
   EXPECT_EQ(figures["problems"], 0.0);
   EXPECT_EQ(figures["idle_sent_an_hour"], small_run().idle.bytes_up);

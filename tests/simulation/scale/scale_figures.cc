@@ -91,6 +91,11 @@ void print_gossip(const GossipRun& run) {
     spread("gossip_since_first_round", entries->spreading, "s", kind);
   }
   line("log2_of_keepers", std::log2(static_cast<double>(run.keepers)), "1");
+  if (run.meeting) {
+    line("meeting", run.meeting->seconds, "s");
+    line("meeting_digests_of_a_keeper", run.meeting->digests, "1");
+    line("meeting_messages_of_a_keeper", run.meeting->messages, "1");
+  }
   line("idle_sent_an_hour", run.idle.bytes_up, "B");
   line("idle_received_an_hour", run.idle.bytes_down, "B");
   line("problems", static_cast<double>(run.problems.size()), "1", "", 0.0);
@@ -99,8 +104,10 @@ void print_gossip(const GossipRun& run) {
 
 // The more keepers, the less one entry differs from another, and the longer it takes.
 void print_gossip_figures() {
-  for (const auto& [keepers, entries] : {std::pair(10U, 200U), {100U, 40U}, {300U, 6U}})
-    print_gossip(run_gossip({.keepers = keepers, .entries = entries}));
+  for (const auto& [keepers, entries] :
+       {std::pair(10U, 200U), {100U, 40U}, {300U, 6U}, {1000U, 3U}}) {
+    print_gossip(run_gossip({.keepers = keepers, .entries = entries, .meeting = keepers <= 300}));
+  }
 }
 
 }  // namespace dunlin::simulation

@@ -227,6 +227,36 @@ TEST_F(AntiEntropyTest, WhoAsksAloneIsAnsweredAlone) {
   EXPECT_TRUE(told(other_).empty()) << "nothing to say";
 }
 
+// What a walk led to is fetched, and perhaps not all of it; what else is fetched says nothing.
+TEST_F(AntiEntropyTest, LooksAgainAfterAWalkAlone) {
+  start_among({&other_});
+  const SegmentRecord open = other_.open();
+  greet(other_, Role::gateway, {{open.info.log.epoch, kControlTrack, 1}}, kCore);
+  pass(3s);
+  std::vector<Sent> fetches = sent_in<Fetch>(kCore);
+  ASSERT_EQ(fetches.size(), 1u);
+  hear_answer(other_, {open}, std::get<Fetch>(fetches[0].envelope.message).request, true, kCore);
+  serve();
+  pass(1s);
+  EXPECT_TRUE(told(other_).empty());
+
+  Peer far;
+  const SegmentRecord first = far.open();
+  Digest walk = other_digest();
+  walk.leaves.push_back(
+      {TriePath{}, true, {Digest::Log{{first.info.log, 1, first.info.after, {}}, 1}}});
+  say(other_, walk, TopicClass::inbox);
+  pass(500ms);
+  fetches = sent_in<Fetch>(kCore);
+  ASSERT_EQ(fetches.size(), 1u);
+  hear_answer(other_, {first}, std::get<Fetch>(fetches[0].envelope.message).request, true, kCore);
+  serve();
+  pass(1s);
+  const std::vector<Digest> again = told(other_);
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_TRUE(again[0].places.empty() && again[0].leaves.empty());
+}
+
 TEST_F(AntiEntropyTest, ALastWordIsNotAnswered) {
   start_among({&other_});
   Digest digest = other_digest();
