@@ -87,6 +87,7 @@ std::string broker_rights(const std::string& fleet, const NodeId& authority,
       }
       if (!gateway) continue;
       all(TopicClass::hello);
+      all(TopicClass::gate);
       out += "topic write " + runtime::topic_name(fleet, cell, TopicClass::authority, authority);
       out += "\n";
     }

@@ -16,8 +16,9 @@ std::string broker_configuration(const std::string& folder, const std::vector<st
 
 // What each member may do, in mosquitto's acl_file. An agent writes its own hello and live topics,
 // its cell's gossip and bulk, and the inboxes of gateways there; it reads its own inbox and hello,
-// and the cell's gateways. A gateway reads all of its cells, and may clear a hello. The authority's
-// log is written by the operator and by gateways. Nothing else is allowed.
+// and the cell's gateways. A gateway reads all of its cells, and may clear what stands in hello and
+// gate there. The authority's log is written by the operator and by gateways. Nothing else is
+// allowed.
 std::string broker_rights(const std::string& fleet, const NodeId& authority,
                           const NodeId& fleet_operator,
                           const std::vector<security::Certificate>& members);

@@ -271,11 +271,12 @@ void Replica::expel(const Moment& now, const NodeId& node) {
   uplink_.forget(node);
   context_.table.touch(node);  // less of it counts
   const auto peer = peers_.find(node);
-  const bool agent = peer == peers_.end() || peer->second.role == Role::agent;
+  const bool kept_others =
+      is_gateway(node) || (peer != peers_.end() && says_keeper(peer->second.capabilities));
   if (peer != peers_.end()) peers_.erase(peer);
   context_.where.forget(node);
-  if (options_.role == Role::gateway && agent && node != self())
-    clear_hello(node, TopicClass::hello);
+  if (options_.role == Role::gateway && node != self())
+    clear_hello(node, presence_topic(kept_others));
 }
 
 bool Replica::is_gateway(const NodeId& node) const {
@@ -442,8 +443,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
     if (topic != presence()) clear_hello(self(), topic);
     return {};
   }
-  if (context_.members.revoked(hello.node) && received.retained && topic == TopicClass::hello &&
-      options_.role == Role::gateway)
+  if (context_.members.revoked(hello.node) && received.retained && options_.role == Role::gateway)
     clear_hello(hello.node, topic);
   DUNLIN_ASSIGN(const bool admitted_now, context_.members.admit(hello));
   if (admitted_now && keeps_others())

@@ -104,7 +104,6 @@ TEST_F(Membership, AMemberDoesAtTheBrokerWhatIsItsPart) {
       {&rogue, south + "gossip/" + rogue.node()},
       {&c, north + authoritys},
       {&rogue, south + authoritys},
-      {&rogue, north + "gate/" + gateway.node()},
       {&rogue, north + "live/" + a.node()},
   };
   for (const auto& [member, topic] : forbidden) publish(*member, topic, "forbidden");
@@ -158,7 +157,8 @@ TEST_F(Membership, GatewaysAloneMeetInTheBackbone) {
   for (const std::string topic : {"gate/", "hello/", "live/", "bulk/", "gossip/"}) {
     publish(b, core + topic + b.node(), "forbidden");
     publish(b, core + topic + gateway.node(), "forbidden");
-    if (topic != "hello/") publish(rogue, core + topic + gateway.node(), "forbidden");
+    if (topic != "hello/" && topic != "gate/")
+      publish(rogue, core + topic + gateway.node(), "forbidden");
   }
   publish(b, core + authoritys, "forbidden");
   publish(b, inbox(watch, b), "forbidden");
@@ -238,6 +238,30 @@ TEST_F(Membership, ARevokedNodeIsCutOffAndWhatItWroteBeforeStays) {
   ChildProcess listens_again = subscribe(watch, "again");
   EXPECT_TRUE(hears("again", "authority/"));
   EXPECT_TRUE(revoked(b.node()));
+}
+
+// Nor is a keeper's Hello found, which stands among those of gateways.
+TEST_F(Membership, ARevokedKeeperLeavesNothingAtTheBroker) {
+  ASSERT_EQ(dunlin({"device", "add", "k", "--keeper", "--cell", "north", "--out", bundle("k")}), 0);
+  Member gateway = make("gate", true);
+  Member keeper(folder_, {.name = "k",
+                          .broker_url = url(),
+                          .node_keys = "bundle = \"" + bundle("k") +
+                                       "\"\ncell = \"north\"\ninterest = \"cell\"\n"});
+  for (Member* member : {&gateway, &keeper}) DUNLIN_ASSERT_OK(member->start());
+  const Member watch = stolen("watch", true);
+  const std::string hello = root_ + "north/gate/" + keeper.node();
+  {
+    ChildProcess listens = subscribe(watch, "watch");
+    ASSERT_TRUE(hears("watch", hello));
+    ASSERT_EQ(dunlin({"device", "revoke", "k", "--nothing-counts"}), 0)
+        << read_file(folder_.file("dunlin.log"));
+    EXPECT_TRUE(hears("watch", hello + " (null)"));
+  }
+  ASSERT_EQ(keeper.stop(), 0);
+  ChildProcess listens = subscribe(watch, "later");
+  ASSERT_TRUE(hears("later", root_ + "north/gate/" + gateway.node()));
+  EXPECT_EQ(read_file(heard("later")).find(hello), std::string::npos);
 }
 
 // Broker and operator get new keys while everybody stays connected; members have the certificates

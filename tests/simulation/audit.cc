@@ -29,6 +29,7 @@ bool Audit::sent(const Party& by, const Send& send) {
   nodes_[by.index].sent[std::string(send.message)] += 1;
   if (send.payload.size() > kMessageBytesMax)
     problem_(by.name + " sends " + std::to_string(send.payload.size()) + " bytes");
+  if (is_retained(send.topic) && send.payload.empty()) return false;  // it clears what stands there
   const Result<Envelope> envelope = decode_envelope(send.payload);
   if (!envelope.ok()) {
     problem_(by.name + " sends what nobody reads: " + envelope.error().message());

@@ -203,7 +203,7 @@ TEST_F(FleetTest, RightsAreThoseOfTheTopics) {
     const std::string at = root + cell + "/";
     for (const std::string& line :
          {"read " + at + "live/+", "read " + at + "hello/+", "write " + at + "gate/" + g,
-          "write " + at + "hello/+", "write " + at + "authority/" + a,
+          "write " + at + "hello/+", "write " + at + "gate/+", "write " + at + "authority/" + a,
           "write " + at + "inbox/+/" + g})
       EXPECT_NE(rights.find("topic " + line + "\n"), std::string::npos) << line;
   }
@@ -223,8 +223,9 @@ TEST_F(FleetTest, AKeeperHasTheRightsOfItsCell) {
         "write " + at + "live/" + k, "write " + at + "gossip/" + k,
         "write " + at + "inbox/" + k + "/" + p})
     EXPECT_NE(rights.find("topic " + line + "\n"), std::string::npos) << line;
-  for (const std::string& more : {"write " + at + "hello/+", std::string("_core"),
-                                  std::string("south"), "write " + at + "authority"})
+  for (const std::string& more :
+       {"write " + at + "hello/+", "write " + at + "gate/+", std::string("_core"),
+        std::string("south"), "write " + at + "authority"})
     EXPECT_EQ(rights.find(more), std::string::npos) << more;
   EXPECT_FALSE(fleet.add({"mountain", "north,south", "keeper", "both"}, kNow, 10).ok());
   EXPECT_FALSE(fleet.add({"mountain", "_core", "keeper", "nowhere"}, kNow, 10).ok());

@@ -201,6 +201,34 @@ TEST_F(MembersTest, AreRevokedByTheAuthority) {
 }
 
 // What the authority saw stays, however small the hashes are that a thief finds.
+// Whoever comes later is to find no Hello of theirs, in whatever topic it stood.
+TEST_F(MembersTest, LeaveNoHelloWhenTheyAreRevoked) {
+  start_gateway();
+  const auto cleared = [&](const NodeId& node) {
+    std::vector<TopicClass> topics;
+    for (const Send& send : take<Send>()) {
+      if (send.target == node && send.payload.empty()) topics.push_back(send.topic);
+    }
+    return topics;
+  };
+  Peer agent{Role::agent}, keeper{Role::agent}, gateway{Role::gateway};
+  keeper.capabilities = {std::string(kKeepsCell)};
+  Peer authority = authority_log();
+  std::vector<SegmentRecord> log{authority.open("fleet")};
+  for (Peer* peer : {&agent, &keeper, &gateway}) {
+    const TopicClass topic = presence_topic(peer != &agent);
+    peer->certificate = certificate(authority_, peer->key(), peer == &gateway, peer->name);
+    hear(topic, peer->node(), peer->hello());
+    outputs_.clear();
+    log.push_back(authority.control({Revoke{peer->node(), {}}}));
+    hear_authority(authority, log);
+    EXPECT_EQ(cleared(peer->node()), std::vector{topic});
+    // Of a broker that lost what it was told.
+    ASSERT_TRUE(step(Received{topic, peer->node(), peer->hello(), true}).ok());
+    EXPECT_EQ(cleared(peer->node()), std::vector{topic});
+  }
+}
+
 TEST_F(MembersTest, CannotRewriteWhatCounts) {
   peer_.certificate = certificate(authority_, peer_.key(), false, "peer");
   const SegmentRecord open = peer_.open(), counts = peer_.samples(4);
