@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "common/base/ids.h"
+#include "common/base/time.h"
 #include "dunlin/bytes.h"
 
 namespace dunlin {
@@ -19,6 +20,7 @@ struct Admitted {
   std::string name;
   bool keeper = false;  // an agent that may keep all logs of its cell
   bool fleet = false;   // and of all others
+  UtcMicros until = 0;  // of what was said at several times that counts which is good for longest
   bool operator==(const Admitted&) const = default;
 };
 

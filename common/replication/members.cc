@@ -20,20 +20,22 @@ Result<bool> Members::admit(const Hello& hello) {
   if (hello.certificate.empty())
     return refusal(Errc::untrusted, hello.node, " shows no certificate");
   const auto known = shown_.find(hello.node);
+  const bool same = known != shown_.end() && known->second.certificate == hello.certificate;
   std::optional<Admitted> says;
-  if (known != shown_.end() && known->second.certificate == hello.certificate)
-    says = known->second.says;
+  if (same) says = known->second.says;
   if (!says) {
     DUNLIN_ASSIGN(says, admission_->examine(hello.certificate));
   }
-  if (*says !=
-      Admitted{hello.node, hello.role == Role::gateway, hello.name, says->keeper, says->fleet})
+  if (says->node != hello.node || says->gateway != (hello.role == Role::gateway) ||
+      says->name != hello.name)
     return refusal(Errc::untrusted, hello.node, " is not what its certificate says");
-  // Of several that say the same, the first is as good as any: nobody can make us write for ever.
-  const bool news = known == shown_.end() ||
-                    (known->second.says != says && known->second.certificate != hello.certificate);
+  // Shown by turns they must not make us write for ever, nor undo what the authority said since.
+  if (!same && check(hello.node).ok()) {
+    const Admitted& counts = *shown_.at(hello.node).says;
+    if (says->until < counts.until || *says == counts) return false;
+  }
   shown_[hello.node] = {hello.certificate, std::move(says)};
-  return news;
+  return !same;
 }
 
 Result<std::optional<NodeId>> Members::introduce(const Bytes& certificate) {

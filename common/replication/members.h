@@ -26,7 +26,8 @@ class Members {
   // What storage kept of a former Hello. It is examined when it first matters.
   void start(const NodeId& node, Bytes certificate);
   // Of a Hello that its key signed: `untrusted` unless its certificate says the same of it,
-  // `revoked`. True when it says something new, so that it is to be kept.
+  // `revoked`. True when it is to be kept: there was none, or it is newer. A former one admits its
+  // node still, and changes nothing of what counts.
   Result<bool> admit(const Hello& hello);
   // Of a certificate that somebody else shows: its node is known from now on. Returns it unless it
   // was known before. One signature check. An open fleet needs none.

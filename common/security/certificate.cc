@@ -461,7 +461,9 @@ class CertificateAdmission final : public Admission {
       return {Errc::untrusted, "the certificate of a " + member.role};
     const std::vector<std::string> cells = cells_of(member.cell);
     const bool fleet = keeper && std::ranges::find(cells, kBackboneName) != cells.end();
-    return Admitted{certificate.node(), member.role == "gateway", member.name, keeper, fleet};
+    return Admitted{
+        certificate.node(),          member.role == "gateway", member.name, keeper, fleet,
+        certificate.validity().until};
   }
   bool is_for(ByteView der, std::string_view cell) const override {
     const Result<Certificate> certificate = Certificate::from_der(der);

@@ -27,11 +27,12 @@ class MembersTest : public ReplicaTest {
   }
   static Bytes certificate(Authority& authority, const Signer& of, bool gateway,
                            const std::string& name) {
-    const std::string role = gateway ? "gateway" : "agent";
+    return certificate(authority, of, {"fleet", "default", gateway ? "gateway" : "agent", name});
+  }
+  static Bytes certificate(Authority& authority, const Signer& of, const security::Member& member,
+                           UtcMicros until = 1'000'000) {
     // Long over: that matters to connections alone.
-    return authority.issue(of.public_key(), {"fleet", "default", role, name}, {0, 1'000'000})
-        .value()
-        .der();
+    return authority.issue(of.public_key(), member, {0, until}).value().der();
   }
   void start_gateway() {
     start(closed(gateway_options()));
@@ -200,7 +201,6 @@ TEST_F(MembersTest, AreRevokedByTheAuthority) {
   EXPECT_EQ(refused("revoked"), 1u);
 }
 
-// What the authority saw stays, however small the hashes are that a thief finds.
 // Whoever comes later is to find no Hello of theirs, in whatever topic it stood.
 TEST_F(MembersTest, LeaveNoHelloWhenTheyAreRevoked) {
   start_gateway();
@@ -229,6 +229,7 @@ TEST_F(MembersTest, LeaveNoHelloWhenTheyAreRevoked) {
   }
 }
 
+// What the authority saw stays, however small the hashes are that a thief finds.
 TEST_F(MembersTest, CannotRewriteWhatCounts) {
   peer_.certificate = certificate(authority_, peer_.key(), false, "peer");
   const SegmentRecord open = peer_.open(), counts = peer_.samples(4);
@@ -409,6 +410,46 @@ TEST_F(MembersTest, AreToldOfTheAuthoritysLog) {
   pass(1min);
   serve();
   EXPECT_FALSE(publishes_authority());
+}
+
+// A node that moved, or became another thing, is where its newest certificate says, now and after a
+// restart: what it shows of before then, or somebody who kept an old Hello, changes nothing.
+TEST_F(MembersTest, AreWhatTheirNewestCertificateSays) {
+  const auto issued = [&](const std::string& cell, const std::string& role, UtcMicros until) {
+    return certificate(authority_, peer_.key(), {"fleet", cell, role, "peer"}, until);
+  };
+  const Bytes first = issued("default", "keeper", 2'000'000),
+              moved = issued("south", "keeper", 3'000'000),
+              demoted = issued("south", "agent", 4'000'000);
+  start_gateway();
+  const auto kept = [&](const Bytes& shown) {
+    peer_.certificate = shown;
+    greet(peer_, Role::agent);
+    serve();
+    const auto contents = store_->load().value();
+    for (const KnownNode& node : contents.nodes) {
+      if (node.node == peer_.node()) return node.certificate;
+    }
+    return Bytes();
+  };
+  for (const bool restarted : {false, true}) {
+    if (restarted) start_gateway();
+    EXPECT_EQ(kept(first), restarted ? demoted : first);
+    EXPECT_EQ(kept(moved), restarted ? demoted : moved);
+    EXPECT_EQ(kept(first), restarted ? demoted : moved);
+    EXPECT_EQ(kept(demoted), demoted);
+    EXPECT_EQ(kept(moved), demoted);
+  }
+  EXPECT_EQ(untrusted(), 0u);
+  Members members(security::make_admission(authority_.certificate()));
+  Hello hello{.node = peer_.node(), .public_key = {}, .name = "peer", .certificate = moved};
+  EXPECT_TRUE(members.admit(hello).value());
+  EXPECT_TRUE(members.may_keep_cell(peer_.node()));
+  hello.certificate = demoted;
+  EXPECT_TRUE(members.admit(hello).value());
+  hello.certificate = moved;
+  EXPECT_FALSE(members.admit(hello).value());
+  EXPECT_FALSE(members.may_keep_cell(peer_.node()));
 }
 
 TEST_F(MembersTest, AreExaminedOnce) {

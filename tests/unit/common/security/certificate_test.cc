@@ -123,7 +123,8 @@ TEST_F(CertificateTest, AdmitsAgentsAndGateways) {
   };
   for (const bool gateway : {false, true}) {
     const Admitted says = examine(authority_, gateway ? "gateway" : "agent").value();
-    EXPECT_EQ(says, (Admitted{device->node(), gateway, member_.name})) << "long over, too";
+    EXPECT_EQ(says, (Admitted{device->node(), gateway, member_.name, false, false, kSecond}))
+        << "long over, too";
   }
   for (const std::string role : {"reader", "operator", "broker", "authority", "Gateway", ""})
     EXPECT_EQ(examine(authority_, role).error().code, Errc::untrusted) << role;
