@@ -11,7 +11,10 @@ constexpr Duration kPeriodMax = std::chrono::seconds(300);
 
 bool Follower::follows(const LogId& log) const {
   const std::string& name = c_.name_of(log.node);
-  return name.empty() ? nodes_.contains(log.node) : covers(interest_.follows, name, log.track);
+  if (!name.empty()) return covers(interest_.follows, name, log.track);
+  return nodes_.contains(log.node) && std::ranges::any_of(interest_.follows, [&](const auto& each) {
+           return each.covers(log.track);
+         });
 }
 
 void Follower::met(const NodeId& node, std::string_view name) {

@@ -642,7 +642,7 @@ bool Receiver::add_wants(const Moment& now, const NodeId& peer, Peer& state, Fet
     LogRecord& log = it->second;
     if (log.claimed > log.state.head() && log.claimed_at + kClaimLifetime < now.mono)
       log.claimed = 0;
-    const IntervalSet missing = log.wanted();
+    const IntervalSet missing = wants_(it->first) ? log.wanted() : IntervalSet();
     const IntervalSet wanted = not_asked_of_others(now, it->first, missing);
     all = all && wanted == missing;
     if (wanted.empty()) continue;

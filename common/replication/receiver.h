@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -31,8 +32,10 @@ struct ReceiverOptions {
 // fetches what is missing from the node that it belongs to.
 class Receiver {
  public:
-  Receiver(Context& context, Forwarder& forwarder, ReceiverOptions options)
-      : c_(context), options_(options), forwarder_(forwarder) {}
+  // `wants`: whether a log is to be kept here. Others are known by what track 0 says of them.
+  Receiver(Context& context, Forwarder& forwarder, ReceiverOptions options,
+           std::function<bool(const LogId&)> wants)
+      : c_(context), options_(options), wants_(std::move(wants)), forwarder_(forwarder) {}
 
   // That came in `cell`.
   void on_segments(const Moment& now, const NodeId& peer, CellIndex cell, const Segments& segments,
@@ -153,6 +156,7 @@ class Receiver {
 
   Context& c_;
   ReceiverOptions options_;
+  std::function<bool(const LogId&)> wants_;
   std::deque<Waiting> waiting_;
   std::size_t waiting_bytes_ = 0;
   std::map<Token, ForeignWrite> writes_;

@@ -60,7 +60,8 @@ Replica::Replica(ReplicaOptions options, Nonce nonce, Signer& signer, Verifier& 
       origin_(context_, uplink_, options_.origin),
       rescue_(context_, origin_, uplink_),
       forwarder_(context_, followers_),
-      receiver_(context_, forwarder_, options_.receiver),
+      receiver_(context_, forwarder_, options_.receiver,
+                [this](const LogId& log) { return wants(log); }),
       follower_(context_, receiver_, options_.interest),
       anti_entropy_(context_, receiver_, options_.role,
                     options_.role == Role::agent && !options_.interest.beyond_cell()),
@@ -359,10 +360,10 @@ bool Replica::is_replica(const NodeId& node, const Peer& peer, CellIndex cell) c
   return says(peer.capabilities, kKeepsCell) && context_.members.may_keep_cell(node);
 }
 
-bool Replica::wants_of(const Hello& hello, const LogId& log) const {
+bool Replica::wants(const LogId& log) const {
   const Interest& interest = options_.interest;
   if (options_.role == Role::gateway || interest.scope == Interest::Scope::fleet) return true;
-  return (interest.keeps_cell() && hello.role == Role::agent) || follower_.follows(log);
+  return (interest.keeps_cell() && !is_gateway(log.node)) || follower_.follows(log);
 }
 
 // An agent takes what it has an interest in: what others hand on in its cell may be for somebody
@@ -506,7 +507,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
     if (keeps) meet(now, hello.node, peer, received.cell);
     for (const Hello::Head& head : hello.heads) {
       const LogId log{hello.node, head.epoch, head.track};
-      if (wants_of(hello, log)) DUNLIN_TRY(receiver_.on_claim(now, log, head.head));
+      if (wants(log)) DUNLIN_TRY(receiver_.on_claim(now, log, head.head));
     }
   }
   if (!fresh || !context_.link_up) return {};
@@ -625,7 +626,7 @@ Result<void> Replica::on_vector(const Moment& now, const Received& received, con
     receiver_.sign_soon(now, sender);
   for (const Vector::Item& item : vector.logs) {
     // A Hello or a segment has made its logs known, which it signed.
-    if (item.log.node == sender && context_.table.find(item.log) != nullptr)
+    if (item.log.node == sender && context_.table.find(item.log) != nullptr && wants(item.log))
       DUNLIN_TRY(receiver_.on_claim(now, item.log, item.head));
   }
   return {};

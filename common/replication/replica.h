@@ -143,8 +143,8 @@ class Replica {
   bool is_replica(const NodeId& node, const Peer& peer, CellIndex cell) const;
   void meet(const Moment& now, const NodeId& node, const Peer& peer, CellIndex cell);
   bool may_have(const NodeId& requester, const LogId& log) const;
-  // Whether logs of that one are wanted here as it speaks of them itself.
-  bool wants_of(const Hello& hello, const LogId& log) const;
+  // Whether a log is wanted here of which its node itself speaks.
+  bool wants(const LogId& log) const;
   bool takes(const Received& received, const LogId& log) const;
   void answer_origin(const NodeId& node);
   void clear_hello(const NodeId& node, TopicClass topic);

@@ -8,8 +8,12 @@ namespace dunlin::replication {
 namespace {
 
 using namespace test;
+using testing::AllOf;
+using testing::Contains;
+using testing::Each;
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 constexpr CellIndex kSouth = 2;
@@ -203,10 +207,12 @@ TEST_F(FollowedGatewayTest, WhoMayNotIsToldNothing) {
 // The replica is an agent in the north that follows the pump.
 class FollowingAgentTest : public ReplicaTest {
  protected:
-  void SetUp() override {
+  virtual std::vector<Followed> follows() const { return {{"pump"}}; }
+  void SetUp() override { begin(); }
+  void begin() {
     ReplicaOptions options = agent_options();
     options.cells = {"north"};
-    options.interest.follows = {{"pump"}};
+    options.interest.follows = follows();
     options.receiver.archives = false;
     start(std::move(options));
     serve();
@@ -239,7 +245,7 @@ TEST_F(FollowingAgentTest, AsksSoonAndThenNowAndThen) {
   pass(30s);
   EXPECT_EQ(asked(), 1u);
   pass(1h);
-  EXPECT_THAT(asked(), testing::AllOf(testing::Ge(12u), testing::Le(15u)));
+  EXPECT_THAT(asked(), AllOf(testing::Ge(12u), testing::Le(15u)));
   hear(TopicClass::gate, gateway_.node(), gateway_.hello(NodeState::down));
   pass(1h);
   EXPECT_EQ(asked(), 0u) << "nobody is there";
@@ -272,7 +278,45 @@ TEST_F(FollowingAgentTest, TakesWhatItFollowsAndNothingElse) {
   }
 }
 
-// It meets one of that name in its own cell.
+// It meets one of that name in its own cell, of which it follows one track alone. What that says of
+// others comes with track 0, and is no reason to fetch them.
+class OneTrackTest : public FollowingAgentTest {
+ protected:
+  std::vector<Followed> follows() const override { return {{"pump", kSamplesTrack}}; }
+  std::vector<LogId> fetched() {
+    std::vector<LogId> logs;
+    for (const Fetch& fetch : sent<Fetch>()) {
+      for (const Fetch::Want& want : fetch.wants) logs.push_back(want.log);
+    }
+    return logs;
+  }
+};
+
+TEST_F(OneTrackTest, OtherTracksAreNotWanted) {
+  const Epoch epoch = pump_.log().epoch;
+  const LogId other{pump_.node(), epoch, Track{9}}, sealed{pump_.node(), epoch, Track{10}};
+  pump_.name = "pump";
+  const std::vector<Hello::Head> heads{
+      {epoch, kControlTrack, 2}, {epoch, kSamplesTrack, 3}, {epoch, other.track, 7}};
+  greet(pump_, Role::agent, heads);
+  pass(5s);
+  EXPECT_THAT(fetched(), AllOf(Contains(pump_.log()), Not(Contains(other))));
+  const Lost lost{epoch, other.track, {{.first = 4, .last = 5}}};
+  hear_live(pump_, {pump_.open("pump"), pump_.control({lost, Seal{epoch, sealed.track, 5, {}}})});
+  serve();
+  ASSERT_EQ(stored(pump_.log(kControlTrack)).head(), 2u);
+  const Vector vector{{{pump_.log(), 3, {}, {}}, {other, 7, {}, {}}, {sealed, 5, {}, {}}}, true};
+  for (const bool restarted : {false, true}) {
+    if (restarted) begin(), greet(pump_, Role::agent, heads);
+    pass(1min);
+    hear(TopicClass::gossip, pump_.node(), pump_.wrap(vector));
+    pass(1min);
+    EXPECT_THAT(fetched(), AllOf(Contains(pump_.log()), Each(pump_.log())));
+    EXPECT_LE(status(other).head, 5u) << "nor is it missing";
+  }
+}
+
+// All of one in its own cell.
 TEST_F(FollowingAgentTest, TakesWhatASuchNodeSaysItself) {
   pump_.name = "pump";
   greet(pump_, Role::agent);
