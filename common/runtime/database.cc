@@ -115,13 +115,13 @@ replication::Interest interest_of(const DatabaseOptions& options) {
 // Everybody has the authority's log. Nothing waits for this: what cannot go now goes the next time,
 // and of a damaged file LogStore::open tells.
 bool forget_unwanted(const std::string& path, const replication::ReplicaOptions& replica,
-                     const NodeId& self, const std::optional<NodeId>& authority) {
+                     const std::string& interest, const NodeId& self,
+                     const std::optional<NodeId>& authority) {
   const auto unwanted = [&](const LogId& log, const KnownNode& node) {
     return log.node != self && log.node != authority &&
            runtime::is_unwanted(replica.interest, replica.cells.front(), node);
   };
-  const Result<std::size_t> logs = storage::forget_logs(
-      path, self, runtime::text_of(replica.interest, replica.cells.front()), unwanted);
+  const Result<std::size_t> logs = storage::forget_logs(path, self, interest, unwanted);
   if (!logs.ok()) log::warn("logs_not_forgotten", {{"error", logs.error().message()}});
   if (logs.ok() && *logs > 0) log::info("logs_forgotten", {{"logs", *logs}});
   return logs.ok();
@@ -196,10 +196,16 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
     node.replica.admission = security::make_admission(membership->authority);
     node.replica.certificate = membership->certificate.der();
   }
+  std::string interest;
   bool forgotten = false;
   if (!gateway) {
     node.replica.interest = interest_of(options);
-    forgotten = forget_unwanted(impl->path, node.replica, impl->key->node(), file.authority);
+    const Result<std::string> former = storage::noted_interest(impl->path);
+    interest = runtime::text_of(node.replica.interest, options.cells.front(),
+                                former.ok() ? *former : std::string());
+    node.left_backbone = runtime::has_left_backbone(interest);
+    forgotten =
+        forget_unwanted(impl->path, node.replica, interest, impl->key->node(), file.authority);
   }
   std::vector<storage::LogStore::Salvage> salvages;
   DUNLIN_ASSIGN(
@@ -207,8 +213,6 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
       storage::Shards::open(file, impl->key->node(), options.shards, *impl->verifier, salvages));
   for (const auto& salvage : salvages) report_salvage(salvage);
   if (forgotten) {
-    const std::string interest =
-        runtime::text_of(node.replica.interest, node.replica.cells.front());
     const Result<void> noted = storage::note_interest(impl->path, impl->key->node(), interest);
     if (!noted.ok()) log::warn("interest_not_noted", {{"error", noted.error().message()}});
   }

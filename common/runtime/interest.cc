@@ -6,8 +6,28 @@
 
 namespace dunlin::runtime {
 
-std::string text_of(const replication::Interest& interest, const std::string& cell) {
-  std::string text = std::to_string(static_cast<int>(interest.scope)) + " " + cell;
+namespace {
+
+using Scope = replication::Interest::Scope;
+
+constexpr char kLeft = '*';  // behind the scope
+
+std::string text_of(Scope scope) {
+  return std::to_string(static_cast<int>(scope));
+}
+
+}  // namespace
+
+bool has_left_backbone(const std::string& text) {
+  return text.size() > 1 && text[1] == kLeft;
+}
+
+std::string text_of(const replication::Interest& interest, const std::string& cell,
+                    const std::string& former) {
+  std::string text = text_of(interest.scope);
+  const bool was_there = former.starts_with(text_of(Scope::fleet)) || has_left_backbone(former);
+  if (was_there && interest.scope != Scope::fleet) text += kLeft;
+  text += " " + cell;
   for (const replication::Followed& each : interest.follows)
     text += "\n" + (each.track ? std::to_string(each.track->value) : "*") + " " + each.node;
   return text;
@@ -15,7 +35,6 @@ std::string text_of(const replication::Interest& interest, const std::string& ce
 
 bool is_unwanted(const replication::Interest& interest, const std::string& cell,
                  const KnownNode& node) {
-  using Scope = replication::Interest::Scope;
   if (interest.scope == Scope::fleet) return false;
   const auto certificate = security::Certificate::from_der(node.certificate);
   const bool certified = certificate.ok() && certificate->member();

@@ -251,6 +251,7 @@ void Node::on_connected() {
     log::info("broker_connected");
     connected_ = true;
     step(now, LinkUp{});
+    leave_backbone();
     tell_of_connection();
   });
 }
@@ -460,6 +461,16 @@ void Node::send(const Send& send) {
     if (!sent.ok())
       log::debug("publish_failed", {{"message", send.message}, {"error", sent.error().message()}});
   }
+}
+
+// At each connection, since a will that speaks of a former one may come late. It does not listen
+// there, where it would find it.
+void Node::leave_backbone() {
+  if (!options_.left_backbone) return;
+  const std::string topic =
+      topic_name(options_.fleet, kBackboneName, presence_topic(true), replica_.self());
+  const Result<void> sent = transport_->publish(topic, {}, {.qos = 1, .retain = true});
+  if (!sent.ok()) log::debug("publish_failed", {{"error", sent.error().message()}});
 }
 
 // Once per peer and minute, so that a hostile peer cannot fill the log.

@@ -24,6 +24,7 @@ namespace dunlin::runtime {
 struct NodeOptions {
   std::string fleet;
   bool broker_exposed = false;  // neither encrypted nor on this machine
+  bool left_backbone = false;   // what may stand there of a former time is taken away
   replication::ReplicaOptions replica;
   DiskOptions disk;
   // Of messages that wait (see Mailbox), and half as much again of what answers a Fetch.
@@ -95,6 +96,7 @@ class Node final : public NodeView, private TransportEvents {
   void read_messages();
   void read_bulk();
   void send(const replication::Send& send);
+  void leave_backbone();
   void tell(const Moment& now, const replication::Notice& notice);
 
   NodeOptions options_;

@@ -49,6 +49,13 @@ Result<std::vector<std::int64_t>> find(
 
 }  // namespace
 
+Result<std::string> noted_interest(const std::string& path) {
+  if (!std::filesystem::exists(path)) return std::string();
+  DUNLIN_ASSIGN(Connection db, Connection::open(path, SQLITE_OPEN_READWRITE));
+  DUNLIN_TRY(check_schema(db, path, "main"));
+  return read_meta(db, "interest");
+}
+
 Result<void> note_interest(const std::string& path, const NodeId& self,
                            const std::string& interest) {
   DUNLIN_ASSIGN(Connection db, Connection::open(path, SQLITE_OPEN_READWRITE));

@@ -13,6 +13,9 @@ namespace dunlin::storage {
 // what another program kept in this file, nor what this one wrote under a former key. So the file
 // says whose it was, and by which interest (meta: `own_nodes`, `interest`).
 
+// By which interest logs of others were kept here; "" where nobody noted it, or nothing is here.
+Result<std::string> noted_interest(const std::string& path);
+
 // For a database that is open: it is this node's, which keeps logs of others by that interest. The
 // first time all that is in it counts as its own.
 Result<void> note_interest(const std::string& path, const NodeId& self,

@@ -33,8 +33,13 @@ class TwoCells {
                                             .node_keys = "interest = \"" + interest + "\"\n",
                                             .more = follows})) {}
 
+  // While it runs, or for its next start.
   Result<void> change(const std::string& interest, const std::string& follows) {
-    return display.reload([&](Member::Options& options) {
+    configure(interest, follows);
+    return display.reload();
+  }
+  void configure(const std::string& interest, const std::string& follows) {
+    display.configure([&](Member::Options& options) {
       const std::size_t at = options.node_keys.find("interest");
       options.node_keys.replace(at, options.node_keys.find('\n', at) - at,
                                 "interest = \"" + interest + "\"");
@@ -102,6 +107,36 @@ TEST(Interests, KeepTheWholeFleet) {
   ASSERT_TRUE(cells.say(cells.pump, 50) && cells.say(cells.display, 5));
   EXPECT_EQ(fleet.converge(), "");
   EXPECT_TRUE(cells.displays(0, 0));
+}
+
+// What stood in the backbone while it kept the fleet is found by nobody later, however it changed.
+TEST(Interests, LeaveNothingInTheBackbone) {
+  DUNLIN_FLEET(fleet);
+  TwoCells cells(fleet, "fleet", "");
+  DUNLIN_ASSERT_OK(fleet.start());
+  ASSERT_TRUE(cells.say(cells.pump, 50));
+  EXPECT_TRUE(cells.displays(50, 0));
+  // With the rights of a gateway, which may not be there at the same time.
+  EXPECT_EQ(cells.south.stop(), 0);
+  const auto stands = [&] {
+    const std::string files = cells.south.data_dir() + "/";
+    return test::run_program(
+               {.program = "mosquitto_sub",
+                .args = {"-h", "127.0.0.1", "-p", std::to_string(fleet.broker().port()), "-V", "5",
+                         "--cafile", files + "fleet.crt", "--cert", files + "node.crt", "--key",
+                         files + "node.key", "-C", "1", "-W", "1", "-t",
+                         "dunlin/v1/+/_core/gate/" + cells.display.node()}}) == 0;
+  };
+  EXPECT_TRUE(eventually(stands));
+  DUNLIN_ASSERT_OK(cells.change("cell", ""));
+  EXPECT_TRUE(eventually([&] { return !stands(); }));
+  DUNLIN_ASSERT_OK(cells.change("fleet", ""));
+  EXPECT_TRUE(eventually(stands));
+  EXPECT_EQ(cells.display.stop(), 0);
+  cells.configure("own", "");
+  EXPECT_TRUE(stands());
+  DUNLIN_ASSERT_OK(cells.display.start());
+  EXPECT_TRUE(eventually([&] { return !stands(); }));
 }
 
 // A configuration with a mistake changes nothing.

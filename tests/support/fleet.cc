@@ -97,10 +97,13 @@ Result<void> Member::start() {
   return await_start(started);
 }
 
-Result<void> Member::reload(const std::function<void(Options&)>& change) {
-  const std::size_t started = events("started").size();
+void Member::configure(const std::function<void(Options&)>& change) {
   change(options_);
   config_ = folder_.write(options_.name + ".toml", configuration());
+}
+
+Result<void> Member::reload() {
+  const std::size_t started = events("started").size();
   process_.kill(SIGHUP);
   return await_start(started);
 }

@@ -42,8 +42,10 @@ class Member {
 
   // Returns once it says that it started; on an error with what it said instead.
   Result<void> start();
-  // Goes on with other options, without ending the process; returns once it says that it started.
-  Result<void> reload(const std::function<void(Options&)>& change);
+  // Other options, for its next start,
+  void configure(const std::function<void(Options&)>& change);
+  // which comes without ending the process; returns once it says that it started.
+  Result<void> reload();
   void kill();                // SIGKILL, as a crash
   std::optional<int> stop();  // SIGTERM; the exit code
 

@@ -51,9 +51,25 @@ TEST(Interest, HasATextOfItsOwn) {
                                         {Scope::own, {{"pump", Track{1}}}},
                                         {Scope::own, {{"pump"}, {"pond"}}}};
   std::set<std::string> texts;
-  for (const Interest& each : different) texts.insert(text_of(each, "north"));
-  texts.insert(text_of({}, "south"));
+  for (const Interest& each : different) texts.insert(text_of(each, "north", ""));
+  texts.insert(text_of({}, "south", ""));
   EXPECT_EQ(texts.size(), different.size() + 1);
+}
+
+// Where a node does not listen any more, what it said there would stay.
+TEST(Interest, RemembersThatItKeptTheFleet) {
+  const Interest own{}, cell{Scope::cell}, fleet{Scope::fleet};
+  std::string text;
+  const auto left = [&](const Interest& interest) {
+    text = text_of(interest, "north", text);
+    return has_left_backbone(text);
+  };
+  for (const Interest& interest : {own, cell, own, fleet}) EXPECT_FALSE(left(interest));
+  for (const Interest& interest : {cell, own, own}) EXPECT_TRUE(left(interest)) << text;
+  const std::string once = text;
+  EXPECT_TRUE(left(own));
+  EXPECT_EQ(text, once);
+  EXPECT_FALSE(left(fleet));
 }
 
 // Without certificates nobody can tell which cell a node is in.

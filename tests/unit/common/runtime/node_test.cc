@@ -445,6 +445,29 @@ TEST_F(NodeTest, IsPresentInEveryCell) {
 }
 
 // A node that moved has left a will in its former cell; it is answered where its Hello counts.
+// At each connection, since a will of its former one may come late.
+TEST_F(NodeTest, TakesItsHelloAwayFromTheBackboneThatItLeft) {
+  const auto taken_away = [&] {
+    std::size_t times = 0;
+    for (const Wire::Published& each : wire_->published()) {
+      if (each.topic != "dunlin/v1/fleet/_core/gate/" + key_->node().to_string()) continue;
+      EXPECT_TRUE(each.payload.empty() && each.how.retain);
+      times += 1;
+    }
+    return times;
+  };
+  for (const std::size_t left : {0u, 1u}) {
+    options_.left_backbone = left == 1;
+    start();
+    for (std::size_t connections = 1; connections <= 2; ++connections) {
+      wire_->events().on_connected();
+      (void)node_->report();
+      EXPECT_EQ(taken_away(), left * connections);
+    }
+    node_->stop();
+  }
+}
+
 TEST_F(NodeTest, AnswersInTheCellWhereAPeerIs) {
   options_.replica.cells = {"north", "south"};
   start_gateway();
