@@ -116,12 +116,14 @@ replication::Interest interest_of(const DatabaseOptions& options) {
 // and of a damaged file LogStore::open tells.
 bool forget_unwanted(const std::string& path, const replication::ReplicaOptions& replica,
                      const std::string& interest, const NodeId& self,
-                     const std::optional<NodeId>& authority) {
+                     const std::optional<NodeId>& authority,
+                     const std::function<void()>& on_progress) {
   const auto unwanted = [&](const LogId& log, const KnownNode& node) {
     return log.node != self && log.node != authority &&
            runtime::is_unwanted(replica.interest, replica.cells.front(), node);
   };
-  const Result<std::size_t> logs = storage::forget_logs(path, self, interest, unwanted);
+  const Result<std::size_t> logs =
+      storage::forget_logs(path, self, interest, unwanted, on_progress);
   if (!logs.ok()) log::warn("logs_not_forgotten", {{"error", logs.error().message()}});
   if (logs.ok() && *logs > 0) log::info("logs_forgotten", {{"logs", *logs}});
   return logs.ok();
@@ -152,6 +154,8 @@ Database::~Database() {
 
 Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   DUNLIN_TRY(check_names(options));
+  if (!options.on_progress) options.on_progress = [] {};
+  options.on_progress();
   DUNLIN_TRY(make_data_dir(options.data_dir));
   const bool gateway = options.role == Role::gateway;
   auto impl = std::make_unique<Impl>();
@@ -204,13 +208,14 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
     interest = runtime::text_of(node.replica.interest, options.cells.front(),
                                 former.ok() ? *former : std::string());
     node.left_backbone = runtime::has_left_backbone(interest);
-    forgotten =
-        forget_unwanted(impl->path, node.replica, interest, impl->key->node(), file.authority);
+    forgotten = forget_unwanted(impl->path, node.replica, interest, impl->key->node(),
+                                file.authority, options.on_progress);
   }
   std::vector<storage::LogStore::Salvage> salvages;
   DUNLIN_ASSIGN(
       storage::Shards shards,
       storage::Shards::open(file, impl->key->node(), options.shards, *impl->verifier, salvages));
+  options.on_progress();
   for (const auto& salvage : salvages) report_salvage(salvage);
   if (forgotten) {
     const Result<void> noted = storage::note_interest(impl->path, impl->key->node(), interest);

@@ -29,6 +29,16 @@ struct Loaded {
   Program::Run run;
 };
 
+// Tells the service manager, at most once a second.
+std::function<void()> tell_of_progress() {
+  using Clock = std::chrono::steady_clock;
+  return [manager = ServiceManager::from_environment(), next = Clock::time_point()]() mutable {
+    if (Clock::now() < next) return;
+    (void)manager.progress();
+    next = Clock::now() + std::chrono::seconds(1);
+  };
+}
+
 std::optional<Loaded> load(const Program& program, const std::string& path) {
   Result<config::Document> document = config::Document::load({path, config::process_environment()});
   if (!document.ok()) {
@@ -37,6 +47,7 @@ std::optional<Loaded> load(const Program& program, const std::string& path) {
   }
   Loaded loaded;
   loaded.config = read_node_config(document->root(), program.role);
+  loaded.config.database.on_progress = tell_of_progress();
   loaded.run = program.configure(document->root());
   const std::vector<std::string> mistakes = document->mistakes();
   for (const std::string& mistake : mistakes) std::fprintf(stderr, "%s\n", mistake.c_str());
@@ -69,11 +80,15 @@ int run_once(const Program& program, const std::string& path, const Loaded& load
     log::info("bundle_installed", {{"data_dir", config.database.data_dir}});
   }
   std::stop_source stop;
+  const ServiceManager manager = ServiceManager::from_environment();
   std::thread waiter([&] {
     for (int received = 0; !next && received != SIGINT && received != SIGTERM;) {
       if (sigwait(&signals, &received) != 0 || received != SIGHUP) continue;
+      (void)manager.reloading();
       next = load(program, path);
-      if (!next) log::error("not_reloaded", {{"config", path}});
+      if (next) continue;
+      log::error("not_reloaded", {{"config", path}});
+      (void)manager.ready();
     }
     stop.request_stop();
   });

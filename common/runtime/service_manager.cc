@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -39,6 +40,17 @@ std::optional<Duration> ServiceManager::watchdog_interval() {
   const std::string_view pid = environment("WATCHDOG_PID");
   if (!pid.empty() && number(pid) != getpid()) return std::nullopt;
   return Duration(*microseconds);
+}
+
+Result<void> ServiceManager::reloading() const {
+  // What it is compared with is CLOCK_MONOTONIC.
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return notify("RELOADING=1\nMONOTONIC_USEC=" +
+                std::to_string(std::chrono::duration_cast<Duration>(now).count()));
+}
+
+Result<void> ServiceManager::progress() const {
+  return notify("WATCHDOG=1\nEXTEND_TIMEOUT_USEC=" + std::to_string(kStepMax.count()));
 }
 
 Result<void> ServiceManager::notify(std::string_view state) const {

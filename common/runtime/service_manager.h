@@ -21,7 +21,13 @@ class ServiceManager {
   // Reads $NOTIFY_SOCKET; call it before threads start.
   static ServiceManager from_environment();
 
+  static constexpr Duration kStepMax = std::chrono::minutes(1);
+
   Result<void> ready() const { return notify("READY=1"); }
+  // The configuration is read again; ready() ends it, whatever came of it.
+  Result<void> reloading() const;
+  // A start or a reload, which may take long, got on: it lives, and has another kStepMax.
+  Result<void> progress() const;
   Result<void> stopping() const { return notify("STOPPING=1"); }
   Result<void> watchdog() const { return notify("WATCHDOG=1"); }
   // One line for `systemctl status`; must not contain a newline.

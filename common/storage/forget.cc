@@ -77,9 +77,10 @@ Result<void> note_interest(const std::string& path, const NodeId& self,
   return write_meta(db, "interest", interest);
 }
 
-Result<std::size_t> forget_logs(
-    const std::string& path, const NodeId& self, const std::string& interest,
-    const std::function<bool(const LogId&, const KnownNode&)>& unwanted) {
+Result<std::size_t> forget_logs(const std::string& path, const NodeId& self,
+                                const std::string& interest,
+                                const std::function<bool(const LogId&, const KnownNode&)>& unwanted,
+                                std::function<void()> on_progress) {
   if (!std::filesystem::exists(path)) return std::size_t{0};
   DUNLIN_ASSIGN(Connection db, Connection::open(path, SQLITE_OPEN_READWRITE));
   DUNLIN_TRY(check_schema(db, path, "main"));
@@ -88,6 +89,9 @@ Result<std::size_t> forget_logs(
   // Of another key, what is here may be all that there is.
   if (own.find(self.to_string()) == std::string::npos || former == interest) return std::size_t{0};
   DUNLIN_TRY(db.execute("PRAGMA synchronous = FULL"));
+  // Debian's SQLite would write zeros over all of it, and then move them in one step from the WAL.
+  DUNLIN_TRY(db.query_integer("PRAGMA secure_delete = FAST"));
+  db.on_progress(std::move(on_progress));
   DUNLIN_ASSIGN(const std::vector<std::int64_t> logs, find(db, own, unwanted));
   for (const std::int64_t log : logs) {
     DUNLIN_ASSIGN(Transaction transaction, Transaction::begin(db));

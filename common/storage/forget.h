@@ -25,9 +25,11 @@ Result<void> note_interest(const std::string& path, const NodeId& self,
 // others that are `unwanted`, as if they had never come, so that they may come again. That is asked
 // with what is known of their node (by its id alone where nothing is). Returns how many there were.
 // A transaction for each log; what an error leaves goes the next time. There is none in a file that
-// is not there, and an error where LogStore::open has to look at it first.
+// is not there, and an error where LogStore::open has to look at it first. `on_progress` is called
+// whenever some more of that is done, within a log as well.
 Result<std::size_t> forget_logs(
     const std::string& path, const NodeId& self, const std::string& interest,
-    const std::function<bool(const LogId&, const KnownNode&)>& unwanted);
+    const std::function<bool(const LogId&, const KnownNode&)>& unwanted,
+    std::function<void()> on_progress = [] {});
 
 }  // namespace dunlin::storage

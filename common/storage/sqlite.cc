@@ -96,6 +96,18 @@ Result<Connection> Connection::open(const std::string& path, int flags) {
   return connection;
 }
 
+void Connection::on_progress(std::function<void()> callback) {
+  constexpr int kOperations = 1000;
+  on_progress_ = std::make_unique<std::function<void()>>(std::move(callback));
+  sqlite3_progress_handler(
+      db_.get(), kOperations,
+      [](void* called) {
+        (*static_cast<std::function<void()>*>(called))();
+        return 0;  // go on
+      },
+      on_progress_.get());
+}
+
 Result<void> Connection::execute(const char* sql) {
   if (sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) {
     return sqlite_error(db_.get(), sql);

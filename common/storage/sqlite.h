@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,6 +49,9 @@ class Connection {
   // `flags` as for sqlite3_open_v2.
   static Result<Connection> open(const std::string& path, int flags);
 
+  // Called within statements, each time that they have done some thousand operations.
+  void on_progress(std::function<void()> callback);
+
   Result<void> execute(const char* sql);
   Result<Statement> prepare(std::string_view sql);
   // The first column of the first row.
@@ -59,6 +63,7 @@ class Connection {
   struct Close {
     void operator()(sqlite3* db) const { sqlite3_close_v2(db); }
   };
+  std::unique_ptr<std::function<void()>> on_progress_;  // outlives what calls it
   std::unique_ptr<sqlite3, Close> db_;
 };
 

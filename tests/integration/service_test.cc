@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <fstream>
 
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"
@@ -31,11 +32,12 @@ class NotifySocket {
   NotifySocket(const NotifySocket&) = delete;
   NotifySocket& operator=(const NotifySocket&) = delete;
 
+  // That, and more perhaps, after what it heard before.
   bool hears(const std::string& state) {
     return test::eventually([&] {
       char buffer[256];
       const ssize_t n = ::recv(fd_, buffer, sizeof buffer, MSG_DONTWAIT);
-      return n > 0 && std::string(buffer, static_cast<std::size_t>(n)) == state;
+      return n > 0 && std::string(buffer, static_cast<std::size_t>(n)).starts_with(state);
     });
   }
 
@@ -57,6 +59,26 @@ TEST(Service, SaysReadyAndStopping) {
     EXPECT_EQ(member->stop(), 0);
     EXPECT_TRUE(manager.hears("STOPPING=1")) << member->name();
   }
+}
+
+// Or a reload that takes long would look like a hang.
+TEST(Service, SaysThatItReloadsAndGetsOn) {
+  DUNLIN_FLEET(fleet);
+  const std::string path = fleet.folder().file("notify");
+  NotifySocket manager(path);
+  fleet.add_gateway();
+  Member& a = fleet.add_agent("a", {.environment = {"NOTIFY_SOCKET=" + path}});
+  DUNLIN_ASSERT_OK(fleet.start());
+  EXPECT_TRUE(manager.hears("READY=1"));
+  DUNLIN_ASSERT_OK(a.reload());
+  for (const char* state :
+       {"RELOADING=1\nMONOTONIC_USEC=", "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=60000000", "READY=1"})
+    EXPECT_TRUE(manager.hears(state)) << state;
+  // With a mistake in it there is nothing to wait for.
+  { std::ofstream(a.config(), std::ios::app) << "[node]\n"; }
+  a.process().kill(SIGHUP);
+  for (const char* state : {"RELOADING=1", "READY=1"}) EXPECT_TRUE(manager.hears(state)) << state;
+  EXPECT_EQ(a.events("started").size(), 2u);
 }
 
 TEST(Service, StoppingFlushesWhatIsPending) {

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <stop_token>
@@ -56,6 +57,8 @@ struct DatabaseOptions {
   // What so many of these gateways (node ids; none = any) signed as durable may leave an agent.
   std::vector<std::string> archive_gateways;
   std::size_t archive_acks = 1;
+  // Called by open(), often, while what may take long gets on.
+  std::function<void()> on_progress;
 };
 
 // A replicated log of readings in one folder. Opening it starts the node: it keeps the log, and

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstddef>
@@ -60,6 +61,26 @@ TEST(ServiceManager, SpeaksToAPathAndToAnAbstractSocket) {
     EXPECT_EQ(listener.next(), "WATCHDOG=1");
     EXPECT_EQ(listener.next(), "STOPPING=1");
   }
+}
+
+// systemd drops what says of a reload that it began in another time.
+TEST(ServiceManager, TellsOfAReload) {
+  const std::string address = "@dunlin-reload-" + std::to_string(::getpid());
+  const Listener listener(address);
+  const ServiceManager manager(address);
+  const auto monotonic = [] {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    return std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
+  };
+  const std::int64_t before = monotonic();
+  EXPECT_TRUE(manager.reloading().ok());
+  const std::string said = listener.next(), head = "RELOADING=1\nMONOTONIC_USEC=";
+  ASSERT_TRUE(said.starts_with(head)) << said;
+  const std::int64_t at = std::stoll(said.substr(head.size()));
+  EXPECT_TRUE(before <= at && at <= monotonic()) << at;
+  EXPECT_TRUE(manager.progress().ok());
+  EXPECT_EQ(listener.next(), "WATCHDOG=1\nEXTEND_TIMEOUT_USEC=60000000");
 }
 
 TEST(ServiceManager, WithoutOneNothingHappens) {

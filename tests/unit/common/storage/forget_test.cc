@@ -101,6 +101,24 @@ TEST_F(ForgetTest, OnlyWhatAnInterestBroughtMayGo) {
   EXPECT_EQ(open().state(pump.log())->head(), 3u);
 }
 
+// It may take long, of one log as well: whoever waits is to see that it gets on.
+TEST_F(ForgetTest, TellsThatItGetsOn) {
+  test::SegmentMaker pump, pond;
+  store({pump.open("pump"), pump.define(1)});
+  std::vector<SegmentRecord> many{pond.open("pond"), pond.define(1)};
+  for (int n = 0; n < 1000; ++n) many.push_back(pond.samples(1));
+  store(many);
+  const auto steps = [&](const NodeId& node) {
+    std::size_t times = 0;
+    EXPECT_EQ(
+        forget_logs(path_, own_->node(), "present", all_of(node), [&] { times += 1; }).value(),
+        node == pond.node() ? 2u : 1u);
+    return times;
+  };
+  const std::size_t few = steps(pump.node());
+  EXPECT_GT(steps(pond.node()), few + 10);
+}
+
 TEST_F(ForgetTest, TheSameInterestForgetsNothing) {
   test::SegmentMaker pump;
   store({pump.open("pump")});
