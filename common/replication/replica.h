@@ -86,14 +86,13 @@ class Replica {
  private:
   struct Peer {
     // Of its last Hello what is asked for again.
-    bool greeted = false;  // there was one
+    std::shared_ptr<const NodeStatus::Protocol> speaks = {};  // null: there was none
     bool up = false;
+    bool compares = false;  // like one that keeps its cell, which its Hello did not say
     Role role = Role::agent;
     std::string name = {};
     Nonce nonce{};
     std::uint64_t counter = 0;
-    std::uint64_t minor = 0;
-    std::vector<std::string> capabilities = {};
     Bytes public_key = {};  // of a gateway, whose Acks and time are verified
 
     Instant last_heard{};
@@ -106,7 +105,7 @@ class Replica {
     Instances instances = {};
     std::uint64_t last_ack = 0;  // the counter of its latest Ack, of that instance
 
-    void keep(const Hello& heard);
+    const std::vector<std::string>& capabilities() const;
   };
   static constexpr std::size_t kPeersMax = 16'384;
 
@@ -148,6 +147,7 @@ class Replica {
   bool takes(const Received& received, const LogId& log) const;
   void answer_origin(const NodeId& node);
   void clear_hello(const NodeId& node, TopicClass topic);
+  void keep(Peer& peer, const Hello& heard);
   void heard(const Moment& now, const Received& received, Nonce instance);
   Result<void> make_room_for_peer();
   void on_retire(const Moment& now, const Retire& retire);
@@ -167,6 +167,7 @@ class Replica {
   Responder responder_;
   TimeSync time_sync_;
   std::map<NodeId, Peer> peers_;
+  std::shared_ptr<const NodeStatus::Protocol> speak_;  // most nodes the same, and share it
   Bytes will_;
 };
 

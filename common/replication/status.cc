@@ -30,7 +30,7 @@ std::vector<NodeStatus> Replica::status(const Moment& now) const {
     status.name = peer.name;
     status.cell = context_.where.home(node);
     status.role = peer.role;
-    if (peer.greeted) status.speaks = NodeStatus::Protocol{peer.minor, peer.capabilities};
+    status.speaks = peer.speaks;
     status.last_seen = peer.last_heard_utc;
     status.cloned = peer.instances.cloned();
     if (peer.time) status.synchronised = peer.time->synchronised;
@@ -49,7 +49,8 @@ std::vector<NodeStatus> Replica::status(const Moment& now) const {
   own.name = options_.origin.name;
   own.cell = options_.cells.front();
   own.role = options_.role;
-  own.speaks = NodeStatus::Protocol{kProtocolMinor, capabilities()};
+  own.speaks =
+      std::make_shared<NodeStatus::Protocol>(NodeStatus::Protocol{kProtocolMinor, capabilities()});
   own.state = PeerState::up;
   own.last_seen = now.utc;
   own.synchronised = utc.has_value();
@@ -59,7 +60,7 @@ std::vector<NodeStatus> Replica::status(const Moment& now) const {
     status.proven = log.state.head();
     status.proven_hash = log.state.head_hash();
     status.missing = log.state.missing();
-    if (log.claimed > log.state.head()) status.missing.insert({log.state.head() + 1, log.claimed});
+    if (status.head > status.proven) status.missing.insert({status.proven + 1, status.head});
     status.missing_entries = status.missing.count();
     status.complete = status.missing.empty() ? status.head : *status.missing.first() - 1;
     IntervalSet lost = log.state.lost();
@@ -68,8 +69,8 @@ std::vector<NodeStatus> Replica::status(const Moment& now) const {
     lost.erase(id.node == self() ? log.state.acked() : log.state.released());
     status.lost_entries = lost.count();
     status.lost_readings = status.lost_entries > 0 ? log.state.lost_readings() : 0;
-    if (!status.missing.empty()) status.behind_since = log.times.of(status.complete + 1);
-    status.forked = log.forked;
+    if (!status.missing.empty()) status.behind_since = log.heard_of(status.complete + 1);
+    status.forked = context_.table.forked.contains(id);
     status.sealed = log.state.sealed().has_value();
     nodes[id.node].logs.push_back(std::move(status));
   }

@@ -107,6 +107,7 @@ std::string name_of(std::size_t number) {
 Peer make_peer(std::size_t number, Signer& authority) {
   Peer peer(Role::agent, light_key(number));
   peer.name = name_of(number);
+  peer.capabilities = {"columns", "zstd"};
   peer.certificate = fixed_certificate(authority, {peer.node(), false, peer.name});
   return peer;
 }
