@@ -69,7 +69,6 @@ class LogRecord {
 struct NodeRecord {
   Bytes public_key;
   std::string name;
-  Bytes certificate = {};  // at the start, as stored: Members has it then
 };
 
 // Every log and node this replica knows, in a fixed order so that runs repeat.

@@ -74,8 +74,8 @@ Replica::Replica(ReplicaOptions options, Nonce nonce, Signer& signer, Verifier& 
 Result<void> Replica::start(const Moment& now, ReplicaStart start) {
   context_.epoch = start.epoch;
   context_.table.nodes = std::move(start.nodes);
-  for (auto& [node, record] : context_.table.nodes)
-    context_.members.start(node, std::exchange(record.certificate, {}));
+  for (auto& [node, certificate] : start.certificates)
+    context_.members.start(node, std::move(certificate));
   for (const auto& [at, revoke] : start.revocations) context_.members.revoke(at, revoke);
   (void)context_.members.take_revoked();  // no news
   for (LogState& state : start.logs) {

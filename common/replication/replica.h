@@ -44,6 +44,7 @@ struct ReplicaStart {
   std::uint64_t own_timeless_boot = 0;  // of the latest own readings without UTC; 0 = none
   std::vector<LogId> forked = {};       // of which a second branch came
   std::vector<std::pair<Hlc, Revoke>> revocations = {};
+  std::map<NodeId, Bytes> certificates = {};  // by which nodes were admitted
 };
 
 // One node's part in replication: a state machine without I/O. The same class runs agents, gateways

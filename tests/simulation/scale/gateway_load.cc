@@ -123,8 +123,8 @@ ReplicaStart idle_start(std::size_t nodes, Signer& authority) {
     start.logs.push_back(complete(samples.control(), 3, random));
     start.logs.push_back(complete(samples, 1000, random));
     const std::string name = name_of(n);
-    start.nodes[key->node()] = {key->public_key(), name,
-                                fixed_certificate(authority, {key->node(), false, name})};
+    start.nodes[key->node()] = {key->public_key(), name};
+    start.certificates[key->node()] = fixed_certificate(authority, {key->node(), false, name});
   }
   return start;
 }
