@@ -1,6 +1,8 @@
 #pragma once
 
+#include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include "common/replication/anti_entropy.h"
@@ -82,7 +84,9 @@ class Replica {
   // Whether logs are kept of nodes that were not heard in a cell of this one: other gateways
   // brought them.
   bool keeps_other_cells() const;
-  std::vector<NodeStatus> status(const Moment& now) const;
+  // Of nodes in their order: up to `max` of them, those behind `after` unless it is null.
+  std::vector<NodeStatus> status(const Moment& now, const NodeId* after = nullptr,
+                                 std::size_t max = std::numeric_limits<std::size_t>::max()) const;
 
  private:
   struct Peer {
@@ -149,6 +153,8 @@ class Replica {
   void answer_origin(const NodeId& node);
   void clear_hello(const NodeId& node, TopicClass topic);
   void keep(Peer& peer, const Hello& heard);
+  void describe(const Moment& now, const Peer& peer, NodeStatus& status) const;
+  void describe_self(const Moment& now, NodeStatus& status) const;
   void heard(const Moment& now, const Received& received, Nonce instance);
   Result<void> make_room_for_peer();
   void on_retire(const Moment& now, const Retire& retire);
