@@ -101,7 +101,7 @@ void Forwarder::heard(const NodeId& gateway, CellIndex cell, Segments& segments)
     const auto same = waiting_.find(key);
     if (same == waiting_.end()) {
       const LogRecord* log = c_.table.find(header->log);
-      const bool writing = log != nullptr && log->writing.contains({header->first, header->last});
+      const bool writing = log != nullptr && log->writing().contains({header->first, header->last});
       if (early_.size() == kEarlyMax) early_.clear();  // of writes that failed
       if (writing) early_.insert(key);
       return false;

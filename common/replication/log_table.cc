@@ -27,12 +27,54 @@ void HeadTimes::forget_up_to(Seq complete) {
   if (marks_.empty()) marks_.shrink_to_fit();
 }
 
+const IntervalSet& LogRecord::writing() const {
+  static const IntervalSet kNothing;
+  return pending_ ? pending_->writing : kNothing;
+}
+
 IntervalSet LogRecord::wanted() const {
   IntervalSet set = state.missing();
-  const Seq head = std::max(claimed, writing.last().value_or(0));
+  const Seq head = std::max(claimed(), writing().last().value_or(0));
   if (head > state.head()) set.insert({state.head() + 1, head});
-  set.erase(writing);
+  set.erase(writing());
   return set;
+}
+
+std::optional<Instant> LogRecord::heard_of(Seq seq) const {
+  return pending_ ? pending_->times.of(seq) : std::nullopt;
+}
+
+void LogRecord::claim(Seq head, Instant now) {
+  if (head > state.head() || pending_) pending().claimed = head, pending().claimed_at = now;
+  settle(now);
+}
+
+void LogRecord::forget_claim(Instant before) {
+  if (claimed() > state.head() && pending_->claimed_at < before) pending_->claimed = 0;
+}
+
+void LogRecord::begin_write(Interval entries, Instant now) {
+  pending().writing.insert(entries);
+  pending().times.learned(entries.last, now);
+}
+
+void LogRecord::end_write(Interval entries, Instant now) {
+  pending().writing.erase(entries);
+  settle(now);
+}
+
+void LogRecord::settle(Instant now) {
+  const Seq complete = state.complete();
+  if (known_head() > complete) pending().times.learned(known_head(), now);
+  if (!pending_) return;
+  pending_->times.forget_up_to(complete);
+  if (claimed() <= state.head() && pending_->writing.empty() && pending_->times.empty())
+    pending_.reset();
+}
+
+LogRecord::Pending& LogRecord::pending() {
+  if (!pending_) pending_ = std::make_unique<Pending>();
+  return *pending_;
 }
 
 LogRecord& LogTable::log(const LogId& id) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -19,6 +20,7 @@ class HeadTimes {
   // When an entry was first heard of; nothing for one that was not.
   std::optional<Instant> of(Seq seq) const;
   void forget_up_to(Seq complete);
+  bool empty() const { return marks_.empty(); }
 
  private:
   static constexpr std::size_t kMarks = 64;
@@ -30,30 +32,50 @@ class HeadTimes {
 };
 
 // What the replica knows of one log.
-struct LogRecord {
-  LogState state;
-  Seq claimed = 0;  // a peer says the head is here; a hint that expires
-  Instant claimed_at{};
-  IntervalSet writing;  // on the way to storage
-  HeadTimes times;
-  bool forked = false;
+class LogRecord {
+ public:
+  LogState state;  // settle() after a change
 
   // The newest entry known to exist.
-  Seq known_head() const { return std::max(state.head(), claimed); }
+  Seq known_head() const { return std::max(state.head(), claimed()); }
+  // On the way to storage.
+  const IntervalSet& writing() const;
   // What is neither here nor on the way, lost or released, newest known head included.
   IntervalSet wanted() const;
+  // When an entry that is not here was first heard of.
+  std::optional<Instant> heard_of(Seq seq) const;
+
+  // A peer says the head is here, in place of what was said before; a hint that expires.
+  void claim(Seq head, Instant now);
+  void forget_claim(Instant before);  // made before that
+  void begin_write(Interval entries, Instant now);
+  void end_write(Interval entries, Instant now);
+  void settle(Instant now);
+
+ private:
+  // What there is to know of a log that is not all here. Most are, and have none.
+  struct Pending {
+    Seq claimed = 0;  // beyond the head
+    Instant claimed_at{};
+    IntervalSet writing;
+    HeadTimes times;
+  };
+  Seq claimed() const { return pending_ ? pending_->claimed : 0; }
+  Pending& pending();
+
+  std::unique_ptr<Pending> pending_;
 };
 
 struct NodeRecord {
   Bytes public_key;
   std::string name;
-  Bytes certificate = {};  // at the start, as stored: Members has it then
 };
 
 // Every log and node this replica knows, in a fixed order so that runs repeat.
 struct LogTable {
   std::map<LogId, LogRecord> logs;
   std::map<NodeId, NodeRecord> nodes;
+  std::set<LogId> forked;  // of which a second branch came
 
   // Logs that may have changed, for who looks at that; only while somebody does.
   bool watched = false;

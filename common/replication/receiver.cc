@@ -122,7 +122,7 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
     const Hash* same = known->state.hash_after(info.last);
     const bool held =
         same != nullptr && *same == info.after && known->state.fit(info) == LogState::Fit::covered;
-    if (held || known->writing.contains(info.interval())) {
+    if (held || known->writing().contains(info.interval())) {
       c_.stats.duplicates += 1;
       return {};
     }
@@ -147,12 +147,11 @@ Result<void> Receiver::take(const Moment& now, const std::shared_ptr<const Bytes
   // They count from here on, not when they are stored: more may be on the way by then.
   for (const auto& [other, sealed] : named) (void)c_.table.log(other);
   LogRecord& log = c_.table.log(id);
-  const Seq proven = std::max(log.state.head(), log.writing.last().value_or(0));
-  log.times.learned(info.last, now.mono);
+  const Seq proven = std::max(log.state.head(), log.writing().last().value_or(0));
   if (info.first > proven + 1)
     schedule(now, request == 0 ? id.node : batch.from, request == 0 ? kGapGrace : Duration{},
-             !log.forked);
-  log.writing.insert(info.interval());
+             !c_.table.forked.contains(id));
+  log.begin_write(info.interval(), now.mono);
   arriving_.insert_or_assign({id, info.first}, info.before);
   batch.bytes += bytes->size();
   batch.memory += memory_of(decoded, bytes->size());
@@ -216,9 +215,9 @@ Result<void> Receiver::check_room(const NodeId& node, const std::map<LogId, bool
 // A log in ever more pieces costs ever more, in memory and in each commit. What would be one more
 // is fetched again, when gaps between them are closed.
 Result<void> Receiver::check_pieces(const LogRecord& log, const SegmentInfo& info) const {
-  const std::size_t pieces = log.state.pieces() + log.writing.intervals().size();
+  const std::size_t pieces = log.state.pieces() + log.writing().intervals().size();
   const bool joins =
-      log.state.joins(info.interval()) || log.writing.intersects({info.first - 1, info.last + 1});
+      log.state.joins(info.interval()) || log.writing().intersects({info.first - 1, info.last + 1});
   if (joins || pieces < options_.pieces_max) return {};
   return {Errc::backpressure, "log " + info.log.to_string() + " is in too many pieces"};
 }
@@ -398,7 +397,7 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
   writes_.erase(it);
   writing_bytes_ -= done.memory;
   for (const SegmentRecord& segment : done.segments) {
-    c_.table.log(segment.info.log).writing.erase(segment.info.interval());
+    c_.table.log(segment.info.log).end_write(segment.info.interval(), now.mono);
     arriving_.erase({segment.info.log, segment.info.first});
   }
   struct Stored {
@@ -466,9 +465,9 @@ bool Receiver::on_write_finished(const Moment& now, const WriteFinished& finishe
 }
 
 void Receiver::branched(const SegmentInfo& info, const WriteOutcome& outcome) {
-  LogRecord& log = c_.table.log(info.log);
-  log.forked = true;
-  if (outcome.kind == WriteOutcome::Kind::won) log.state.roll_back(info.first - 1, info.before);
+  c_.table.forked.insert(info.log);
+  if (outcome.kind == WriteOutcome::Kind::won)
+    c_.table.log(info.log).state.roll_back(info.first - 1, info.before);
   if (outcome.known) return;  // fetched or pushed once more
   c_.stats.forks += 1;
   c_.notice(Notice::Kind::fork, info.log.node,
@@ -480,7 +479,6 @@ void Receiver::stored(const Moment& now, const SegmentRecord& segment) {
   c_.clock.heard(now, info.hlc_last);
   LogRecord& log = c_.table.log(info.log);
   log.state.admit(info);
-  log.times.learned(log.known_head(), now.mono);
   for (const Entry& entry : segment.control) {
     for (const Op& op : entry.ops) {
       if (const auto* open = std::get_if<Open>(&op)) {
@@ -490,11 +488,11 @@ void Receiver::stored(const Moment& now, const SegmentRecord& segment) {
       } else if (const auto* lost = std::get_if<Lost>(&op)) {
         LogRecord& target = c_.table.log({info.log.node, lost->epoch, lost->track});
         target.state.declare_lost(lost->ranges);
-        target.times.forget_up_to(target.state.complete());
+        target.settle(now.mono);
       }
     }
   }
-  log.times.forget_up_to(log.state.complete());
+  log.settle(now.mono);
   const Seq entries = info.last - info.first + 1;
   c_.stats.entries_received += entries;
   c_.stats.readings_received += info.readings;
@@ -533,10 +531,8 @@ Result<void> Receiver::on_claim(const Moment& now, const LogId& id, Seq head) {
   if (id.node == c_.self() || head == 0) return {};
   DUNLIN_TRY(check_room(id));
   LogRecord& log = c_.table.log(id);
-  const bool news = head > log.known_head() && !log.forked;
-  log.claimed = head;
-  log.claimed_at = now.mono;
-  log.times.learned(log.known_head(), now.mono);
+  const bool news = head > log.known_head() && !c_.table.forked.contains(id);
+  log.claim(head, now.mono);
   if (log.wanted().empty()) {
     c_.stats.vectors_equal += 1;
   } else {
@@ -549,6 +545,7 @@ Result<void> Receiver::on_claim(const Moment& now, const LogId& id, Seq head) {
 void Receiver::on_peer_up(const Moment& now, const NodeId& peer, Nonce instance,
                           bool keeps_others) {
   Peer& state = peers_[peer];
+  offers_.erase(peer);
   fetch_at(peer, state, std::nullopt);
   state = {.instance = instance, .keeps_others = keeps_others};
   fetch_at(peer, state, now.mono);
@@ -560,25 +557,23 @@ void Receiver::on_peer_down(const NodeId& peer) {
     fetch_at(peer, known->second, std::nullopt);
     peers_.erase(known);
   }
+  offers_.erase(peer);
   sessions_.erase(peer);
 }
 
 void Receiver::on_offer(const Moment& now, const NodeId& peer, const Digest::Log& offered) {
   const Vector::Item& item = offered.item;
-  const auto at = peers_.find(peer);
-  if (at == peers_.end() || item.log.node == c_.self() || is_authority(item.log.node)) return;
+  if (!peers_.contains(peer) || item.log.node == c_.self() || is_authority(item.log.node)) return;
   IntervalSet held;
   if (offered.floor <= item.head) held.insert({offered.floor, item.head});
   held.erase(item.missing);
   Offer offer{std::move(held), item.head, item.hash};
   offer.held = newest(wanted_of_offer(item.log, offer), kOfferIntervalsMax);
-  std::map<LogId, Offer>& offers = at->second.offers;
-  if (offer.held.empty()) {
-    offers.erase(item.log);
-  } else if (offers.contains(item.log) || offers.size() < kOffersMax) {
-    offers[item.log] = std::move(offer);
-    schedule(now, peer, kOfferGrace, true);
-  }
+  if (offer.held.empty()) return forget_offer(peer, item.log);
+  std::map<LogId, Offer>& offers = offers_[peer];
+  if (!offers.contains(item.log) && offers.size() == kOffersMax) return;
+  offers[item.log] = std::move(offer);
+  schedule(now, peer, kOfferGrace, true);
 }
 
 // Of what a peer has: what is neither here nor on the way, lost or released. Of a branch of its own
@@ -598,7 +593,7 @@ IntervalSet Receiver::wanted_of_offer(const LogId& id, const Offer& offer) const
   const Hash* ours = log->state.hash_after(offer.head);
   if (ours != nullptr && *ours != offer.hash && offer.held.contains(offer.head))
     wanted.insert({offer.head, offer.head});
-  wanted.erase(log->writing);
+  wanted.erase(log->writing());
   return wanted;
 }
 
@@ -635,29 +630,39 @@ void Receiver::fetch_at(const NodeId& peer, Peer& state, std::optional<Instant> 
 bool Receiver::add_wants(const Moment& now, const NodeId& peer, Peer& state, Fetch& fetch) {
   bool all = true;
   const auto [begin, end] = c_.table.of(peer);
-  auto it = std::find_if(begin, end, [&](const auto& log) { return log.first > state.asked_last; });
+  auto it = std::find_if(begin, end,
+                         [&](const auto& log) { return place_of(log.first) > state.asked_last; });
   for (auto left = std::distance(begin, end); left > 0; --left, ++it) {
     if (it == end) it = begin;
     if (fetch.wants.size() == kFetchLogsMax) break;
     LogRecord& log = it->second;
-    if (log.claimed > log.state.head() && log.claimed_at + kClaimLifetime < now.mono)
-      log.claimed = 0;
+    log.forget_claim(now.mono - kClaimLifetime);
     const IntervalSet missing = wants_(it->first) ? log.wanted() : IntervalSet();
     const IntervalSet wanted = not_asked_of_others(now, it->first, missing);
     all = all && wanted == missing;
     if (wanted.empty()) continue;
     fetch.wants.push_back({it->first, newest(wanted, kWantIntervalsMax)});
-    state.asked_last = it->first;
+    state.asked_last = place_of(it->first);
   }
   return all;
 }
 
+void Receiver::forget_offer(const NodeId& peer, const LogId& log) {
+  const auto offers = offers_.find(peer);
+  if (offers == offers_.end()) return;
+  offers->second.erase(log);
+  if (offers->second.empty()) offers_.erase(offers);
+}
+
 // Of what it has of others. What came meanwhile is wanted no more.
-void Receiver::add_offers(const Moment& now, Peer& state, Fetch& fetch) const {
-  std::erase_if(state.offers, [&](const auto& offer) {
+void Receiver::add_offers(const Moment& now, const NodeId& peer, Fetch& fetch) {
+  const auto offers = offers_.find(peer);
+  if (offers == offers_.end()) return;
+  std::erase_if(offers->second, [&](const auto& offer) {
     return wanted_of_offer(offer.first, offer.second).empty();
   });
-  for (const auto& [log, offer] : state.offers) {
+  if (offers->second.empty()) return void(offers_.erase(offers));
+  for (const auto& [log, offer] : offers->second) {
     if (fetch.wants.size() == kFetchLogsMax) break;
     const IntervalSet wanted = not_asked_of_others(now, log, wanted_of_offer(log, offer));
     if (!wanted.empty()) fetch.wants.push_back({log, newest(wanted, kWantIntervalsMax)});
@@ -690,10 +695,10 @@ void Receiver::open_session(const Moment& now, const NodeId& peer, Peer& state) 
   Fetch fetch{.request = 0, .credit = 2 * options_.chunk_bytes, .wants = {}};
   add_controls(now, peer, fetch);
   const bool all = add_wants(now, peer, state, fetch);
-  add_offers(now, state, fetch);
+  add_offers(now, peer, fetch);
   if (fetch.wants.empty()) {
     // Others are asked for the rest of it, and may not have it.
-    if (!all || !state.offers.empty()) fetch_at(peer, state, now.mono + kBackoffFirst);
+    if (!all || offers_.contains(peer)) fetch_at(peer, state, now.mono + kBackoffFirst);
     return;
   }
   fetch.request = c_.random.next() | 1;
@@ -724,7 +729,7 @@ void Receiver::close_session(const Moment& now, const NodeId& peer, bool failed)
     fetched_.insert(peer);
   } else {
     state.backoff = std::min(kBackoffMax, std::max(kBackoffFirst, state.backoff * 2));
-    for (const auto& [log, wanted] : asked) state.offers.erase(log);  // it does not have it
+    for (const auto& [log, wanted] : asked) forget_offer(peer, log);  // it does not have it
   }
   fetch_at(peer, state, now.mono + state.backoff);
 }

@@ -99,13 +99,14 @@ class Receiver {
     Seq head = 0;
     Hash hash{};  // of entry `head`
   };
+  using Place = std::pair<Epoch, Track>;  // of a log among those of its node
+  static Place place_of(const LogId& log) { return {log.epoch, log.track}; }
   struct Peer {  // one that is up
     Nonce instance;
     bool keeps_others = false;
     std::optional<Instant> fetch_at;  // when to look for gaps; as in fetches_
     Duration backoff{};
-    LogId asked_last;  // where the wants of the last Fetch ended
-    std::map<LogId, Offer> offers = {};
+    Place asked_last;  // where the wants of the last Fetch ended
   };
   static constexpr std::size_t kOffersMax = 4096;  // of a peer
   static constexpr std::size_t kOfferIntervalsMax = 64;
@@ -147,7 +148,8 @@ class Receiver {
   IntervalSet not_asked_of_others(const Moment& now, const LogId& log, IntervalSet wanted) const;
   // False when others are asked for some of it.
   bool add_wants(const Moment& now, const NodeId& peer, Peer& state, Fetch& fetch);
-  void add_offers(const Moment& now, Peer& state, Fetch& fetch) const;
+  void forget_offer(const NodeId& peer, const LogId& log);
+  void add_offers(const Moment& now, const NodeId& peer, Fetch& fetch);
   void add_controls(const Moment& now, const NodeId& peer, Fetch& fetch) const;
   void fetch_at(const NodeId& peer, Peer& state, std::optional<Instant> at);
   void open_session(const Moment& now, const NodeId& peer, Peer& state);
@@ -164,6 +166,7 @@ class Receiver {
   std::map<std::pair<LogId, Seq>, Hash> arriving_;  // of `writes_` and what is to be: hash before
   std::map<NodeId, Session> sessions_;
   std::map<NodeId, Peer> peers_;
+  std::map<NodeId, std::map<LogId, Offer>> offers_;  // of peers; who offers nothing has none
   std::set<NodeId> fetched_;
   std::vector<KnownNode> unkept_;  // whose write failed: they go with the next one
   Forwarder& forwarder_;

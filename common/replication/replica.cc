@@ -75,19 +75,17 @@ Replica::Replica(ReplicaOptions options, Nonce nonce, Signer& signer, Verifier& 
 Result<void> Replica::start(const Moment& now, ReplicaStart start) {
   context_.epoch = start.epoch;
   context_.table.nodes = std::move(start.nodes);
-  for (auto& [node, record] : context_.table.nodes)
-    context_.members.start(node, std::exchange(record.certificate, {}));
+  for (auto& [node, certificate] : start.certificates)
+    context_.members.start(node, std::move(certificate));
   for (const auto& [at, revoke] : start.revocations) context_.members.revoke(at, revoke);
   (void)context_.members.take_revoked();  // no news
   for (LogState& state : start.logs) {
     const LogId id = state.id();
     LogRecord& log = context_.table.log(id);
     log.state = std::move(state);
-    log.times.learned(log.state.head(),
-                      now.mono);  // gaps age from here: who was away tells no better
-    log.times.forget_up_to(log.state.complete());
+    log.settle(now.mono);  // gaps age from here: who was away tells no better
   }
-  for (const LogId& id : start.forked) context_.table.log(id).forked = true;
+  context_.table.forked.insert(start.forked.begin(), start.forked.end());
   context_.clock.start(start.own_hlc);
   const std::uint64_t boot = options_.origin.boot;
   BootTime known{start.own_timeless_boot == boot && boot != 0, false};
@@ -349,15 +347,16 @@ void Replica::meet(const Moment& now, const NodeId& node, const Peer& peer, Cell
 }
 
 bool Replica::keeps_others(const NodeId& node, const Peer& peer) const {
-  return peer.role == Role::gateway ||
-         (says_keeper(peer.capabilities) && context_.members.may_keep_cell(node));
+  return peer.role == Role::gateway || ((peer.compares || says_keeper(peer.capabilities())) &&
+                                        context_.members.may_keep_cell(node));
 }
 
 bool Replica::is_replica(const NodeId& node, const Peer& peer, CellIndex cell) const {
   if (peer.role == Role::gateway) return true;
   if (cell == context_.where.backbone())
-    return says(peer.capabilities, kKeepsFleet) && context_.members.may_keep_fleet(node);
-  return says(peer.capabilities, kKeepsCell) && context_.members.may_keep_cell(node);
+    return says(peer.capabilities(), kKeepsFleet) && context_.members.may_keep_fleet(node);
+  return (peer.compares || says(peer.capabilities(), kKeepsCell)) &&
+         context_.members.may_keep_cell(node);
 }
 
 bool Replica::wants(const LogId& log) const {
@@ -414,15 +413,22 @@ Result<void> Replica::make_room_for_peer() {
   return {};
 }
 
-void Replica::Peer::keep(const Hello& heard) {
-  greeted = true;
-  role = heard.role;
-  name = heard.name;
-  nonce = heard.nonce;
-  counter = heard.counter;
-  minor = heard.minor;
-  capabilities = heard.capabilities;
-  public_key = role == Role::gateway ? heard.public_key : Bytes();
+const std::vector<std::string>& Replica::Peer::capabilities() const {
+  static const std::vector<std::string> kNone;
+  return speaks ? speaks->capabilities : kNone;
+}
+
+void Replica::keep(Peer& peer, const Hello& heard) {
+  NodeStatus::Protocol speaks{heard.minor, heard.capabilities};
+  if (!speak_ || *speak_ != speaks)
+    speak_ = std::make_shared<NodeStatus::Protocol>(std::move(speaks));
+  peer.speaks = speak_;
+  peer.compares = false;
+  peer.role = heard.role;
+  peer.name = heard.name;
+  peer.nonce = heard.nonce;
+  peer.counter = heard.counter;
+  peer.public_key = heard.role == Role::gateway ? heard.public_key : Bytes();
 }
 
 Result<void> Replica::on_hello(const Moment& now, const Received& received, const Hello& hello,
@@ -459,7 +465,7 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
     peer.up = false;
     if (peer.last_heard == Instant{}) peer.last_heard = now.mono;
     if (known == peers_.end()) {
-      peer.keep(hello);
+      keep(peer, hello);
       context_.where.heard(hello.node, received.cell);
     }
     on_peer_down(now, hello.node);
@@ -477,10 +483,10 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
   }
 
   Peer& peer = peers_[hello.node];
-  const bool unseen = !peer.greeted;  // its traffic came first
+  const bool unseen = !peer.speaks;  // its traffic came first
   const bool fresh = !peer.up || !same_instance || unseen;
   if (!same_instance) peer.last_ack = 0;
-  peer.keep(hello);
+  keep(peer, hello);
   const bool keeps = keeps_others(hello.node, peer);
   // A node that moved left a will in its former cell; who keeps logs of others may be in several.
   if (!keeps || !same_instance) context_.where.forget(hello.node);
@@ -600,7 +606,7 @@ Result<void> Replica::on_digest(const Moment& now, const Received& received, con
     }
     if (peer != peers_.end() && !keeps_others(peer->first, peer->second) &&
         context_.members.may_keep_cell(sender)) {
-      peer->second.capabilities.emplace_back(kKeepsCell);
+      peer->second.compares = true;
       on_peer_up(now, sender, peer->second, received.cell);
     }
   }

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include "common/replication/anti_entropy.h"
@@ -44,6 +46,7 @@ struct ReplicaStart {
   std::uint64_t own_timeless_boot = 0;  // of the latest own readings without UTC; 0 = none
   std::vector<LogId> forked = {};       // of which a second branch came
   std::vector<std::pair<Hlc, Revoke>> revocations = {};
+  std::map<NodeId, Bytes> certificates = {};  // by which nodes were admitted
 };
 
 // One node's part in replication: a state machine without I/O. The same class runs agents, gateways
@@ -81,19 +84,20 @@ class Replica {
   // Whether logs are kept of nodes that were not heard in a cell of this one: other gateways
   // brought them.
   bool keeps_other_cells() const;
-  std::vector<NodeStatus> status(const Moment& now) const;
+  // Of nodes in their order: up to `max` of them, those behind `after` unless it is null.
+  std::vector<NodeStatus> status(const Moment& now, const NodeId* after = nullptr,
+                                 std::size_t max = std::numeric_limits<std::size_t>::max()) const;
 
  private:
   struct Peer {
     // Of its last Hello what is asked for again.
-    bool greeted = false;  // there was one
+    std::shared_ptr<const NodeStatus::Protocol> speaks = {};  // null: there was none
     bool up = false;
+    bool compares = false;  // like one that keeps its cell, which its Hello did not say
     Role role = Role::agent;
     std::string name = {};
     Nonce nonce{};
     std::uint64_t counter = 0;
-    std::uint64_t minor = 0;
-    std::vector<std::string> capabilities = {};
     Bytes public_key = {};  // of a gateway, whose Acks and time are verified
 
     Instant last_heard{};
@@ -106,7 +110,7 @@ class Replica {
     Instances instances = {};
     std::uint64_t last_ack = 0;  // the counter of its latest Ack, of that instance
 
-    void keep(const Hello& heard);
+    const std::vector<std::string>& capabilities() const;
   };
   static constexpr std::size_t kPeersMax = 16'384;
 
@@ -148,6 +152,9 @@ class Replica {
   bool takes(const Received& received, const LogId& log) const;
   void answer_origin(const NodeId& node);
   void clear_hello(const NodeId& node, TopicClass topic);
+  void keep(Peer& peer, const Hello& heard);
+  void describe(const Moment& now, const Peer& peer, NodeStatus& status) const;
+  void describe_self(const Moment& now, NodeStatus& status) const;
   void heard(const Moment& now, const Received& received, Nonce instance);
   Result<void> make_room_for_peer();
   void on_retire(const Moment& now, const Retire& retire);
@@ -167,6 +174,7 @@ class Replica {
   Responder responder_;
   TimeSync time_sync_;
   std::map<NodeId, Peer> peers_;
+  std::shared_ptr<const NodeStatus::Protocol> speak_;  // most nodes the same, and share it
   Bytes will_;
 };
 

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "common/replication/replica.h"
 
 namespace dunlin::replication {
@@ -6,6 +8,32 @@ namespace {
 
 // A node that lives says something at least every five minutes.
 constexpr Duration kStaleAfter = std::chrono::minutes(11);
+constexpr std::uint64_t kLast = std::numeric_limits<std::uint64_t>::max();
+
+LogStatus status_of(const LogId& id, const LogRecord& log, bool own) {
+  const LogState& state = log.state;
+  LogStatus status{.log = id, .missing = {}, .behind_since = {}};
+  status.head = log.known_head();
+  status.proven = state.head();
+  status.proven_hash = state.head_hash();
+  status.complete = state.complete();
+  status.sealed = state.sealed().has_value();
+  if (status.complete < status.head) {
+    status.missing = state.missing();
+    if (status.head > status.proven) status.missing.insert({status.proven + 1, status.head});
+    status.missing_entries = status.missing.count();
+    status.behind_since = log.heard_of(status.complete + 1);
+  }
+  if (!state.lost().empty()) {
+    IntervalSet lost = state.lost();
+    lost.erase(state.held());
+    // Own entries are released as they are lost; what a gateway holds is not.
+    lost.erase(own ? state.acked() : state.released());
+    status.lost_entries = lost.count();
+    status.lost_readings = status.lost_entries > 0 ? state.lost_readings() : 0;
+  }
+  return status;
+}
 
 }  // namespace
 
@@ -18,68 +46,75 @@ bool Replica::keeps_other_cells() const {
   });
 }
 
-std::vector<NodeStatus> Replica::status(const Moment& now) const {
-  std::map<NodeId, NodeStatus> nodes;
-  const std::optional<UtcMicros> utc = context_.clock.utc(now);
-  for (const auto& [node, record] : context_.table.nodes) {
-    nodes[node].name = record.name;
-    nodes[node].state = PeerState::remote;
-  }
-  for (const auto& [node, peer] : peers_) {
-    NodeStatus& status = nodes[node];
-    status.name = peer.name;
-    status.cell = context_.where.home(node);
-    status.role = peer.role;
-    if (peer.greeted) status.speaks = NodeStatus::Protocol{peer.minor, peer.capabilities};
-    status.last_seen = peer.last_heard_utc;
-    status.cloned = peer.instances.cloned();
-    if (peer.time) status.synchronised = peer.time->synchronised;
-    if (utc && peer.time && peer.time->synchronised)
-      status.skew = now.mono.time_since_epoch() + peer.time->ahead - Duration(*utc);
-    status.state = !peer.up                                   ? PeerState::down
-                   : peer.last_heard + kStaleAfter < now.mono ? PeerState::stale
-                                                              : PeerState::up;
-  }
-  const NodeId* authority = context_.members.authority();
-  for (auto& [node, status] : nodes) {
-    status.revoked = context_.members.revoked(node);
-    status.authority = authority != nullptr && node == *authority;
-  }
-  NodeStatus& own = nodes[self()];
-  own.name = options_.origin.name;
-  own.cell = options_.cells.front();
-  own.role = options_.role;
-  own.speaks = NodeStatus::Protocol{kProtocolMinor, capabilities()};
-  own.state = PeerState::up;
-  own.last_seen = now.utc;
-  own.synchronised = utc.has_value();
-  for (const auto& [id, log] : context_.table.logs) {
-    LogStatus status{.log = id, .missing = {}, .behind_since = {}};
-    status.head = log.known_head();
-    status.proven = log.state.head();
-    status.proven_hash = log.state.head_hash();
-    status.missing = log.state.missing();
-    if (log.claimed > log.state.head()) status.missing.insert({log.state.head() + 1, log.claimed});
-    status.missing_entries = status.missing.count();
-    status.complete = status.missing.empty() ? status.head : *status.missing.first() - 1;
-    IntervalSet lost = log.state.lost();
-    lost.erase(log.state.held());
-    // Own entries are released as they are lost; what a gateway holds is not.
-    lost.erase(id.node == self() ? log.state.acked() : log.state.released());
-    status.lost_entries = lost.count();
-    status.lost_readings = status.lost_entries > 0 ? log.state.lost_readings() : 0;
-    if (!status.missing.empty()) status.behind_since = log.times.of(status.complete + 1);
-    status.forked = log.forked;
-    status.sealed = log.state.sealed().has_value();
-    nodes[id.node].logs.push_back(std::move(status));
+std::vector<NodeStatus> Replica::status(const Moment& now, const NodeId* after,
+                                        std::size_t max) const {
+  // All of these are in the order of nodes.
+  auto record = context_.table.nodes.begin();
+  auto peer = peers_.begin();
+  auto log = context_.table.logs.begin();
+  bool self_is_due = true;
+  if (after != nullptr) {
+    record = context_.table.nodes.upper_bound(*after);
+    peer = peers_.upper_bound(*after);
+    log = context_.table.logs.upper_bound({*after, Epoch{kLast}, Track{kLast}});
+    self_is_due = *after < self();
   }
   std::vector<NodeStatus> out;
-  out.reserve(nodes.size());
-  for (auto& [node, status] : nodes) {
-    status.node = node;
-    out.push_back(std::move(status));
+  while (out.size() < max) {
+    const NodeId* next = self_is_due ? &self() : nullptr;
+    const auto least = [&](const NodeId& node) {
+      if (next == nullptr || node < *next) next = &node;
+    };
+    if (record != context_.table.nodes.end()) least(record->first);
+    if (peer != peers_.end()) least(peer->first);
+    if (log != context_.table.logs.end()) least(log->first.node);
+    if (next == nullptr) break;
+
+    NodeStatus& status = out.emplace_back(NodeStatus{.node = *next, .name = {}});
+    const NodeId& node = status.node;
+    if (record != context_.table.nodes.end() && record->first == node) {
+      status.name = record->second.name;
+      status.state = PeerState::remote;
+      ++record;
+    }
+    if (peer != peers_.end() && peer->first == node) describe(now, (peer++)->second, status);
+    if (node == self()) describe_self(now, status), self_is_due = false;
+    const NodeId* const authority = context_.members.authority();
+    status.authority = authority != nullptr && node == *authority;
+    status.revoked = context_.members.revoked(node);
+    for (; log != context_.table.logs.end() && log->first.node == node; ++log) {
+      status.logs.push_back(status_of(log->first, log->second, node == self()));
+      status.logs.back().forked = context_.table.forked.contains(log->first);
+    }
   }
   return out;
+}
+
+void Replica::describe(const Moment& now, const Peer& peer, NodeStatus& status) const {
+  const std::optional<UtcMicros> utc = context_.clock.utc(now);
+  status.name = peer.name;
+  status.cell = context_.where.home(status.node);
+  status.role = peer.role;
+  status.speaks = peer.speaks;
+  status.last_seen = peer.last_heard_utc;
+  status.cloned = peer.instances.cloned();
+  if (peer.time) status.synchronised = peer.time->synchronised;
+  if (utc && peer.time && peer.time->synchronised)
+    status.skew = now.mono.time_since_epoch() + peer.time->ahead - Duration(*utc);
+  status.state = !peer.up                                   ? PeerState::down
+                 : peer.last_heard + kStaleAfter < now.mono ? PeerState::stale
+                                                            : PeerState::up;
+}
+
+void Replica::describe_self(const Moment& now, NodeStatus& status) const {
+  status.name = options_.origin.name;
+  status.cell = options_.cells.front();
+  status.role = options_.role;
+  status.speaks =
+      std::make_shared<NodeStatus::Protocol>(NodeStatus::Protocol{kProtocolMinor, capabilities()});
+  status.state = PeerState::up;
+  status.last_seen = now.utc;
+  status.synchronised = context_.clock.utc(now).has_value();
 }
 
 }  // namespace dunlin::replication

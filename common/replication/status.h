@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -41,8 +42,9 @@ struct NodeStatus {
   struct Protocol {
     std::uint64_t minor = 0;
     std::vector<std::string> capabilities;
+    bool operator==(const Protocol&) const = default;
   };
-  std::optional<Protocol> speaks = {};  // of its last Hello; nothing: none since this start
+  std::shared_ptr<const Protocol> speaks = {};  // of its last Hello; null: none since this start
   // Of its clock, as it last said; nothing while it did not say so to us since the start.
   std::optional<bool> synchronised = {};
   std::optional<Duration> skew = {};  // how far it is ahead of ours, when both are synchronised

@@ -224,20 +224,32 @@ bool Node::keeps_other_cells() {
   return ask([](const Replica& replica) { return replica.keeps_other_cells(); }, true);
 }
 
+// In parts, between which the loop does what else there is.
 NodeReport Node::report() {
-  auto promise = std::make_shared<std::promise<NodeReport>>();
-  std::future<NodeReport> future = promise->get_future();
-  {
-    const std::lock_guard lock(mutex_);
-    if (ended_) return {};
-    tasks_.push_back([this, promise](const Moment& now) {
-      promise->set_value({now, replica_.self(), replica_.epoch(), replica_.status(now),
-                          replica_.stats(), connected_, options_.broker_exposed, messages_dropped_,
-                          disks_->state()});
-    });
+  std::vector<replication::NodeStatus> nodes;
+  for (;;) {
+    auto promise = std::make_shared<std::promise<NodeReport>>();
+    std::future<NodeReport> future = promise->get_future();
+    {
+      const std::lock_guard lock(mutex_);
+      if (ended_) return {};
+      const std::optional<NodeId> after =
+          nodes.empty() ? std::nullopt : std::optional(nodes.back().node);
+      tasks_.push_back([this, promise, after](const Moment& now) {
+        promise->set_value({now, replica_.self(), replica_.epoch(),
+                            replica_.status(now, after ? &*after : nullptr, kReportNodes),
+                            replica_.stats(), connected_, options_.broker_exposed,
+                            messages_dropped_, disks_->state()});
+      });
+    }
+    wake_.notify_one();
+    NodeReport report = future.get();
+    const bool last = report.nodes.size() < kReportNodes;
+    std::move(report.nodes.begin(), report.nodes.end(), std::back_inserter(nodes));
+    if (!last) continue;
+    report.nodes = std::move(nodes);
+    return report;
   }
-  wake_.notify_one();
-  return future.get();
 }
 
 // ---- the transport's thread ----

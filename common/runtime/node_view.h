@@ -17,6 +17,10 @@ struct DiskState {
   std::uint64_t segments_merged = 0;  // into larger ones, since the start
 };
 
+// The loop describes so many nodes at a time (performance.md).
+inline constexpr std::size_t kReportNodes = 1024;
+
+// Of a moment, with many nodes of several ones: `now` and all but `nodes` are of the last.
 struct NodeReport {
   Moment now;
   NodeId self;
@@ -33,7 +37,7 @@ struct NodeReport {
 class NodeView {
  public:
   virtual ~NodeView() = default;
-  virtual NodeReport report() = 0;  // waits for the node's loop
+  virtual NodeReport report() = 0;  // waits for the node's loop, several times with many nodes
   // By the fleet's authority: nodes, and readers, which are none. Waits for the node's loop.
   virtual bool revoked(const NodeId& who) = 0;
   // Whether it keeps logs of nodes of cells that it does not serve. Waits for the node's loop.

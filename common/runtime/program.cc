@@ -145,7 +145,7 @@ void wait_until(std::stop_token stop, NodeView& node) {
     const Duration wait = interval ? *interval / 2 : Duration(std::chrono::hours(1));
     wake.wait_for(lock, stop, wait, [] { return false; });
     if (!interval) continue;
-    (void)node.report();  // only a loop that runs is alive
+    (void)node.revoked({});  // only a loop that runs answers
     (void)manager.watchdog();
   }
 }

@@ -19,9 +19,10 @@ inline replication::ReplicaStart replica_start(storage::LogStore::Contents conte
                                   contents.own_timeless_boot,
                                   std::move(contents.forked),
                                   std::move(contents.revocations)};
-  for (KnownNode& known : contents.nodes)
-    start.nodes[known.node] = {std::move(known.public_key), std::move(known.name),
-                               std::move(known.certificate)};
+  for (KnownNode& known : contents.nodes) {
+    start.nodes[known.node] = {std::move(known.public_key), std::move(known.name)};
+    if (!known.certificate.empty()) start.certificates[known.node] = std::move(known.certificate);
+  }
   return start;
 }
 

@@ -57,6 +57,9 @@ void print_gateway_figures() {
     print("memory_per_idle_log", cost.bytes_per_idle_log, "B", "gateway", logs,
           logs == 100'000 ? std::optional(1024.0) : std::nullopt);
     print("replica_start", cost.start_seconds, "s", "gateway", logs, 5.0);
+    print("status", cost.status_seconds, "s", "gateway", logs);
+    print("status_part", cost.status_part_seconds, "s", "gateway", logs, 0.02);
+    print("first_status_part", cost.first_status_part_seconds, "s", "gateway", logs);
   }
   const StartCost start = start_cost(100'000);
   print("store_load", start.load_seconds, "s", "gateway", 100'000);

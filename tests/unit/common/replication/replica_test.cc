@@ -319,6 +319,35 @@ TEST_F(PeerTableTest, ForgetsWhoWasAwayLongest) {
   EXPECT_EQ(refusals(), 0u);
 }
 
+TEST_F(PresenceTest, PartsOfAStatusAreTheWhole) {
+  start_linked();
+  Peer greeted, heard, gone;
+  greet(greeted, Role::agent, {{Epoch{5}, kControlTrack, 3}});
+  greet(heard, Role::agent);
+  hear_live(heard, {heard.open(), heard.define(1), heard.samples(2)});
+  hear_live(gone, {gone.open()});
+  serve();
+  const std::vector<NodeStatus> whole = replica_->status(now_);
+  ASSERT_EQ(whole.size(), 4U) << "with itself";
+  for (const std::size_t max : {1U, 3U, 4U, 5U}) {
+    std::vector<NodeStatus> parts;
+    while (parts.size() < whole.size()) {
+      const auto part = replica_->status(now_, parts.empty() ? nullptr : &parts.back().node, max);
+      ASSERT_EQ(part.size(), std::min(max, whole.size() - parts.size()));
+      parts.insert(parts.end(), part.begin(), part.end());
+    }
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      EXPECT_EQ(parts[i].node, whole[i].node);
+      EXPECT_EQ(parts[i].name, whole[i].name);
+      EXPECT_EQ(parts[i].state, whole[i].state);
+      ASSERT_EQ(parts[i].logs.size(), whole[i].logs.size());
+      for (std::size_t n = 0; n < whole[i].logs.size(); ++n)
+        EXPECT_EQ(parts[i].logs[n].log, whole[i].logs[n].log);
+    }
+    EXPECT_TRUE(replica_->status(now_, &parts.back().node).empty());
+  }
+}
+
 TEST_F(PresenceTest, TwoMachinesWithOneKeyAreAClone) {
   start_linked();
   Peer other = peer_.twin();
