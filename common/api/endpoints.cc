@@ -1,13 +1,11 @@
 #include "common/api/endpoints.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <condition_variable>
-#include <fstream>
 #include <mutex>
 #include <nlohmann/json.hpp>
 
+#include "common/api/snapshot.h"
 #include "common/storage/format_table.h"
 #include "common/storage/query.h"
 
@@ -18,27 +16,8 @@ namespace {
 using nlohmann::json;
 using replication::LogStatus;
 using replication::NodeStatus;
-using replication::PeerState;
-using replication::Role;
 using runtime::NodeReport;
 using runtime::NodeView;
-
-std::string_view name_of(Role role) {
-  return role == Role::gateway ? "gateway" : "agent";
-}
-std::string_view name_of(PeerState state) {
-  switch (state) {
-    case PeerState::up:
-      return "up";
-    case PeerState::stale:
-      return "stale";
-    case PeerState::remote:
-      return "remote";
-    case PeerState::down:
-      break;
-  }
-  return "down";
-}
 
 std::string epoch_text(Epoch epoch) {
   std::array<std::uint8_t, 8> bytes;
@@ -53,20 +32,6 @@ std::string protocol_text(const NodeStatus::Protocol& speaks) {
 
 double seconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();
-}
-
-struct Lag {
-  std::uint64_t entries = 0;
-  Duration age{};
-};
-
-Lag lag_of(const NodeStatus& node, const Moment& now) {
-  Lag lag;
-  for (const LogStatus& log : node.logs) {
-    lag.entries += log.missing_entries;
-    lag.age = std::max(lag.age, api::lag_of(log, now));
-  }
-  return lag;
 }
 
 http::Response answer(const json& body) {
@@ -86,6 +51,7 @@ http::Response nodes(const NodeReport& report) {
                       {"proven_hash", to_hex(log.proven_hash)},
                       {"complete", log.complete},
                       {"missing_entries", log.missing_entries},
+                      {"released_entries", log.released_entries},
                       {"lost_entries", log.lost_entries},
                       {"lost_readings", log.lost_readings},
                       {"forked", log.forked},
@@ -144,7 +110,7 @@ http::Response gaps(const NodeReport& report) {
                        {"track", log.log.track.value},
                        {"first", gap.first},
                        {"last", gap.last},
-                       {"age_seconds", seconds(api::lag_of(log, report.now))}});
+                       {"age_seconds", seconds(lag_of(log, report.now))}});
       }
     }
   }
@@ -238,77 +204,7 @@ class SqlEndpoint {
   std::optional<storage::Reader> reader_;
 };
 
-// Bytes this process caused to be written, as the kernel counts them: what wears the flash.
-std::uint64_t bytes_written() {
-  std::ifstream file("/proc/self/io");
-  std::string key;
-  std::uint64_t value = 0;
-  while (file >> key >> value) {
-    if (key == "write_bytes:") return value;
-  }
-  return 0;
-}
-
 }  // namespace
-
-Duration lag_of(const LogStatus& log, const Moment& now) {
-  return log.behind_since ? std::max(Duration{}, now.mono - *log.behind_since) : Duration{};
-}
-
-telemetry::Snapshot make_snapshot(const NodeReport& report, const Guard& guard,
-                                  const InputCounts& inputs) {
-  telemetry::Snapshot s;
-  for (const auto& [reason, count] : guard.refused()) s.http_refused.push_back({reason, count});
-  for (const NodeStatus& node : report.nodes) {
-    if (node.node == report.self || node.authority) continue;
-    const Lag lag = lag_of(node, report.now);
-    s.nodes.push_back({node.node.to_string(), node.cell, std::string(name_of(node.role)),
-                       std::string(name_of(node.state)), lag.entries, lag.age, node.last_seen,
-                       node.skew});
-    s.oldest_gap_age = std::max(s.oldest_gap_age, lag.age);
-  }
-  const replication::Stats& stats = report.stats;
-  s.entries = {{"appended", stats.entries_appended}, {"received", stats.entries_received}};
-  s.readings = {{"appended", stats.readings_appended}, {"received", stats.readings_received}};
-  for (const auto& [key, traffic] : stats.traffic) {
-    s.bytes.push_back({key.received ? "received" : "sent",
-                       key.lane == replication::Lane::live ? "live" : "bulk",
-                       std::string(key.message), traffic.bytes});
-  }
-  s.gossip_rounds = {{"equal", stats.vectors_equal}, {"different", stats.vectors_different}};
-  for (const auto& [reason, count] : stats.refused)
-    s.messages_refused.push_back({std::string(reason), count});
-  if (report.messages_dropped > 0)
-    s.messages_refused.push_back({"mailbox_full", report.messages_dropped});
-  s.unknown = {{"message", stats.unknown.messages},
-               {"field", stats.unknown.fields},
-               {"operation", stats.unknown.operations}};
-  for (const auto& [policy, count] : stats.lost_entries)
-    s.lost_entries.push_back({std::string(policy), count});
-  for (const auto& [reason, count] : stats.quarantined)
-    s.quarantined.push_back({std::string(reason), count});
-  s.quarantine_items = report.disk.quarantined;
-  s.signatures_verified = stats.signatures_verified;
-  s.forks = stats.forks;
-  s.clones = stats.clones;
-  s.branches = stats.branches;
-  s.epochs_begun = stats.epochs_begun;
-  s.entries_moved = stats.entries_moved;
-  s.log_bytes = report.disk.database_bytes;
-  for (const NodeStatus& node : report.nodes) {
-    for (const LogStatus& log : node.logs) s.log_entries += log.head - log.missing_entries;
-  }
-  s.disk_free_bytes = report.disk.disk_free;
-  s.bytes_written = bytes_written();
-  s.segments_merged = report.disk.segments_merged;
-  for (const auto& [input, count] : inputs.errors) s.input_errors.push_back({input, count});
-  for (const auto& [reason, count] : inputs.readings_refused)
-    s.readings_refused.push_back({reason, count});
-  s.broker_connected = report.connected;
-  s.broker_exposed = report.broker_exposed;
-  s.store_writable = report.disk.writable;
-  return s;
-}
 
 void add_endpoints(http::Server& server, NodeView& node, telemetry::Metrics& metrics,
                    const Guard& guard, const HttpApiOptions& options) {
@@ -318,15 +214,10 @@ void add_endpoints(http::Server& server, NodeView& node, telemetry::Metrics& met
   server.route("GET", "/v1/nodes", with_report(nodes));
   server.route("GET", "/v1/lag", with_report(lag));
   server.route("GET", "/v1/gaps", with_report(gaps));
-  server.route("GET", "/metrics",
-               [&node, &metrics, &guard, counts = options.input_counts,
-                exposed = options.http_exposed](const http::Request&) {
-                 const InputCounts inputs = counts ? counts() : InputCounts{};
-                 telemetry::Snapshot snapshot = make_snapshot(node.report(), guard, inputs);
-                 snapshot.http_exposed = exposed;
-                 return http::Response{.content_type = telemetry::Metrics::kContentType,
-                                       .body = metrics.render(snapshot)};
-               });
+  server.route("GET", "/metrics", [&node, &metrics, &guard, options](const http::Request&) {
+    return http::Response{.content_type = telemetry::Metrics::kContentType,
+                          .body = metrics.render(make_snapshot(node.report(), guard, options))};
+  });
   server.route("POST", "/v1/sql",
                [sql = std::make_shared<SqlEndpoint>(options.database)](
                    const http::Request& request) { return sql->answer(request); });

@@ -33,6 +33,7 @@ struct Context {
   std::uint64_t last_counter = 0;
   bool link_up = false;
   Clock clock = {};
+  std::optional<Vector::Storage> storage = {};  // of this node, as it was last counted
   std::set<LogId> running_out = {};  // own logs near a bound: their oldest entries may go soon
 
   const NodeId& self() const { return signer.node(); }

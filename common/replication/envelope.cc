@@ -153,8 +153,11 @@ struct MessageWriter {
     }
   }
   void operator()(const Vector& m) {
-    begin_message(w, 3, later, Vector::kCode);
+    begin_message(w, 4, later, Vector::kCode);
     write_items(w, m.logs), w.boolean(m.whole);
+    if (!m.storage) return w.null();
+    w.array(3), w.uint(m.storage->log_bytes);
+    w.uint(m.storage->free_bytes), w.uint(m.storage->written_bytes);
   }
   void operator()(const Fetch& m) {
     begin_message(w, 4, later, Fetch::kCode);
@@ -283,6 +286,15 @@ Result<Message> read_vector(CborReader& r) {
   Vector m;
   DUNLIN_ASSIGN(m.logs, read_items(r));
   DUNLIN_ASSIGN(m.whole, r.boolean());
+  if (r.peek() == CborReader::Type::null) {
+    DUNLIN_TRY(r.null());
+    return Message(std::move(m));
+  }
+  DUNLIN_TRY(r.array_of(3));
+  Vector::Storage& storage = m.storage.emplace();
+  DUNLIN_ASSIGN(storage.log_bytes, r.uint());
+  DUNLIN_ASSIGN(storage.free_bytes, r.uint());
+  DUNLIN_ASSIGN(storage.written_bytes, r.uint());
   return Message(std::move(m));
 }
 
@@ -382,7 +394,7 @@ struct Layout {
 };
 constexpr Layout kLayouts[] = {
     {Hello::kCode, 15, read_hello},         {Digest::kCode, 5, read_digest},
-    {Vector::kCode, 3, read_vector},        {Fetch::kCode, 4, read_fetch},
+    {Vector::kCode, 4, read_vector},        {Fetch::kCode, 4, read_fetch},
     {Segments::kCode, 6, read_segments},    {Ack::kCode, 5, read_ack},
     {TimeQuery::kCode, 2, read_time_query}, {TimeReply::kCode, 5, read_time_reply},
     {Follow::kCode, 2, read_follow}};

@@ -65,6 +65,7 @@ struct OldestListed {
 struct StorageUsed {
   std::uint64_t bytes = 0;             // what the database holds now
   std::uint64_t disk_free = 0;         // there, with what its files hold free
+  std::uint64_t written = 0;           // to disks, by this process
   std::map<LogId, std::uint64_t> own;  // stored segments of own data tracks, former epochs' too
 };
 // Retention wants these to go. Own entries go only when they are acked.
@@ -180,6 +181,7 @@ struct Stats {
   std::uint64_t live_skipped = 0;  // segments that the send window held back
   std::uint64_t vectors_equal = 0;
   std::uint64_t vectors_different = 0;
+  std::uint64_t suppressed = 0;  // Digests that others said first, and answers to them
 };
 
 }  // namespace dunlin::replication

@@ -44,6 +44,10 @@ std::optional<Instant> LogRecord::heard_of(Seq seq) const {
   return pending_ ? pending_->times.of(seq) : std::nullopt;
 }
 
+void LogRecord::say_let_go(Seq before) {
+  if (pending_) pending_->let_go_before = std::max(pending_->let_go_before, before);
+}
+
 void LogRecord::claim(Seq head, Instant now) {
   if (head > state.head() || pending_) pending().claimed = head, pending().claimed_at = now;
   settle(now);

@@ -42,6 +42,11 @@ class LogRecord {
   const IntervalSet& writing() const;
   // What is neither here nor on the way, lost or released, newest known head included.
   IntervalSet wanted() const;
+  // What is missing in the log before this was let go somewhere by rule (retention), and may come
+  // from nowhere any more; 0: nobody said so.
+  Seq let_go_before() const { return pending_ ? pending_->let_go_before : 0; }
+  // A gateway that has the log says so.
+  void say_let_go(Seq before);
   // When an entry that is not here was first heard of.
   std::optional<Instant> heard_of(Seq seq) const;
 
@@ -58,6 +63,7 @@ class LogRecord {
     Seq claimed = 0;  // beyond the head
     Instant claimed_at{};
     IntervalSet writing;
+    Seq let_go_before = 0;
     HeadTimes times;
   };
   Seq claimed() const { return pending_ ? pending_->claimed : 0; }

@@ -68,6 +68,11 @@ const std::string* Members::name_of(const NodeId& node) const {
   return shown == shown_.end() || !shown->second.says ? nullptr : &shown->second.says->name;
 }
 
+UtcMicros Members::certified_until(const NodeId& node) const {
+  const auto shown = shown_.find(node);
+  return shown == shown_.end() || !shown->second.says ? 0 : shown->second.says->until;
+}
+
 const Bytes* Members::certificate_of(const NodeId& node) {
   const auto shown = shown_.find(node);
   return shown == shown_.end() || !check(node).ok() ? nullptr : &shown->second.certificate;

@@ -39,6 +39,8 @@ class Members {
   bool may_be_in(const NodeId& node, std::string_view cell) const;
   // As the authority calls it; null where it was not asked, or does not know it.
   const std::string* name_of(const NodeId& node) const;
+  // Until when its certificate is good; 0 where none is known, or none was looked at yet.
+  UtcMicros certified_until(const NodeId& node) const;
   // To introduce it to others; null where there is none.
   const Bytes* certificate_of(const NodeId& node);
   // Of an entry of the authority's log. The latest of a node counts.

@@ -79,8 +79,16 @@ struct Vector {
     IntervalSet missing;
     bool operator==(const Item&) const = default;
   };
+  // What an origin says of its disk, for those who watch it.
+  struct Storage {
+    std::uint64_t log_bytes = 0;  // of its database
+    std::uint64_t free_bytes = 0;
+    std::uint64_t written_bytes = 0;  // by the program since it started
+    bool operator==(const Storage&) const = default;
+  };
   std::vector<Item> logs;
   bool whole = true;  // of an origin's logs none that the sender has is left out
+  std::optional<Storage> storage = {};
   bool operator==(const Vector&) const = default;
 };
 

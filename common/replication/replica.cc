@@ -131,6 +131,7 @@ struct Replica::Visitor {
     return {};
   }
   Result<void> operator()(const StorageUsed& input) {
+    r.context_.storage = {input.bytes, input.disk_free, input.written};
     return r.origin_.on_storage_used(input), Result<void>{};
   }
   Result<void> operator()(const Retire& input) { return r.on_retire(now, input), Result<void>{}; }
@@ -273,6 +274,7 @@ void Replica::expel(const Moment& now, const NodeId& node) {
   const bool kept_others =
       is_gateway(node) || (peer != peers_.end() && says_keeper(peer->second.capabilities));
   if (peer != peers_.end()) peers_.erase(peer);
+  storage_of_.erase(node);
   context_.where.forget(node);
   if (options_.role == Role::gateway && node != self())
     clear_hello(node, presence_topic(kept_others));
@@ -409,6 +411,7 @@ Result<void> Replica::make_room_for_peer() {
   if (oldest == peers_.end())
     return {Errc::too_large, "more than " + std::to_string(kPeersMax) + " peers"};
   context_.where.forget(oldest->first);
+  storage_of_.erase(oldest->first);
   peers_.erase(oldest);
   return {};
 }
@@ -619,6 +622,7 @@ Result<void> Replica::on_vector(const Moment& now, const Received& received, con
   if (sender == self()) return {};
   DUNLIN_TRY(context_.members.check(sender));
   heard(now, received, instance);
+  if (vector.storage && peers_.contains(sender)) storage_of_[sender] = *vector.storage;
   // Where no gateway is, those who keep the cell stand in for it.
   const bool stands_in = context_.gateways.all().empty() && received.topic == TopicClass::inbox &&
                          peers_.contains(sender) && keeps_others(sender, peers_.at(sender));

@@ -175,6 +175,7 @@ class Replica {
   TimeSync time_sync_;
   std::map<NodeId, Peer> peers_;
   std::shared_ptr<const NodeStatus::Protocol> speak_;  // most nodes the same, and share it
+  std::map<NodeId, Vector::Storage> storage_of_;       // of peers that say so
   Bytes will_;
 };
 

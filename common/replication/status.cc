@@ -21,8 +21,12 @@ LogStatus status_of(const LogId& id, const LogRecord& log, bool own) {
   if (status.complete < status.head) {
     status.missing = state.missing();
     if (status.head > status.proven) status.missing.insert({status.proven + 1, status.head});
+    const std::uint64_t absent = status.missing.count();
+    if (log.let_go_before() > 1) status.missing.erase({1, log.let_go_before() - 1});
     status.missing_entries = status.missing.count();
-    status.behind_since = log.heard_of(status.complete + 1);
+    status.released_entries = absent - status.missing_entries;
+    status.complete = status.missing.empty() ? status.head : *status.missing.first() - 1;
+    if (!status.missing.empty()) status.behind_since = log.heard_of(status.complete + 1);
   }
   if (!state.lost().empty()) {
     IntervalSet lost = state.lost();
@@ -82,6 +86,7 @@ std::vector<NodeStatus> Replica::status(const Moment& now, const NodeId* after,
     const NodeId* const authority = context_.members.authority();
     status.authority = authority != nullptr && node == *authority;
     status.revoked = context_.members.revoked(node);
+    status.certified_until = context_.members.certified_until(node);
     for (; log != context_.table.logs.end() && log->first.node == node; ++log) {
       status.logs.push_back(status_of(log->first, log->second, node == self()));
       status.logs.back().forked = context_.table.forked.contains(log->first);
@@ -98,6 +103,8 @@ void Replica::describe(const Moment& now, const Peer& peer, NodeStatus& status) 
   status.speaks = peer.speaks;
   status.last_seen = peer.last_heard_utc;
   status.cloned = peer.instances.cloned();
+  const auto storage = storage_of_.find(status.node);
+  if (storage != storage_of_.end()) status.storage = storage->second;
   if (peer.time) status.synchronised = peer.time->synchronised;
   if (utc && peer.time && peer.time->synchronised)
     status.skew = now.mono.time_since_epoch() + peer.time->ahead - Duration(*utc);
@@ -115,6 +122,7 @@ void Replica::describe_self(const Moment& now, NodeStatus& status) const {
   status.state = PeerState::up;
   status.last_seen = now.utc;
   status.synchronised = context_.clock.utc(now).has_value();
+  status.storage = context_.storage;
 }
 
 }  // namespace dunlin::replication

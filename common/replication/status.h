@@ -22,6 +22,9 @@ struct LogStatus {
   Seq complete = 0;  // nothing of [1..complete] is missing
   std::uint64_t missing_entries = 0;
   IntervalSet missing;
+  // Not here either, but a gateway that had them let them go by rule: not missing, though they are
+  // taken where somebody still has them.
+  std::uint64_t released_entries = 0;
   std::uint64_t lost_entries = 0;  // declared lost and not here either
   std::uint64_t lost_readings = 0;
   std::optional<Instant> behind_since;  // first heard of the oldest missing entry
@@ -48,9 +51,11 @@ struct NodeStatus {
   // Of its clock, as it last said; nothing while it did not say so to us since the start.
   std::optional<bool> synchronised = {};
   std::optional<Duration> skew = {};  // how far it is ahead of ours, when both are synchronised
-  bool cloned = false;                // two machines run with its key
-  bool revoked = false;               // by the fleet's authority
-  bool authority = false;             // it is that, and no peer
+  std::optional<Vector::Storage> storage = {};  // as it last said
+  UtcMicros certified_until = 0;                // its certificate; 0: none is known
+  bool cloned = false;                          // two machines run with its key
+  bool revoked = false;                         // by the fleet's authority
+  bool authority = false;                       // it is that, and no peer
   std::vector<LogStatus> logs = {};
 };
 

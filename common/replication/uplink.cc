@@ -336,8 +336,11 @@ std::vector<Hello::Head> Uplink::own_heads() const {
 void Uplink::publish_vector(const Moment& now) {
   skipped_ = false;
   // An empty one is the question what gateways have.
-  if (c_.link_up && options_.pushes)
-    c_.send(TopicClass::gossip, c_.self(), Lane::live, own_vector());
+  if (c_.link_up && options_.pushes) {
+    Vector vector = own_vector();
+    vector.storage = c_.storage;
+    c_.send(TopicClass::gossip, c_.self(), Lane::live, std::move(vector));
+  }
   idle_at_ = now.mono + idle_after_;
   idle_after_ = std::min(idle_after_ * 2, kVectorPeriodMax);
 }

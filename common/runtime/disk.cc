@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 #include "common/base/check.h"
 #include "common/telemetry/log.h"
@@ -46,6 +47,17 @@ std::uint64_t share_of(std::uint64_t excess, std::uint64_t here, std::uint64_t a
              ? excess
              : static_cast<std::uint64_t>(static_cast<double>(excess) * static_cast<double>(here) /
                                           static_cast<double>(all));
+}
+
+// As the kernel counts what this process caused to be written.
+std::uint64_t bytes_written() {
+  std::ifstream file("/proc/self/io");
+  std::string key;
+  std::uint64_t value = 0;
+  while (file >> key >> value) {
+    if (key == "write_bytes:") return value;
+  }
+  return 0;
 }
 
 UtcMicros utc_now() {
@@ -101,7 +113,11 @@ void Disk::stop() {
 
 DiskState Disk::state() const {
   const std::lock_guard lock(mutex_);
-  return state_;
+  DiskState state = state_;
+  state.waiting = requests_.size();
+  state.waiting_bytes = requests_.bytes();
+  state.bytes_written = bytes_written();
+  return state;
 }
 
 void Disk::run() {
@@ -113,7 +129,7 @@ void Disk::run() {
       auto until = steady_clock::now() + kLookEvery;
       if (store_ && store_->compactions_due() > 0) until = std::min(until, compact_at_);
       wake_.wait_until(lock, until, [this] { return stopping_ || !requests_.empty(); });
-      if (requests_.empty() && stopping_) return;
+      if (requests_.empty() && stopping_) break;
       round = requests_.next_round();
     }
     const bool idle = round.empty();
@@ -121,6 +137,8 @@ void Disk::run() {
     look_after_space(false);
     if (idle || (store_ && store_->compactions_due() > kLogsDueMax)) compact();
   }
+  // So that a copy of the file alone is whole. What a reader holds up, the next start does.
+  if (store_) (void)store_->checkpoint();
 }
 
 void Disk::handle(std::deque<DiskQueue::Request> round) {
@@ -306,7 +324,7 @@ void Disk::look_after_space(bool force) {
   if (!bytes.ok()) return;
   const Held here{*bytes, store_->track_bytes()};
   const Held all = together_ ? together_(here) : here;
-  replication::StorageUsed used{all.bytes, left, {}};
+  replication::StorageUsed used{all.bytes, left, bytes_written(), {}};
   for (const LogId& id : store_->logs_of(options_.node)) {
     if (id.track != kControlTrack) used.own[id] = store_->log_bytes(id);
   }

@@ -20,12 +20,15 @@ class DiskQueue {
   void push(Request request);
   bool empty() const { return live_.empty() && bulk_writes_.empty() && bulk_reads_.empty(); }
   std::deque<Request> next_round();
+  std::size_t size() const { return live_.size() + bulk_writes_.size() + bulk_reads_.size(); }
+  std::size_t bytes() const { return bytes_; }  // of segments to be written
   void clear() { *this = {}; }
 
  private:
   std::deque<Request> live_;
   std::deque<Request> bulk_writes_;
   std::deque<Request> bulk_reads_;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace dunlin::runtime

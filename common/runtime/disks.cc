@@ -86,6 +86,8 @@ DiskState Disks::state() const {
     all.quarantined += each.quarantined;
     all.database_bytes += each.database_bytes;
     all.segments_merged += each.segments_merged;
+    all.waiting += each.waiting;
+    all.waiting_bytes += each.waiting_bytes;
   }
   return all;
 }

@@ -42,6 +42,7 @@ bool Mailbox::push(const NodeId& node, std::size_t bytes, Instant now, const Mak
   sender.messages.push_back({bytes, task()});
   sender.bytes += bytes;
   bytes_ += bytes;
+  messages_ += 1;
   return true;
 }
 
@@ -56,6 +57,7 @@ Mailbox::Task Mailbox::take() {
   Message message = std::move(sender->messages.front());
   sender->messages.pop_front();
   bytes_ -= message.bytes;
+  messages_ -= 1;
   sender->bytes -= message.bytes;
   if (!sender->messages.empty()) turns_.push_back(sender);
   return std::move(message.task);

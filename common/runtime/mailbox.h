@@ -32,6 +32,7 @@ class Mailbox {
   void take_round(std::deque<Task>& out);
   bool empty() const { return turns_.empty(); }
   std::size_t bytes() const { return bytes_; }
+  std::size_t messages() const { return messages_; }
 
  private:
   struct Message {
@@ -49,6 +50,7 @@ class Mailbox {
 
   const std::size_t bytes_max_;
   std::size_t bytes_ = 0;
+  std::size_t messages_ = 0;
   std::map<NodeId, Sender> senders_;
   Sender others_;
   std::deque<Sender*> turns_;  // those with messages

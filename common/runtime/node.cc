@@ -236,10 +236,21 @@ NodeReport Node::report() {
       const std::optional<NodeId> after =
           nodes.empty() ? std::nullopt : std::optional(nodes.back().node);
       tasks_.push_back([this, promise, after](const Moment& now) {
-        promise->set_value({now, replica_.self(), replica_.epoch(),
-                            replica_.status(now, after ? &*after : nullptr, kReportNodes),
-                            replica_.stats(), connected_, options_.broker_exposed,
-                            messages_dropped_, disks_->state()});
+        NodeReport part{.now = now,
+                        .self = replica_.self(),
+                        .epoch = replica_.epoch(),
+                        .nodes = replica_.status(now, after ? &*after : nullptr, kReportNodes),
+                        .stats = replica_.stats(),
+                        .connected = connected_,
+                        .broker_exposed = options_.broker_exposed,
+                        .messages_dropped = messages_dropped_,
+                        .disk = disks_->state()};
+        {
+          const std::lock_guard waiting(mutex_);
+          part.messages_waiting = mailbox_.messages() + bulk_.messages();
+          part.messages_waiting_bytes = mailbox_.bytes() + bulk_.bytes();
+        }
+        promise->set_value(std::move(part));
       });
     }
     wake_.notify_one();

@@ -15,6 +15,9 @@ struct DiskState {
   std::uint64_t database_bytes = 0;   // that hold something
   std::uint64_t disk_free = 0;        // on its file system
   std::uint64_t segments_merged = 0;  // into larger ones, since the start
+  std::uint64_t bytes_written = 0;    // by this process, to whatever disk: what wears flash
+  std::uint64_t waiting = 0;          // requests
+  std::uint64_t waiting_bytes = 0;    // of segments in them
 };
 
 // The loop describes so many nodes at a time (performance.md).
@@ -30,6 +33,8 @@ struct NodeReport {
   bool connected = false;
   bool broker_exposed = false;         // what goes there is neither encrypted nor on this machine
   std::uint64_t messages_dropped = 0;  // the mailbox was full
+  std::uint64_t messages_waiting = 0;  // in it
+  std::uint64_t messages_waiting_bytes = 0;
   DiskState disk;
 };
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -130,21 +131,53 @@ void add_nodes(Page& page, const std::vector<Snapshot::Node>& nodes, std::size_t
   std::sort(listed.begin(), listed.end(), by_id);
   listed.resize(std::min(listed.size(), nodes_max));
 
-  auto lag = page.family(kGauge, "dunlin_node_lag_seconds",
-                         "Age of the oldest entry of the node known of and missing here.");
-  for (const auto* node : listed) lag.add(seconds(node->lag), {{"node", node->node}});
-  auto last_seen = page.family(kGauge, "dunlin_node_last_seen_timestamp_seconds",
-                               "When the node was last heard of, as Unix time.");
-  for (const auto* node : listed) {
-    if (node->last_seen > 0) {
-      last_seen.add(seconds(Duration(node->last_seen)), {{"node", node->node}});
+  using Node = Snapshot::Node;
+  // What is not known of a node has no series.
+  const auto add = [&](MetricType type, const char* name, const char* help, auto value_of) {
+    auto family = page.family(type, name, help);
+    for (const Node* node : listed) {
+      if (const std::optional<double> value = value_of(*node))
+        family.add(*value, {{"node", node->node}});
     }
+  };
+  const auto of_storage = [](std::uint64_t Node::Storage::*what) {
+    return [what](const Node& node) {
+      return node.storage ? std::optional(static_cast<double>((*node.storage).*what))
+                          : std::nullopt;
+    };
+  };
+  const auto time = [](UtcMicros Node::*what) {
+    return [what](const Node& node) {
+      return node.*what > 0 ? std::optional(seconds(Duration(node.*what))) : std::nullopt;
+    };
+  };
+  auto info = page.family(kGauge, "dunlin_node_info", "Always 1; the labels say who the node is.");
+  for (const Node* node : listed) {
+    info.add(
+        1,
+        {{"node", node->node}, {"name", node->name}, {"cell", node->cell}, {"role", node->role}});
   }
-  auto skew = page.family(kGauge, "dunlin_clock_skew_seconds",
-                          "How far the clock of the node is ahead of the one here.");
-  for (const auto* node : listed) {
-    if (node->skew) skew.add(seconds(*node->skew), {{"node", node->node}});
-  }
+  add(kGauge, "dunlin_node_lag_seconds",
+      "Age of the oldest entry of the node known of and missing here.",
+      [](const Node& node) { return std::optional(seconds(node.lag)); });
+  add(kGauge, "dunlin_node_last_seen_timestamp_seconds",
+      "When the node was last heard of, as Unix time.", time(&Node::last_seen));
+  add(kGauge, "dunlin_clock_skew_seconds",
+      "How far the clock of the node is ahead of the one here.", [](const Node& node) {
+        return node.skew ? std::optional(seconds(*node.skew)) : std::nullopt;
+      });
+  add(kGauge, "dunlin_node_lost_entries", "Entries that the node declared lost.",
+      [](const Node& node) { return std::optional(static_cast<double>(node.lost_entries)); });
+  add(kGauge, "dunlin_node_certificate_expiry_timestamp_seconds",
+      "Until when the certificate of the node is good, as Unix time.",
+      time(&Node::certified_until));
+  add(kGauge, "dunlin_node_log_bytes", "Size of the log on the disk of the node, as it last said.",
+      of_storage(&Node::Storage::log_bytes));
+  add(kGauge, "dunlin_node_disk_free_bytes", "Free space on the disk of the node, as it last said.",
+      of_storage(&Node::Storage::free_bytes));
+  add(kCounter, "dunlin_node_bytes_written_total",
+      "Bytes that the program of the node handed to its disk, as it last said: flash wear.",
+      of_storage(&Node::Storage::written_bytes));
   page.family(kGauge, "dunlin_nodes_unlisted", "Nodes without series of their own.")
       .add(nodes.size() - listed.size());
 }
@@ -161,6 +194,9 @@ void add_traffic(Page& page, const Snapshot& s) {
   }
   page.family(kCounter, "dunlin_gossip_rounds_total", "Gossip rounds, by how they ended.")
       .add_all("result", s.gossip_rounds);
+  page.family(kCounter, "dunlin_suppressed_total",
+              "Digests left out since another replica said the same.")
+      .add(s.suppressed);
   page.family(kCounter, "dunlin_signatures_verified_total", "Signatures of segments verified.")
       .add(s.signatures_verified);
   page.family(kGauge, "dunlin_broker_connected", "1 while connected to the broker.")
@@ -186,6 +222,26 @@ void add_storage(Page& page, const Snapshot& s) {
       .add(s.segments_merged);
   page.family(kGauge, "dunlin_store_writable", "1 while the store takes writes.")
       .add(s.store_writable);
+}
+
+void add_process(Page& page, const Snapshot& s) {
+  auto items = page.family(kGauge, "dunlin_queue_items", "What waits inside, by queue.");
+  for (const auto& queue : s.queues) items.add(queue.items, {{"queue", queue.name}});
+  auto bytes = page.family(kGauge, "dunlin_queue_bytes", "The bytes of that, by queue.");
+  for (const auto& queue : s.queues) bytes.add(queue.bytes, {{"queue", queue.name}});
+  if (s.certified_until > 0) {
+    page.family(kGauge, "dunlin_certificate_expiry_timestamp_seconds",
+                "Until when the certificate of this node is good, as Unix time.")
+        .add(seconds(Duration(s.certified_until)));
+  }
+  page.family(kGauge, "process_resident_memory_bytes", "Resident memory size in bytes.")
+      .add(s.process.resident_bytes);
+  page.family(kCounter, "process_cpu_seconds_total", "User and system CPU time in seconds.")
+      .add(s.process.cpu_seconds);
+  page.family(kGauge, "process_open_fds", "Number of open file descriptors.")
+      .add(s.process.open_files);
+  page.family(kGauge, "process_start_time_seconds", "Start of the process, as Unix time.")
+      .add(s.process.started);
 }
 
 void add_trouble(Page& page, const Snapshot& s) {
@@ -258,6 +314,7 @@ std::string Metrics::render(const Snapshot& snapshot) const {
   add_traffic(page, snapshot);
   add_storage(page, snapshot);
   add_trouble(page, snapshot);
+  add_process(page, snapshot);
   return page.text();
 }
 

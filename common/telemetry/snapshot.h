@@ -23,6 +23,27 @@ struct Snapshot {
     Duration lag{0};
     UtcMicros last_seen = 0;            // 0 = never
     std::optional<Duration> skew = {};  // how far its clock is ahead of ours, while that is known
+    std::string name = {};
+    std::uint64_t lost_entries = 0;  // as its origin declared them
+    UtcMicros certified_until = 0;   // 0 = no certificate is known
+    struct Storage {
+      std::uint64_t log_bytes = 0;
+      std::uint64_t free_bytes = 0;
+      std::uint64_t written_bytes = 0;
+    };
+    std::optional<Storage> storage = {};  // as it last said
+  };
+  // What the kernel says of this process.
+  struct Process {
+    std::uint64_t resident_bytes = 0;
+    double cpu_seconds = 0;
+    std::uint64_t open_files = 0;
+    double started = 0;  // Unix time
+  };
+  struct Queue {
+    std::string name;
+    std::uint64_t items = 0;
+    std::uint64_t bytes = 0;
   };
   struct Total {
     std::string label;
@@ -42,6 +63,8 @@ struct Snapshot {
   std::vector<Total> readings;  // by direction
   std::vector<MessageBytes> bytes;
   std::vector<Total> gossip_rounds;  // by result
+  std::uint64_t suppressed = 0;
+  std::vector<Queue> queues;
 
   std::uint64_t log_bytes = 0;
   std::uint64_t log_entries = 0;
@@ -64,6 +87,8 @@ struct Snapshot {
   std::vector<Total> readings_refused;  // by reason
   std::vector<Total> input_errors;      // by input
 
+  UtcMicros certified_until = 0;  // 0 = without a certificate
+  Process process;
   bool broker_connected = false;
   bool broker_exposed = false;
   bool http_exposed = false;

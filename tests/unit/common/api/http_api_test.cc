@@ -2,6 +2,7 @@
 #include "common/api/http_api.h"
 
 #include <gtest/gtest.h>
+#include <time.h>
 
 #include <filesystem>
 #include <future>
@@ -74,6 +75,21 @@ TEST_F(HttpApiTest, SaysWhenItIsExposed) {
   options.http_exposed = true;
   api_ = HttpApi::start(node_, options).value();
   EXPECT_TRUE(says("1"));
+}
+
+TEST_F(HttpApiTest, SaysWhatItsProcessTakes) {
+  const std::string page = test::http_get(port(), "/metrics")->body;
+  const auto value = [&](const std::string& metric) {
+    const std::size_t at = page.find("\n" + metric + " ");
+    return at == std::string::npos ? -1.0 : std::stod(page.substr(at + metric.size() + 2));
+  };
+  EXPECT_GT(value("process_resident_memory_bytes"), 1e6);
+  EXPECT_GT(value("process_open_fds"), 3);
+  EXPECT_GE(value("process_cpu_seconds_total"), 0);
+  const auto now = static_cast<double>(::time(nullptr));
+  EXPECT_LE(value("process_start_time_seconds"), now + 2);
+  EXPECT_GE(value("process_start_time_seconds"), now - 3600);
+  EXPECT_EQ(value("dunlin_certificate_expiry_timestamp_seconds"), -1) << "it has none";
 }
 
 TEST_F(HttpApiTest, NoPathLeadsToAFile) {

@@ -123,6 +123,10 @@ std::vector<Case> cases() {
        "Vector of two logs, not all; of track 1: head 300, missing 41-50 and 60",
        {nonce, 18, vector}},
       {"vector_empty", "Vector without logs", {Nonce{}, 0, Vector{}}},
+      {"vector_storage",
+       "Vector of an origin without logs, whose database takes 4 MiB, with 1 GiB free, and 7000000 "
+       "bytes written",
+       {nonce, 30, Vector{{}, true, Vector::Storage{4 << 20, 1 << 30, 7'000'000}}}},
       {"fetch",
        "Fetch 99 of 51-300 and 41 of track 1, credit 65536",
        {nonce, 19, Fetch{99, 65536, {{log, set_of({{41, 41}, {51, 300}})}}}}},

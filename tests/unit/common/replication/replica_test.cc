@@ -132,6 +132,32 @@ TEST_F(PresenceTest, WhoIsSilentIsStaleUntilHeardAgain) {
   EXPECT_EQ(known(peer_.node())->last_seen, now_.utc);
 }
 
+// For those who watch it: a device that serves no metrics, and one that is offline.
+TEST_F(PresenceTest, WhatANodeSaysOfItsDiskIsKept) {
+  start_linked();
+  greet(peer_, Role::agent);
+  EXPECT_FALSE(known(peer_.node())->storage.has_value());
+  const Vector::Storage said{4096, 1 << 20, 77};
+  hear(TopicClass::gossip, peer_.node(), peer_.wrap(Vector{{}, true, said}));
+  hear(TopicClass::gossip, peer_.node(), peer_.wrap(Vector{}));
+  EXPECT_EQ(known(peer_.node())->storage, said);
+  hear(TopicClass::hello, peer_.node(), peer_.hello(NodeState::down));
+  EXPECT_EQ(known(peer_.node())->storage, said);
+}
+
+TEST_F(PresenceTest, AnAgentSaysHowItsDiskIs) {
+  start(agent_options());
+  serve();
+  ASSERT_TRUE(step(LinkUp{}).ok());
+  ASSERT_TRUE(step(StorageUsed{.bytes = 4096, .disk_free = 1 << 20, .written = 77}).ok());
+  (void)take<Send>();
+  pass(6min);
+  const std::vector<Vector> said = sent<Vector>();
+  ASSERT_FALSE(said.empty());
+  EXPECT_EQ(said.back().storage, (Vector::Storage{4096, 1 << 20, 77}));
+  EXPECT_EQ(known(replica_->self())->storage, said.back().storage);
+}
+
 // The broker says who wrote: nobody speaks in another's name, or makes logs of another's.
 TEST_F(PresenceTest, NobodySpeaksInAnothersName) {
   start_linked();

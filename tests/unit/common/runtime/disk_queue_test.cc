@@ -54,6 +54,15 @@ TEST_F(DiskQueueTest, WhatIsLiveOvertakesTheBacklog) {
   EXPECT_EQ(round(), (std::vector<Token>{fresh, newest, old, answer}));
 }
 
+TEST_F(DiskQueueTest, KnowsWhatWaits) {
+  write(Lane::live, 10), write(Lane::bulk, 200), read(Lane::bulk), list();
+  EXPECT_EQ(queue_.size(), 4U);
+  EXPECT_EQ(queue_.bytes(), 210U);
+  while (!queue_.empty()) round();
+  EXPECT_EQ(queue_.size(), 0U);
+  EXPECT_EQ(queue_.bytes(), 0U);
+}
+
 TEST_F(DiskQueueTest, ARoundHoldsLittleOfTheBulkLane) {
   std::vector<Token> writes, reads;
   for (int i = 0; i < 6; ++i) writes.push_back(write(Lane::bulk, kPiece));

@@ -39,7 +39,9 @@ TEST_F(MailboxTest, SendersTakeTurns) {
   for (const char name : {'a', 'b', 'c', 'd'}) EXPECT_TRUE(push(1, name));
   EXPECT_TRUE(push(2, 'x'));
   EXPECT_TRUE(push(3, 'y'));
+  EXPECT_EQ(mailbox_.messages(), 6u);
   EXPECT_EQ(round(), "axy");
+  EXPECT_EQ(mailbox_.messages(), 3u);
   EXPECT_TRUE(push(2, 'z'));
   EXPECT_EQ(round(), "bz");
   EXPECT_EQ(round(), "c");
@@ -47,6 +49,7 @@ TEST_F(MailboxTest, SendersTakeTurns) {
   EXPECT_EQ(round(), "");
   EXPECT_TRUE(mailbox_.empty());
   EXPECT_EQ(mailbox_.bytes(), 0u);
+  EXPECT_EQ(mailbox_.messages(), 0u);
 }
 
 TEST_F(MailboxTest, OneSenderHasAQuarterOfTheRoom) {
