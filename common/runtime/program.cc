@@ -64,6 +64,8 @@ sigset_t block_signals() {
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGHUP);
+  sigaddset(&set, SIGUSR1);
+  sigaddset(&set, SIGUSR2);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
   return set;
@@ -83,7 +85,10 @@ int run_once(const Program& program, const std::string& path, const Loaded& load
   const ServiceManager manager = ServiceManager::from_environment();
   std::thread waiter([&] {
     for (int received = 0; !next && received != SIGINT && received != SIGTERM;) {
-      if (sigwait(&signals, &received) != 0 || received != SIGHUP) continue;
+      if (sigwait(&signals, &received) != 0) continue;
+      if (received == SIGUSR1) log::set_level(log::Level::debug);
+      if (received == SIGUSR2) log::set_level(config.log_level);
+      if (received != SIGHUP) continue;
       (void)manager.reloading();
       next = load(program, path);
       if (next) continue;
@@ -178,7 +183,8 @@ int run_program(const Program& program, int argc, char** argv) {
   };
   CLI::App* run_command = with_config(
       "run",
-      "run in the foreground until SIGINT or SIGTERM; SIGHUP: with the configuration as it is now");
+      "run in the foreground until SIGINT or SIGTERM; SIGHUP: with the configuration as it is now; "
+      "SIGUSR1: log everything, SIGUSR2: as configured");
   CLI::App* check_command = with_config("check", "read the configuration and report every mistake");
   CLI::App* status_command = with_config("status", "what the database holds, log by log");
   CLI::App* sql_command = with_config("sql", "run one SELECT against the database");

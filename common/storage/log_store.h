@@ -64,6 +64,9 @@ class LogStore {
   // Has the next opening look at the whole file, whatever its size ("<path>.suspect" says so).
   static void suspect(const std::string& path);
 
+  // Moves what was committed from the WAL into the file. `backpressure` while a reader holds it.
+  Result<void> checkpoint();
+
   Result<Contents> load();
 
   // One transaction: moves to another epoch, takes back what is rolled back, stores segments and
@@ -138,7 +141,6 @@ class LogStore {
   LogStore(Connection db, const Options& options);
   static Result<LogStore> open_file(const Options& options, const NodeId& node);
   Result<void> prepare();
-  Result<void> settle_wal();
   Result<std::vector<WriteOutcome>> write(const Changes& changes, std::map<LogId, LogRow>& changed);
   Result<void> begin_epoch(Epoch epoch);
   Result<void> create_identity(const NodeId& node, Epoch fresh_epoch);

@@ -143,7 +143,7 @@ Result<void> LogStore::create_identity(const NodeId& node, Epoch fresh_epoch) {
 // After a failed fsync the WAL may read back what is not on the disk, and what is committed behind
 // that goes with it when the power fails. So nothing is built on an old WAL: it moves into the
 // database, whose pages are written and synced anew. A full disk is no reason not to start.
-Result<void> LogStore::settle_wal() {
+Result<void> LogStore::checkpoint() {
   const Result<std::int64_t> busy = db_.query_integer("PRAGMA wal_checkpoint(TRUNCATE)");
   if (!busy.ok() && busy.error().code != Errc::storage_full) return busy.error();
   if (busy.ok() && *busy != 0) return {Errc::backpressure, "a reader holds the WAL"};
@@ -165,7 +165,7 @@ Result<LogStore> LogStore::open_file(const Options& options, const NodeId& node)
   DUNLIN_TRY(store.create_identity(node, options.fresh_epoch));
   DUNLIN_TRY(store.load_rows());
   DUNLIN_TRY(store.load());
-  DUNLIN_TRY(store.settle_wal());
+  DUNLIN_TRY(store.checkpoint());
   sqlite3_db_config(store.db_.raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
   return store;
 }

@@ -81,6 +81,31 @@ TEST(Service, SaysThatItReloadsAndGetsOn) {
   EXPECT_EQ(a.events("started").size(), 2u);
 }
 
+TEST(Service, LogsMoreAndLessWithoutARestart) {
+  DUNLIN_FLEET(fleet);
+  Member& gateway = fleet.add_gateway();
+  Member& a = fleet.add_agent("a");
+  DUNLIN_ASSERT_OK(fleet.start());
+  const auto messages = [&] { return gateway.events("received").size(); };
+  EXPECT_EQ(messages(), 0U);
+  gateway.process().kill(SIGUSR1);
+  const auto hears_more = [&] {
+    const auto heard = [&] {
+      return gateway.metric("dunlin_readings_total{direction=\"received\"}");
+    };
+    const double before = heard();
+    return a.say("numbers n=1i\n") && test::eventually([&] { return heard() > before; });
+  };
+  ASSERT_TRUE(test::eventually([&] { return hears_more() && messages() > 0; }));
+  EXPECT_FALSE(gateway.events("sent").empty());
+  gateway.process().kill(SIGUSR2);
+  EXPECT_TRUE(test::eventually([&] {
+    const std::size_t lines = messages();
+    return hears_more() && messages() == lines;
+  }));
+  EXPECT_EQ(gateway.events("started").size(), 1U);
+}
+
 TEST(Service, StoppingFlushesWhatIsPending) {
   DUNLIN_FLEET(fleet);
   fleet.add_gateway();
@@ -91,6 +116,10 @@ TEST(Service, StoppingFlushesWhatIsPending) {
       [&] { return a.metric("dunlin_readings_total{direction=\"appended\"}") == 2; }));
   EXPECT_EQ(a.readings(), 0);
   EXPECT_EQ(a.stop(), 0);
+  // All of it is in the database itself.
+  std::error_code none;
+  const std::uintmax_t wal = std::filesystem::file_size(a.database() + "-wal", none);
+  EXPECT_TRUE(none || wal == 0) << wal;
   EXPECT_EQ(a.readings(), 2);
   EXPECT_FALSE(std::filesystem::exists(fleet.folder().file("a.sock")));
   a.process() = {};
