@@ -80,7 +80,8 @@ void AntiEntropy::on_replica_up(const Moment& now, const NodeId& node, CellIndex
 }
 
 void AntiEntropy::on_replica_down(const NodeId& node) {
-  for (auto& [cell, scope] : scopes_) scope.replicas.erase(node), scope.walked.erase(node);
+  for (auto& [cell, scope] : scopes_)
+    scope.replicas.erase(node), scope.walked.erase(node), scope.differing.erase(node);
   budgets_.erase(node);
 }
 
@@ -88,6 +89,7 @@ void AntiEntropy::on_link_down() {
   for (auto& [cell, scope] : scopes_) {
     scope.replicas.clear();
     scope.walked.clear();
+    scope.differing.clear();
     scope.answer_at.reset();
     scope.asked_at.reset();
   }
@@ -103,12 +105,15 @@ TokenBucket& AntiEntropy::budget(const NodeId& peer) {
 
 // The next Digest is due in a period and up to half of one more, so that few are due at a time.
 void AntiEntropy::rest(const Moment& now, Scope& scope, bool same) {
-  const bool quiet = same && scope.trie.roots().missing == Digest16{};
   scope.period =
-      quiet && scope.period > Duration{} ? std::min(scope.period * 2, kPeriodMax) : kPeriod;
+      same && scope.period > Duration{} ? std::min(scope.period * 2, kPeriodMax) : kPeriod;
   const auto spread = static_cast<std::uint64_t>(scope.period.count()) / 2;
   scope.due =
       now.mono + scope.period + Duration(static_cast<Duration::rep>(c_.random.below(spread)));
+}
+
+void AntiEntropy::leave_answer(Scope& scope) {
+  if (std::exchange(scope.answer_at, std::nullopt)) c_.stats.suppressed += 1;
 }
 
 void AntiEntropy::say(const Moment& now, CellIndex cell, Scope& scope) {
@@ -188,17 +193,24 @@ Result<void> AntiEntropy::on_digest(const Moment& now, const Received& received,
   const bool to_all = received.topic == TopicClass::gossip;
   if (digest.roots == roots) {
     c_.stats.vectors_equal += 1;
-    scope.answer_at.reset();  // it has said, or will hear, what we would have
+    leave_answer(scope);  // it has said, or will hear, what we would have
     if (!to_all || !bare) return {};
-    if (roots.missing == Digest16{}) rest(now, scope, roots == scope.said);
+    if (roots.missing == Digest16{}) {
+      rest(now, scope, roots == scope.said);
+      c_.stats.suppressed += 1;
+    }
     scope.said = roots;
     scope.asked_at = now.mono;
     return {};
   }
   c_.stats.vectors_different += 1;
-  scope.period = kPeriod;
-  scope.due = std::min(scope.due, now.mono + 3 * kPeriod / 2);
-  if (to_all && !bare) scope.answer_at.reset();
+  // What nobody has who is here is missing for long: that the two still differ is no news.
+  const DigestPair former = std::exchange(scope.differing[peer], digest.roots);
+  if (roots != scope.said || digest.roots != former) {
+    scope.period = kPeriod;
+    scope.due = std::min(scope.due, now.mono + 3 * kPeriod / 2);
+  }
+  if (to_all && !bare) leave_answer(scope);
   if (bare && to_all) {
     if (!scope.answer_at)
       scope.answer_at =

@@ -50,8 +50,9 @@ class AntiEntropy {
     std::set<NodeId> walked;    // with whom a walk went on, and not yet again
     Instant due{};              // of our Digest
     Duration period{};
-    DigestPair said;                  // by us, or by another one in our place
-    std::optional<Instant> asked_at;  // we said it, or were silent for one who did
+    DigestPair said;                         // by us, or by another one in our place
+    std::map<NodeId, DigestPair> differing;  // what a replica said last that differed from ours
+    std::optional<Instant> asked_at;         // we said it, or were silent for one who did
     std::optional<Instant> answer_at;
   };
   struct Echo {
@@ -62,6 +63,7 @@ class AntiEntropy {
   bool belongs(CellIndex cell, const LogId& log) const;
   void refresh();  // the tries
   void rest(const Moment& now, Scope& scope, bool same);
+  void leave_answer(Scope& scope);  // to another one, who gave it
   void say(const Moment& now, CellIndex cell, Scope& scope);
   void send(const Moment& now, CellIndex cell, const NodeId* to, Digest digest);
   // Adds what is here at a place: its logs when they are few, else what its children hash to.

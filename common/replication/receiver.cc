@@ -564,6 +564,8 @@ void Receiver::on_peer_down(const NodeId& peer) {
 void Receiver::on_offer(const Moment& now, const NodeId& peer, const Digest::Log& offered) {
   const Vector::Item& item = offered.item;
   if (!peers_.contains(peer) || item.log.node == c_.self() || is_authority(item.log.node)) return;
+  if (offered.floor > 1 && c_.gateways.all().contains(peer) && c_.table.find(item.log) != nullptr)
+    c_.table.log(item.log).say_let_go(offered.floor);
   IntervalSet held;
   if (offered.floor <= item.head) held.insert({offered.floor, item.head});
   held.erase(item.missing);

@@ -125,6 +125,7 @@ TEST_F(AntiEntropyTest, WhoHearsItsOwnDigestIsSilentThisTime) {
   for (int i = 0; i < 6; ++i) {
     EXPECT_FALSE(next_said(period - 1s).has_value()) << i;
     say(other_, {ours, {}, {}});
+    EXPECT_EQ(replica_->stats().suppressed, static_cast<unsigned>(i + 1));
     period = std::min<Duration>(2 * period, 300s);
   }
   EXPECT_TRUE(next_said(450s).has_value()) << "when the other one stops";
@@ -148,12 +149,39 @@ TEST_F(AntiEntropyTest, WhoMissesSomethingIsSilencedByNobody) {
   EXPECT_NE(ours.missing, Digest16{});
   for (int i = 0; i < 10; ++i) {
     bool spoke = false;
-    for (int second = 0; second < 46; ++second) {
+    for (int second = 0; second < std::min(46 << i, 451); ++second) {
       say(other_, {ours, {}, {}});
       spoke = next_said(1s).has_value() || spoke;
     }
     EXPECT_TRUE(spoke) << i;
   }
+}
+
+// As where retention let it go everywhere before this gateway came.
+TEST_F(AntiEntropyTest, WhatNobodyHasIsAskedForEverMoreSeldom) {
+  start_among({&other_});
+  Peer agent;
+  hear_with_a_gap(agent);
+  const auto pause = [&](const Digest& theirs) {
+    const Instant from = now_.mono;
+    const auto next = next_said(460s);
+    say(other_, theirs);
+    pass(kAnswered);  // it answers
+    outputs_.clear();
+    return next ? next->at - from : Duration{};
+  };
+  Duration last{};
+  for (int i = 0; i < 6; ++i) last = pause(other_digest());
+  EXPECT_GE(last, 299s);
+  const Digest news{{Digest16{2}, Digest16{}}, {}, {}};
+  say(other_, news);
+  EXPECT_LE(pause(news), 45s) << "somebody has something else";
+  for (int i = 0; i < 6; ++i) last = pause(news);
+  EXPECT_GE(last, 299s);
+  hear_live(agent, {agent.samples()});
+  serve();
+  (void)pause(news);  // that had been due
+  EXPECT_LE(pause(news), 46s) << "something came";
 }
 
 TEST_F(AntiEntropyTest, AnswersAnotherDigestOnceToAll) {
@@ -188,6 +216,7 @@ TEST_F(AntiEntropyTest, IsSilentWhenAnotherHasAnswered) {
   say(other_, other_digest());
   pass(5s);
   EXPECT_EQ(said().size(), 1u);
+  EXPECT_EQ(replica_->stats().suppressed, 2u);
 }
 
 // Who asked walks with whoever answered; others, who did not, have their own turn.

@@ -97,6 +97,43 @@ TEST_F(ReceiverOffersTest, SayWhatTheyDoNotHave) {
   EXPECT_EQ(wanted(fetches[0].fetch, far.log()), expected);
 }
 
+// Of a fleet that is older than this gateway, where nobody has the first entries any more.
+TEST_F(ReceiverOffersTest, WhatGatewaysLetGoIsNoGap) {
+  start_between();
+  Peer far;
+  const SegmentRecord open = far.open(), old = far.samples(4), fresh = far.samples(16);
+  const auto fetch = [&](Peer& from, const std::vector<SegmentRecord>& brings) {
+    pass(500ms);
+    const std::vector<Asked> fetches = asked();
+    ASSERT_EQ(fetches.size(), 1u);
+    answer(from, brings, fetches[0].fetch.request);
+  };
+  offer(first_, {log_of(open), log_of(fresh, {}, 5)});
+  fetch(first_, {open, fresh});
+  EXPECT_EQ(status(far.log()).missing_entries, 4u) << "others may have them";
+  offer(first_, {log_of(open), log_of(fresh, {}, 5)});
+  LogStatus now = status(far.log());
+  EXPECT_EQ(now.missing_entries, 0u);
+  EXPECT_EQ(now.released_entries, 4u);
+  EXPECT_EQ(now.complete, 20u);
+  EXPECT_FALSE(now.behind_since.has_value());
+  EXPECT_EQ(stored(far.log()).missing(), set_of(1, 4)) << "it is wanted all the same";
+
+  offer(second_, {log_of(fresh)});
+  fetch(second_, {old});
+  now = status(far.log());
+  EXPECT_EQ(now.missing_entries, 0u);
+  EXPECT_EQ(now.released_entries, 0u);
+  // Agents let go of what gateways have, which says nothing.
+  Peer agent, other;
+  meet_agent(agent);
+  const SegmentRecord first = other.open(), lost = other.samples(4), kept = other.samples(16);
+  offer(first_, {log_of(first), log_of(kept, set_of(1, 4))});
+  fetch(first_, {first, kept});
+  offer(agent, {log_of(kept, {}, 5)});
+  EXPECT_EQ(status(other.log()).missing_entries, 4u);
+}
+
 TEST_F(ReceiverOffersTest, OfWhatCameMeanwhileNothingIsAsked) {
   start_between();
   Peer agent;
