@@ -40,6 +40,7 @@ class Wire final : public Transport {
     wake_.wait(lock, [this] { return !held_; });
     return {};
   }
+  void listen(std::vector<Subscription>) override {}
   std::size_t unsent_bytes() override { return unsent; }
   void stop(bool) override {}
 
