@@ -280,6 +280,7 @@ telemetry::Snapshot make_snapshot(const NodeReport& report, const Guard& guard,
     s.messages_refused.push_back({std::string(reason), count});
   if (report.messages_dropped > 0)
     s.messages_refused.push_back({"mailbox_full", report.messages_dropped});
+  s.mutes = report.mutes;
   s.unknown = {{"message", stats.unknown.messages},
                {"field", stats.unknown.fields},
                {"operation", stats.unknown.operations}};
