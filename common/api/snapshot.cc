@@ -163,6 +163,7 @@ Snapshot make_snapshot(const NodeReport& report, const Guard& guard,
   add_disk(report.disk, s);
   if (report.messages_dropped > 0)
     s.messages_refused.push_back({"mailbox_full", report.messages_dropped});
+  s.mutes = report.mutes;
   s.queues = {{"mailbox", report.messages_waiting, report.messages_waiting_bytes},
               {"disk", report.disk.waiting, report.disk.waiting_bytes}};
   s.http_refused = totals(guard.refused());

@@ -79,6 +79,8 @@ class Replica {
   bool revoked(const NodeId& node) const { return context_.members.revoked(node); }
   // Of somebody who belongs here and is in reach; null of others.
   const Bytes* key_of(const NodeId& node) const;
+  // Who was heard in that cell of this node.
+  std::vector<NodeId> met_in(CellIndex cell) const { return context_.where.met_in(cell); }
   // Where its Hello stands.
   TopicClass presence() const { return presence_topic(keeps_others()); }
   // Whether logs are kept of nodes that were not heard in a cell of this one: other gateways

@@ -21,6 +21,14 @@ bool Whereabouts::met(const NodeId& node, CellIndex cell) const {
   return heard_.contains({node, cell});
 }
 
+std::vector<NodeId> Whereabouts::met_in(CellIndex cell) const {
+  std::vector<NodeId> out;
+  for (const auto& [node, where] : heard_) {
+    if (where == cell) out.push_back(node);
+  }
+  return out;
+}
+
 const CellIndex* Whereabouts::first_of(const NodeId& node) const {
   const auto at = heard_.lower_bound({node, 0});
   return at == heard_.end() || at->first != node ? nullptr : &at->second;

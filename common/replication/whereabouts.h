@@ -29,6 +29,7 @@ class Whereabouts {
   void forget(const NodeId& node);
   bool knows(const NodeId& node) const { return first_of(node) != nullptr; }
   bool met(const NodeId& node, CellIndex cell) const;
+  std::vector<NodeId> met_in(CellIndex cell) const;
   // Where an inbox of it is listened to: in the backbone before other cells; our first cell when
   // it was not heard yet.
   CellIndex reach(const NodeId& node) const;

@@ -66,6 +66,7 @@ Node::Node(NodeOptions options, std::unique_ptr<Transport> transport, Signer& si
       transport_(std::move(transport)),
       mailbox_(options_.mailbox_bytes_max),
       bulk_(options_.mailbox_bytes_max / 2),
+      muted_(options_.muted_for),
       ahead_(std::move(ahead)) {}
 
 Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::Shards shards,
@@ -88,11 +89,7 @@ Result<std::unique_ptr<Node>> Node::start(NodeOptions options, storage::Shards s
     Will will{
         will_topic(node->options_.fleet, replica.cells, node->replica_.presence(), signer.node()),
         node->replica_.will()};
-    DUNLIN_TRY(
-        node->transport_->start(*node,
-                                subscriptions(node->options_.fleet, replica.cells, replica.role,
-                                              signer.node(), replica.interest.any()),
-                                std::move(will)));
+    DUNLIN_TRY(node->transport_->start(*node, node->all_subscriptions(), std::move(will)));
   }
   return node;
 }
@@ -244,6 +241,7 @@ NodeReport Node::report() {
                         .connected = connected_,
                         .broker_exposed = options_.broker_exposed,
                         .messages_dropped = messages_dropped_,
+                        .mutes = mutes_,
                         .disk = disks_->state()};
         {
           const std::lock_guard waiting(mutex_);
@@ -307,9 +305,12 @@ void Node::on_message(std::string_view topic, ByteView payload, bool retained) {
     const bool taken = (bulk ? bulk_ : mailbox_).push(parsed->node, size, current, task);
     if (!taken) {
       messages_dropped_ += 1;  // the bus is lossy by contract; repair fetches what mattered
-      return;
+      const Muted::Writer writer{static_cast<CellIndex>(cell - cells.begin()), parsed->node};
+      if (!muted_.refused(writer, size, current)) return;
+      tasks_.push_back([this, writer](const Moment&) { mute(writer); });
+    } else if (parsed->topic == TopicClass::live) {
+      live_at_ = current;
     }
-    if (parsed->topic == TopicClass::live) live_at_ = current;
   }
   wake_.notify_one();
 }
@@ -357,6 +358,8 @@ void Node::run() {
       const bool rests = current < bulk_at_;
       const auto bulk_waits = [&] { return !bulk_.empty() || ahead_.size(Lane::bulk) > 0; };
       if (rests && bulk_waits()) wait = std::min(wait, bulk_at_ - current);
+      if (muted_.lift(current)) tasks_.push_back([this](const Moment&) { listens_anew_ = true; });
+      if (const auto end = muted_.deadline()) wait = std::min(wait, *end - current);
       wake_.wait_for(lock, std::min(wait, Duration(kIdleWait)), [&] {
         return stopping_ || !tasks_.empty() || !mailbox_.empty() || (!rests && bulk_waits());
       });
@@ -376,6 +379,7 @@ void Node::run() {
     }
     for (Task& task : bulk) task(now());
     read_messages();
+    if (std::exchange(listens_anew_, false)) listen();
     if (ahead_.size(Lane::bulk) > 0 && now().mono >= bulk_at_) {
       const Moment begin = now();
       read_message(begin, ahead_.take(Lane::bulk));
@@ -456,6 +460,7 @@ void Node::carry_out(const Moment& now) {
       if (on_replicated_) on_replicated_(*replicated, Duration(now.utc - appended));
     } else if (auto* notice = std::get_if<Notice>(&*output)) {
       if (notice->kind == Notice::Kind::refused) refused_ += 1;
+      if (notice->kind == Notice::Kind::peer_up && listens_narrowly_) listens_anew_ = true;
       tell(now, *notice);
     } else if (auto* read = std::get_if<Read>(&*output); read && read->lane == Lane::bulk) {
       if (bulk_reads_.size() == kBulkReadsMax) bulk_reads_.pop_front();
@@ -494,6 +499,41 @@ void Node::leave_backbone() {
       topic_name(options_.fleet, kBackboneName, presence_topic(true), replica_.self());
   const Result<void> sent = transport_->publish(topic, {}, {.qos = 1, .retain = true});
   if (!sent.ok()) log::debug("publish_failed", {{"error", sent.error().message()}});
+}
+
+std::vector<Transport::Subscription> Node::all_subscriptions() const {
+  const ReplicaOptions& replica = options_.replica;
+  return subscriptions(options_.fleet, replica.cells, replica.role, replica_.self(),
+                       replica.interest.any());
+}
+
+void Node::mute(const Muted::Writer& writer) {
+  mutes_ += 1;
+  log::event(log::Level::warn, "node_muted",
+             {{"node", writer.node.to_string()}, {"cell", options_.replica.cells[writer.cell]}});
+  listens_anew_ = true;
+}
+
+// To everybody, but in a cell where somebody is muted to those others alone who were heard there:
+// a filter cannot name whom it leaves out.
+void Node::listen() {
+  if (transport_ == nullptr) return;
+  std::set<Muted::Writer> muted;
+  {
+    const std::lock_guard lock(mutex_);
+    muted = muted_.writers();
+  }
+  std::vector<Transport::Subscription> all = all_subscriptions();
+  const std::vector<std::string>& cells = options_.replica.cells;
+  for (CellIndex cell = 0; cell < cells.size(); ++cell) {
+    const auto here = [&](const Muted::Writer& writer) { return writer.cell == cell; };
+    if (std::ranges::none_of(muted, here)) continue;
+    std::vector<NodeId> writers = replica_.met_in(cell);
+    std::erase_if(writers, [&](const NodeId& node) { return muted.contains({cell, node}); });
+    all = narrowed(std::move(all), options_.fleet, cells[cell], writers);
+  }
+  listens_narrowly_ = !muted.empty();
+  transport_->listen(std::move(all));
 }
 
 // Once per peer and minute, so that a hostile peer cannot fill the log.

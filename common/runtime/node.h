@@ -15,6 +15,7 @@
 #include "common/replication/replica.h"
 #include "common/runtime/disks.h"
 #include "common/runtime/mailbox.h"
+#include "common/runtime/muted.h"
 #include "common/runtime/read_ahead.h"
 #include "common/telemetry/rate_limit.h"
 #include "dunlin/transport.h"
@@ -29,6 +30,7 @@ struct NodeOptions {
   DiskOptions disk;
   // Of messages that wait (see Mailbox), and half as much again of what answers a Fetch.
   std::size_t mailbox_bytes_max = 16 * 1024 * 1024;
+  Duration muted_for = std::chrono::minutes(1);  // who floods (see Muted)
 };
 
 // Drives one replica with a real clock, a store and a transport: one loop thread that owns the
@@ -97,6 +99,9 @@ class Node final : public NodeView, private TransportEvents {
   void read_bulk();
   void send(const replication::Send& send);
   void leave_backbone();
+  void mute(const Muted::Writer& writer);
+  std::vector<Transport::Subscription> all_subscriptions() const;
+  void listen();
   void tell(const Moment& now, const replication::Notice& notice);
 
   NodeOptions options_;
@@ -110,6 +115,7 @@ class Node final : public NodeView, private TransportEvents {
   std::deque<Task> tasks_;  // of this machine
   Mailbox mailbox_;         // messages
   Mailbox bulk_;            // what answers a Fetch: one at a time, after all that waits
+  Muted muted_;             // who writes too much of them
   Instant live_at_{};       // when the last live segments came
   bool closing_ = false;    // no more appends
   bool stopping_ = false;   // the loop ends when its tasks are done
@@ -134,6 +140,9 @@ class Node final : public NodeView, private TransportEvents {
   std::deque<replication::Read> bulk_reads_;
   std::optional<replication::Token> bulk_reading_;  // is under way
   std::uint64_t refused_ = 0;                       // messages and segments
+  std::uint64_t mutes_ = 0;
+  bool listens_narrowly_ = false;  // not to everybody
+  bool listens_anew_ = false;      // to others than before, when messages were read
   OnReplicated on_replicated_;
   RateLimit notices_;
   std::thread thread_;

@@ -33,7 +33,8 @@ struct NodeReport {
   bool connected = false;
   bool broker_exposed = false;         // what goes there is neither encrypted nor on this machine
   std::uint64_t messages_dropped = 0;  // the mailbox was full
-  std::uint64_t messages_waiting = 0;  // in it
+  std::uint64_t mutes = 0;             // of who sent far too much, for a minute
+  std::uint64_t messages_waiting = 0;
   std::uint64_t messages_waiting_bytes = 0;
   DiskState disk;
 };

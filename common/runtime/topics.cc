@@ -13,6 +13,13 @@ constexpr std::string_view kPrefix = "dunlin/v1/";
 constexpr std::string_view kNames[] = {"hello", "gate", "authority", "gossip",
                                        "live",  "bulk", "inbox"};
 
+constexpr char kAnyAuthority[] = "authority/+";
+
+// What the topics of a cell begin with.
+std::string root_of(std::string_view fleet, std::string_view cell) {
+  return std::string(kPrefix).append(fleet).append("/").append(cell).append("/");
+}
+
 std::string_view take_level(std::string_view& rest) {
   const std::size_t slash = std::min(rest.find('/'), rest.size());
   const std::string_view level = rest.substr(0, slash);
@@ -78,11 +85,11 @@ std::vector<Transport::Subscription> subscriptions(std::string_view fleet,
                                                    bool keeps_others) {
   std::vector<Transport::Subscription> out;
   for (const std::string& cell : cells) {
-    const std::string root = std::string(kPrefix) + std::string(fleet) + "/" + cell + "/";
+    const std::string root = root_of(fleet, cell);
     const std::string own = self.to_string();
     // Inbox first: answers to our Hello must find us listening.
     out.push_back({root + "inbox/" + own + "/+", 0});
-    out.push_back({root + "authority/+", 1});
+    out.push_back({root + kAnyAuthority, 1});
     if (role == replication::Role::gateway || keeps_others) {
       // Whoever is there is to be known before it says anything.
       out.push_back({root + "hello/+", 1});
@@ -93,6 +100,23 @@ std::vector<Transport::Subscription> subscriptions(std::string_view fleet,
       out.push_back({root + "hello/" + own, 1});
     }
     out.push_back({root + "gate/+", 1});
+  }
+  return out;
+}
+
+std::vector<Transport::Subscription> narrowed(std::vector<Transport::Subscription> subscriptions,
+                                              std::string_view fleet, std::string_view cell,
+                                              const std::vector<NodeId>& writers) {
+  const std::string root = root_of(fleet, cell);
+  std::vector<Transport::Subscription> out;
+  for (Transport::Subscription& each : subscriptions) {
+    const std::string& filter = each.filter;
+    if (!filter.starts_with(root) || !filter.ends_with("/+") || filter == root + kAnyAuthority) {
+      out.push_back(std::move(each));
+      continue;
+    }
+    const std::string topics = filter.substr(0, filter.size() - 1);
+    for (const NodeId& writer : writers) out.push_back({topics + writer.to_string(), each.qos});
   }
   return out;
 }

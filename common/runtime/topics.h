@@ -37,6 +37,12 @@ std::vector<Transport::Subscription> subscriptions(std::string_view fleet,
                                                    replication::Role role, const NodeId& self,
                                                    bool keeps_others = false);
 
+// Instead of those: in that cell only what these writers write. The authority's log, which others
+// pass on, stays as it is.
+std::vector<Transport::Subscription> narrowed(std::vector<Transport::Subscription> subscriptions,
+                                              std::string_view fleet, std::string_view cell,
+                                              const std::vector<NodeId>& writers);
+
 // Fleet and cell names are topic levels: 1 to 64 of [A-Za-z0-9_.-].
 bool is_topic_level(std::string_view name);
 // Those that begin with '_' are the fleet's own.

@@ -270,6 +270,9 @@ void add_trouble(Page& page, const Snapshot& s) {
       .add(s.entries_moved);
   page.family(kCounter, "dunlin_messages_refused_total", "Messages refused, by reason.")
       .add_all("reason", s.messages_refused);
+  page.family(kCounter, "dunlin_mutes_total",
+              "Times that who flooded was not listened to for a while.")
+      .add(s.mutes);
   page.family(kCounter, "dunlin_http_refused_total", "Requests over HTTPS refused, by reason.")
       .add_all("reason", s.http_refused);
   page.family(kCounter, "dunlin_unknown_total",

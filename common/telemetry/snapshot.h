@@ -82,6 +82,7 @@ struct Snapshot {
   std::uint64_t epochs_begun = 0;
   std::uint64_t entries_moved = 0;
   std::vector<Total> messages_refused;  // by reason
+  std::uint64_t mutes = 0;
   std::vector<Total> http_refused;      // over HTTPS, by reason
   std::vector<Total> unknown;           // by kind: "message", "field", "operation"
   std::vector<Total> readings_refused;  // by reason

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/bench/byte_counter.h"
+#include "tests/bench/fleet.h"
 #include "tests/bench/replicate.h"
 #include "tests/support/eventually.h"
 #include "tests/support/mosquitto.h"
@@ -41,7 +42,7 @@ const json* find(const std::vector<json>& lines, const std::string& event) {
 
 Result<Figures> run_pipe(const ReplicateOptions& options) {
   test::TempDir folder;
-  DUNLIN_ASSIGN(const std::unique_ptr<test::Mosquitto> broker, test::Mosquitto::start());
+  DUNLIN_ASSIGN(const std::unique_ptr<test::Mosquitto> broker, test::Mosquitto::start(kQuiet));
   DUNLIN_ASSIGN(const std::unique_ptr<ByteCounter> wire, ByteCounter::start(broker->port()));
   const std::string readings = std::to_string(options.readings);
   DUNLIN_ASSIGN(

@@ -41,6 +41,7 @@ class Feed final : public Transport {
     events_ = &events;
     return {};
   }
+  void listen(std::vector<Subscription>) override {}
   Result<void> publish(const std::string&, ByteView, PublishOptions) override { return {}; }
   std::size_t unsent_bytes() override { return 0; }
   void stop(bool) override {}

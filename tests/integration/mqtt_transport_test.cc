@@ -185,6 +185,43 @@ TEST_P(MqttTransport, ReconnectsAfterTheBrokerCrashed) {
   EXPECT_TRUE(a.hears("x=2"));
 }
 
+// Many filters, more than fit into one packet; none of what both cover is missed.
+TEST_P(MqttTransport, ListensToOtherTopicsFromNowOn) {
+  DUNLIN_START_MOSQUITTO(broker);
+  Peer a;
+  a.start(options_for(*broker, "a", GetParam()), {{"x/+", 1}, {"end", 1}});
+  ASSERT_TRUE(a.connects());
+  ASSERT_TRUE(a.say("x/7", "kept", kRetained).ok());
+  ASSERT_TRUE(a.say("x/none", "1").ok());
+  ASSERT_TRUE(a.hears("x/none=1"));
+  std::vector<Transport::Subscription> named{{"end", 1}};
+  for (int i = 0; i < 1000; ++i) named.push_back({"x/" + std::to_string(i), 1});
+  a.transport().listen(named);
+  EXPECT_TRUE(a.hears("x/7=kept retained"));
+  for (int i = 0; i < 1000; ++i)
+    ASSERT_TRUE(eventually([&] { return a.say("x/" + std::to_string(i), "2", {.qos = 1}).ok(); }));
+  ASSERT_TRUE(a.say("x/none", "2").ok());
+  ASSERT_TRUE(a.say("end", "2").ok());
+  ASSERT_TRUE(a.hears("end=2"));
+  const std::vector<std::string> heard = a.messages();
+  for (int i = 0; i < 1000; ++i)
+    EXPECT_GT(std::ranges::count(heard, "x/" + std::to_string(i) + "=2"), 0) << i;
+  EXPECT_EQ(std::ranges::count(heard, "x/none=2"), 0);
+  // A later connection does the same.
+  broker->stop();
+  ASSERT_TRUE(eventually([&] { return !a.reasons().empty(); }));
+  ASSERT_TRUE(broker->restart().ok());
+  ASSERT_TRUE(a.connects(2));
+  ASSERT_TRUE(a.say("x/none", "3").ok());
+  ASSERT_TRUE(a.say("x/999", "3").ok());
+  ASSERT_TRUE(a.hears("x/999=3"));
+  EXPECT_EQ(std::ranges::count(a.messages(), "x/none=3"), 0);
+  a.transport().listen({{"x/+", 1}});
+  ASSERT_TRUE(eventually([&] {
+    return a.say("x/none", "4").ok() && std::ranges::count(a.messages(), "x/none=4") > 0;
+  }));
+}
+
 TEST_P(MqttTransport, TriesTheNextBrokerWhenOneIsLost) {
   DUNLIN_START_MOSQUITTO(first);
   DUNLIN_START_MOSQUITTO(second);

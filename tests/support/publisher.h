@@ -14,11 +14,10 @@ namespace dunlin::test {
 // the first.
 class Publisher final : public TransportEvents {
  public:
-  Publisher(const std::string& url, const std::string& client_id) {
-    TransportOptions options;
-    options.url = url;
-    options.client_id = client_id;
-    auto transport = make_transport(options);
+  Publisher(const std::string& url, const std::string& client_id)
+      : Publisher(TransportOptions{.url = url, .client_id = client_id}) {}
+  explicit Publisher(TransportOptions options) {
+    auto transport = make_transport(std::move(options));
     DUNLIN_CHECK(transport.ok());
     transport_ = *std::move(transport);
     DUNLIN_CHECK(transport_->start(*this, {}, {}).ok());
@@ -30,6 +29,10 @@ class Publisher final : public TransportEvents {
     return eventually([&] {
       return connected_ && transport_->publish(topic, payload, {.qos = 1, .retain = retain}).ok();
     });
+  }
+  // Waits for nothing.
+  bool offer(const std::string& topic, ByteView payload) {
+    return connected_ && transport_->publish(topic, payload, {}).ok();
   }
   bool say(const std::string& topic, std::string_view text) { return say(topic, as_bytes(text)); }
 

@@ -68,10 +68,15 @@ class Transport {
   struct Subscription {
     std::string filter;
     int qos = 0;
-    bool operator==(const Subscription&) const = default;
+    auto operator<=>(const Subscription&) const = default;
   };
   virtual Result<void> start(TransportEvents& events, std::vector<Subscription> subscriptions,
                              Will will) = 0;
+
+  // From now on, and at every later connect, these are subscribed instead of the former ones: first
+  // what is new, whose retained messages come, then the others are given up. Meanwhile a message
+  // may come twice. Never waits; a connection whose broker refuses one ends.
+  virtual void listen(std::vector<Subscription> subscriptions) = 0;
 
   // Hands one message to the bus; never waits. `not_connected` or `backpressure`: nothing was sent.
   virtual Result<void> publish(const std::string& topic, ByteView payload,

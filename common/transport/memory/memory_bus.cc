@@ -156,6 +156,20 @@ Result<void> MemoryBus::attach(const std::string& client_id, TransportEvents& ev
   return {};
 }
 
+void MemoryBus::listen(const std::string& client_id, TransportEvents& events,
+                       std::vector<Transport::Subscription> subscriptions) {
+  const std::lock_guard lock(mutex_);
+  const auto found = clients_.find(client_id);
+  if (found == clients_.end() || found->second.events != &events) return;
+  Client& client = found->second;
+  std::vector<Transport::Subscription> fresh = subscriptions;
+  std::erase_if(fresh, [&](const auto& each) {
+    return std::ranges::find(client.subscriptions, each) != client.subscriptions.end();
+  });
+  subscribe(client, std::move(subscriptions));
+  if (client.connected) send_retained(client, fresh);
+}
+
 void MemoryBus::detach(const std::string& client_id, TransportEvents& events, bool graceful) {
   const std::lock_guard lock(mutex_);
   const auto found = clients_.find(client_id);
@@ -279,25 +293,23 @@ void MemoryBus::happen(const Event& event) {
 void MemoryBus::connect(Client& client) {
   if (!client.events || client.connected || client.partitioned || !broker_up_) return;
   client.connected = true;
-  for (auto& message : retained_for(client))
-    send({now_, 0, Kind::down, &client, client.session, std::move(message), true, 0});
+  send_retained(client, client.subscriptions);
   client.events->on_connected();
 }
 
 // In the order of their topics, each once.
-std::vector<std::shared_ptr<const MemoryBus::Message>> MemoryBus::retained_for(
-    const Client& client) const {
+void MemoryBus::send_retained(Client& client,
+                              const std::vector<Transport::Subscription>& subscriptions) {
   std::map<std::string_view, std::shared_ptr<const Message>> found;
-  for (const Transport::Subscription& subscription : client.subscriptions) {
+  for (const Transport::Subscription& subscription : subscriptions) {
     const std::string_view begins = beginning(subscription.filter);
     for (auto it = retained_.lower_bound(begins);
          it != retained_.end() && it->first.starts_with(begins); ++it) {
       if (topic_matches(subscription.filter, it->first)) found.emplace(it->first, it->second);
     }
   }
-  std::vector<std::shared_ptr<const Message>> messages;
-  for (auto& [topic, message] : found) messages.push_back(std::move(message));
-  return messages;
+  for (auto& [topic, message] : found)
+    send({now_, 0, Kind::down, &client, client.session, std::move(message), true, 0});
 }
 
 void MemoryBus::route(const std::shared_ptr<const Message>& message) {

@@ -115,6 +115,8 @@ class MemoryBus {
 
   Result<void> attach(const std::string& client_id, TransportEvents& events,
                       std::vector<Transport::Subscription> subscriptions, Will will);
+  void listen(const std::string& client_id, TransportEvents& events,
+              std::vector<Transport::Subscription> subscriptions);
   void detach(const std::string& client_id, TransportEvents& events, bool graceful);
   Result<void> publish(const TransportOptions& sender, const TransportEvents* events,
                        const std::string& topic, ByteView payload, PublishOptions options);
@@ -128,7 +130,7 @@ class MemoryBus {
   void happen(const Event& event);
   void connect(Client& client);
   void route(const std::shared_ptr<const Message>& message);
-  std::vector<std::shared_ptr<const Message>> retained_for(const Client& client) const;
+  void send_retained(Client& client, const std::vector<Transport::Subscription>& subscriptions);
   void end_session(Client& client, bool send_will);
   void tell_disconnected(Client& client, const char* why);
 

@@ -36,6 +36,10 @@ Result<void> MemoryTransport::start(TransportEvents& events,
   return {};
 }
 
+void MemoryTransport::listen(std::vector<Subscription> subscriptions) {
+  if (events_) bus_->listen(options_.client_id, *events_, std::move(subscriptions));
+}
+
 Result<void> MemoryTransport::publish(const std::string& topic, ByteView payload,
                                       PublishOptions options) {
   if (!events_) return {Errc::not_connected, "memory transport: not started"};

@@ -22,6 +22,7 @@ class MemoryTransport final : public Transport {
 
   Result<void> start(TransportEvents& events, std::vector<Subscription> subscriptions,
                      Will will) override;
+  void listen(std::vector<Subscription> subscriptions) override;
   Result<void> publish(const std::string& topic, ByteView payload, PublishOptions options) override;
   std::size_t unsent_bytes() override { return 0; }  // there is no line to stand in
   void stop(bool graceful) override;

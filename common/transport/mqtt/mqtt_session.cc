@@ -17,6 +17,7 @@ constexpr std::chrono::milliseconds kTurnPoll{50};
 constexpr std::chrono::milliseconds kHandshakePoll{1};
 constexpr int kHandshakePolls = 100;
 constexpr std::size_t kSocketReserve = 32 << 10;  // pings, acknowledgements, kernel overhead
+constexpr std::size_t kFiltersMax = 64;           // of one SUBSCRIBE
 constexpr int kReasonRefused = 0x80;              // MQTT 5 reason codes from here on are failures
 
 // Those that came with TLS 1.2, besides those of 1.3: Paho can ask for no oldest version, and what
@@ -76,11 +77,13 @@ std::string describe(const mqtt::token& token) {
 }
 
 // MQTT 5 and 3.1.1 both answer each filter with a granted QoS or a failure.
-bool is_refused_subscription(const mqtt::token& token) {
-  if (token.get_type() != mqtt::token::SUBSCRIBE) return false;
-  return std::ranges::any_of(token.get_subscribe_response().get_reason_codes(), [](auto granted) {
-    return static_cast<std::uint8_t>(granted) >= kReasonRefused;
-  });
+std::optional<std::string> refused_filter(const mqtt::token& token) {
+  if (token.get_type() != mqtt::token::SUBSCRIBE) return std::nullopt;
+  const auto codes = token.get_subscribe_response().get_reason_codes();
+  const auto refused = std::ranges::find_if(
+      codes, [](auto code) { return static_cast<std::uint8_t>(code) >= kReasonRefused; });
+  if (refused == codes.end()) return std::nullopt;
+  return (*token.get_topics())[static_cast<std::size_t>(refused - codes.begin())];
 }
 
 }  // namespace
@@ -164,11 +167,39 @@ Result<void> MqttSession::open(const Will& will) {
 }
 
 Result<void> MqttSession::subscribe(const std::vector<Transport::Subscription>& subscriptions) {
-  expect(mqtt::token::SUBSCRIBE, subscriptions.size());
-  for (const Transport::Subscription& subscription : subscriptions) {
-    client_->subscribe(subscription.filter, subscription.qos, nullptr, answers_);
-  }
+  expect(mqtt::token::SUBSCRIBE, (subscriptions.size() + kFiltersMax - 1) / kFiltersMax);
+  subscribed_ = subscriptions;
+  std::ranges::sort(subscribed_);
+  send_subscribes(subscriptions);
   return wait_for_answers("subscribing");
+}
+
+void MqttSession::send_subscribes(const std::vector<Transport::Subscription>& subscriptions) {
+  for (std::size_t begin = 0; begin < subscriptions.size(); begin += kFiltersMax) {
+    const std::size_t end = std::min(begin + kFiltersMax, subscriptions.size());
+    auto filters = std::make_shared<mqtt::string_collection>();
+    std::vector<int> qos;
+    for (std::size_t i = begin; i < end; ++i) {
+      filters->push_back(subscriptions[i].filter);
+      qos.push_back(subscriptions[i].qos);
+    }
+    client_->subscribe(filters, qos, nullptr, answers_);
+  }
+}
+
+void MqttSession::listen(const std::vector<Transport::Subscription>& subscriptions) {
+  std::vector<Transport::Subscription> wanted = subscriptions, fresh, over;
+  std::ranges::sort(wanted);
+  std::ranges::set_difference(wanted, subscribed_, std::back_inserter(fresh));
+  constexpr auto kFilter = &Transport::Subscription::filter;
+  std::ranges::set_difference(subscribed_, wanted, std::back_inserter(over), {}, kFilter, kFilter);
+  subscribed_ = std::move(wanted);
+  try {
+    send_subscribes(fresh);
+    for (const Transport::Subscription& each : over) client_->unsubscribe(each.filter);
+  } catch (const std::exception&) {
+    // The connection is gone, of which connection_lost() tells.
+  }
 }
 
 mqtt::connect_options MqttSession::connect_options(const Will& will) const {
@@ -239,8 +270,9 @@ void MqttSession::answered(const mqtt::token& token, std::optional<Error> refusa
 
 Error MqttSession::wait_until_lost() {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return lost_ || cancelled_; });
-  return lost_ ? *lost_ : Error{Errc::closed, "stopped"};
+  changed_.wait(lock, [this] { return lost_ || refusal_ || cancelled_; });
+  if (lost_) return *lost_;
+  return refusal_ ? *refusal_ : Error{Errc::closed, "stopped"};
 }
 
 void MqttSession::cancel() {
@@ -328,20 +360,21 @@ void MqttSession::message_arrived(mqtt::const_message_ptr message) {
 }
 
 void MqttSession::Answers::on_success(const mqtt::token& token) {
-  if (is_refused_subscription(token)) {
-    on_failure(token);
-  } else {
-    session_.answered(token, std::nullopt);
-  }
+  std::optional<Error> refusal;
+  if (const auto filter = refused_filter(token)) refusal = session_.refused(token, *filter);
+  session_.answered(token, std::move(refusal));
 }
 
 void MqttSession::Answers::on_failure(const mqtt::token& token) {
-  std::string what = session_.url_.address();
-  if (token.get_type() == mqtt::token::SUBSCRIBE) {
-    const auto topics = token.get_topics();
-    what += topics && !topics->empty() ? ": subscription to " + (*topics)[0] : ": subscription";
-  }
-  session_.answered(token, Error{Errc::not_connected, what + " refused: " + describe(token)});
+  const auto topics = token.get_topics();
+  session_.answered(token, session_.refused(token, topics && !topics->empty() ? (*topics)[0] : ""));
+}
+
+// Of a SUBSCRIBE: which filter.
+Error MqttSession::refused(const mqtt::token& token, const std::string& filter) const {
+  std::string what = url_.address();
+  if (token.get_type() == mqtt::token::SUBSCRIBE) what += ": subscription to " + filter;
+  return {Errc::not_connected, what + " refused: " + describe(token)};
 }
 
 void MqttSession::InFlight::on_success(const mqtt::token& token) {

@@ -23,8 +23,9 @@ namespace dunlin {
 // survives.
 //
 // connect(), wait_until_lost() and the destructor belong to one thread; publish(), unsent_bytes()
-// and cancel() may be called from any, as long as the object lives. Paho's callbacks run under
-// Paho's own lock, so no lock that they take is held around a call to Paho.
+// and cancel() may be called from any, as long as the object lives, listen() by one at a time.
+// Paho's callbacks run under Paho's own lock, so no lock that they take is held around a call to
+// Paho.
 class MqttSession final : private mqtt::callback {
  public:
   // `options` and `events` must outlive the session. on_message() is called on Paho's
@@ -37,7 +38,9 @@ class MqttSession final : private mqtt::callback {
 
   // Returns after every subscription was acknowledged, at most 30 s later.
   Result<void> connect(const std::vector<Transport::Subscription>& subscriptions, const Will& will);
-  // Returns the reason once the connection is gone, or `closed` after cancel().
+  // After connect(): subscribes these instead, what is new first. Waits for no answer.
+  void listen(const std::vector<Transport::Subscription>& subscriptions);
+  // Returns the reason once the connection is gone or does not do, or `closed` after cancel().
   Error wait_until_lost();
   // Makes both return soon.
   void cancel();
@@ -77,11 +80,13 @@ class MqttSession final : private mqtt::callback {
 
   Result<void> open(const Will& will);
   Result<void> subscribe(const std::vector<Transport::Subscription>& subscriptions);
+  void send_subscribes(const std::vector<Transport::Subscription>& subscriptions);
   mqtt::connect_options connect_options(const Will& will) const;
   bool fits_socket(std::size_t in_flight, std::size_t size) const;
   void expect(mqtt::token::Type request, std::size_t answers);
   bool settles_within(std::chrono::milliseconds time);
   Result<void> wait_for_answers(const char* what);
+  Error refused(const mqtt::token& token, const std::string& filter) const;
   void answered(const mqtt::token& token, std::optional<Error> refusal);
 
   const TransportOptions& options_;
@@ -102,6 +107,7 @@ class MqttSession final : private mqtt::callback {
   InFlight in_flight_;
   std::size_t receive_maximum_ = 65'535;  // unacknowledged messages that the broker takes
   bool connected_ = false;
+  std::vector<Transport::Subscription> subscribed_;  // in order
   // With MQTT 5 the broker knows the first topics of a connection by number, once they were named.
   std::mutex publishing_;  // of the aliases, and so that no number overtakes its topic
   std::map<std::string, std::uint16_t> aliases_;

@@ -53,8 +53,8 @@ MqttTransport::~MqttTransport() {
 Result<void> MqttTransport::start(TransportEvents& events, std::vector<Subscription> subscriptions,
                                   Will will) {
   if (events_) return {Errc::exists, "mqtt transport: already started"};
-  for (Subscription& subscription : subscriptions) {
-    subscription.qos = std::min(subscription.qos, options_.qos_max);
+  bound(subscriptions);
+  for (const Subscription& subscription : subscriptions) {
     if (!is_valid_filter(subscription.filter)) {
       return {Errc::invalid_argument, "topic filter '" + subscription.filter + "'"};
     }
@@ -72,6 +72,17 @@ Result<void> MqttTransport::start(TransportEvents& events, std::vector<Subscript
     return {Errc::io, std::string("mqtt transport: ") + exception.what()};
   }
   return {};
+}
+
+void MqttTransport::bound(std::vector<Subscription>& subscriptions) const {
+  for (Subscription& each : subscriptions) each.qos = std::min(each.qos, options_.qos_max);
+}
+
+void MqttTransport::listen(std::vector<Subscription> subscriptions) {
+  bound(subscriptions);
+  const std::unique_lock lock(session_mutex_);
+  subscriptions_ = std::move(subscriptions);
+  if (connected_) connected_->listen(subscriptions_);
 }
 
 Result<void> MqttTransport::publish(const std::string& topic, ByteView payload,
@@ -122,20 +133,23 @@ void MqttTransport::run() {
 // Connects and waits for the end. Returns why it came and how long the connection lasted.
 Error MqttTransport::hold_one_connection(const BrokerUrl& url, Duration& held) {
   MqttSession session(options_, url, *events_);
+  std::vector<Subscription> subscriptions;
   {
     const std::unique_lock lock(session_mutex_);
     session_ = &session;
+    subscriptions = subscriptions_;
   }
   Error reason{Errc::closed, "stopped"};
   // stop() sets stopping_ first and looks for the session then: one of the two sees the other.
   if (!stopping()) {
-    if (const Result<void> connected = session.connect(subscriptions_, will_); !connected) {
+    if (const Result<void> connected = session.connect(subscriptions, will_); !connected) {
       reason = connected.error();
     } else {
       const auto since = std::chrono::steady_clock::now();
       {
         const std::unique_lock lock(session_mutex_);
         connected_ = &session;
+        session.listen(subscriptions_);  // which may be others by now
       }
       events_->on_connected();
       reason = session.wait_until_lost();

@@ -37,6 +37,7 @@ class MqttTransport final : public Transport {
 
   Result<void> start(TransportEvents& events, std::vector<Subscription> subscriptions,
                      Will will) override;
+  void listen(std::vector<Subscription> subscriptions) override;
   // Bytes count as in flight until they were written to the socket (QoS 0) or acknowledged (QoS 1).
   // `backpressure` comes earlier than in_flight_bytes_max when the socket's buffer is nearly full.
   // A message that could never fit into in_flight_bytes_max is `too_large`.
@@ -48,6 +49,7 @@ class MqttTransport final : public Transport {
  private:
   MqttTransport(TransportOptions options, std::vector<BrokerUrl> urls);
 
+  void bound(std::vector<Subscription>& subscriptions) const;
   void run();
   Error hold_one_connection(const BrokerUrl& url, Duration& held);
   bool stopping();
@@ -55,7 +57,6 @@ class MqttTransport final : public Transport {
   const TransportOptions options_;
   const std::vector<BrokerUrl> urls_;
   TransportEvents* events_ = nullptr;
-  std::vector<Subscription> subscriptions_;
   Will will_;
 
   std::mutex mutex_;  // of the two below
@@ -63,8 +64,9 @@ class MqttTransport final : public Transport {
   bool stopping_ = false;
   bool graceful_ = true;
 
-  // Held shared around a use of session_ from outside, exclusively only to exchange the pointers.
+  // Held shared around a use of session_ from outside, exclusively to exchange what follows.
   std::shared_mutex session_mutex_;
+  std::vector<Subscription> subscriptions_;
   MqttSession* session_ = nullptr;    // connecting or connected; owned by run()
   MqttSession* connected_ = nullptr;  // the same, once publish() may use it
   std::thread thread_;

@@ -38,6 +38,7 @@ class BusTransport final : public Transport {
     bus_.events = &events;
     return {};
   }
+  void listen(std::vector<Subscription>) override {}
   Result<void> publish(const std::string&, ByteView, PublishOptions) override { return {}; }
   std::size_t unsent_bytes() override { return 0; }
   void stop(bool) override { bus_.events = nullptr; }

@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "common/storage/query.h"
+#include "common/transport/topic_filter.h"
 #include "tests/support/eventually.h"
 #include "tests/support/peer.h"
 #include "tests/support/temp_dir.h"
@@ -26,7 +27,8 @@ class Wire final : public Transport {
     PublishOptions how;
   };
 
-  Result<void> start(TransportEvents& events, std::vector<Subscription>, Will will) override {
+  Result<void> start(TransportEvents& events, std::vector<Subscription> all, Will will) override {
+    listen(std::move(all));
     const std::lock_guard lock(mutex_);
     events_ = &events;
     will_ = std::move(will);
@@ -40,6 +42,11 @@ class Wire final : public Transport {
     wake_.wait(lock, [this] { return !held_; });
     return {};
   }
+  void listen(std::vector<Subscription> subscriptions) override {
+    const std::lock_guard lock(mutex_);
+    filters_.clear();
+    for (Subscription& each : subscriptions) filters_.push_back(std::move(each.filter));
+  }
   std::size_t unsent_bytes() override { return unsent; }
   void stop(bool) override {}
 
@@ -49,6 +56,12 @@ class Wire final : public Transport {
   const Will& will() const { return will_; }
   void deliver(const std::string& topic, const Bytes& payload) {
     events_->on_message("dunlin/v1/fleet/" + topic, payload, false);
+  }
+  bool listens_to(const std::string& topic) const {
+    const std::lock_guard lock(mutex_);
+    return std::ranges::any_of(filters_, [&](const std::string& filter) {
+      return topic_matches(filter, "dunlin/v1/fleet/" + topic);
+    });
   }
   std::vector<Published> published() const {
     const std::lock_guard lock(mutex_);
@@ -81,6 +94,7 @@ class Wire final : public Transport {
   Will will_;
   std::function<void()> on_publish_;
   std::vector<Published> published_;
+  std::vector<std::string> filters_;
   bool held_ = false;
 };
 
@@ -281,6 +295,50 @@ TEST_F(NodeTest, WhoSendsGarbageIsNotReadAnyMore) {
   EXPECT_GT(sent, 100u);
   wire_->deliver("cell/live/" + honest.node().to_string(), honest.segments({honest.open()}));
   EXPECT_TRUE(eventually([&] { return integer("SELECT count(*) FROM nodes") > 1; }));
+}
+
+// And the broker is asked for nothing of it any more, for a while; others are heard.
+TEST_F(NodeTest, WhoFloodsIsNotListenedTo) {
+  options_.muted_for = 1h;
+  start_gateway();
+  wire_->events().on_connected();
+  const test::Peer hostile, other;
+  test::Peer honest, late;
+  const std::string live = "cell/live/" + hostile.node().to_string();
+  const auto hears = [&](const test::Peer& peer) {
+    const std::string id = peer.node().to_string();
+    return wire_->listens_to("cell/live/" + id) && wire_->listens_to(inbox_from(peer));
+  };
+  wire_->deliver("cell/hello/" + honest.node().to_string(), honest.hello());
+  ASSERT_TRUE(eventually([&] { return node_->report().nodes.size() == 2; }));
+  EXPECT_TRUE(hears(hostile));
+  const Bytes noise(300, 0xff);
+  ASSERT_TRUE(eventually([&] {
+    for (int n = 0; n < 10'000; ++n) wire_->deliver(live, noise);
+    return node_->report().mutes > 0;
+  }));
+  EXPECT_TRUE(eventually([&] { return !hears(hostile) && hears(honest); }));
+  EXPECT_FALSE(wire_->listens_to("cell/hello/" + hostile.node().to_string()));
+  // Nor to strangers, until they are known.
+  EXPECT_FALSE(hears(late));
+  wire_->deliver("cell/hello/" + late.node().to_string(), late.hello());
+  EXPECT_TRUE(eventually([&] { return hears(late); }));
+  EXPECT_FALSE(hears(hostile));
+  EXPECT_EQ(node_->report().mutes, 1u);
+}
+
+TEST_F(NodeTest, WhoFloodedIsListenedToAgain) {
+  options_.muted_for = 1ms;
+  start_gateway();
+  wire_->events().on_connected();
+  const test::Peer hostile;
+  const std::string live = "cell/live/" + hostile.node().to_string();
+  const Bytes noise(300, 0xff);
+  ASSERT_TRUE(eventually([&] {
+    for (int n = 0; n < 10'000; ++n) wire_->deliver(live, noise);
+    return node_->report().mutes > 0;
+  }));
+  EXPECT_TRUE(eventually([&] { return wire_->listens_to(live); }));
 }
 
 // Of many at once, in both lanes, some are prepared while others are taken.

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "common/transport/topic_filter.h"
+
 namespace dunlin::runtime {
 namespace {
 
@@ -78,6 +80,28 @@ TEST(Topics, EachRoleListensToWhatItNeeds) {
       EXPECT_TRUE(listens(gateway, "dunlin/v1/farm/" + cell + "/" + topic)) << cell << topic;
     }
   }
+}
+
+// In the cell where somebody is not to be heard, and there of all topics but the authority's.
+TEST(Topics, AWriterIsLeftOutByNamingTheOthers) {
+  const auto all = subscriptions("farm", {"north", "south"}, replication::Role::gateway, kNode);
+  const auto few = narrowed(all, "farm", "north", {kReader});
+  const auto hears = [&](const auto& list, std::string_view cell, TopicClass topic,
+                         const NodeId& writer) {
+    const std::string name = topic_name("farm", cell, topic, writer, kNode);
+    return std::any_of(list.begin(), list.end(),
+                       [&](const auto& s) { return topic_matches(s.filter, name); });
+  };
+  const NodeId hostile = *NodeId::from_string(std::string(32, '7'));
+  for (const TopicClass topic : {TopicClass::hello, TopicClass::gate, TopicClass::gossip,
+                                 TopicClass::live, TopicClass::bulk, TopicClass::inbox}) {
+    EXPECT_TRUE(hears(all, "north", topic, hostile));
+    EXPECT_FALSE(hears(few, "north", topic, hostile));
+    EXPECT_TRUE(hears(few, "north", topic, kReader));
+    EXPECT_TRUE(hears(few, "south", topic, hostile));
+  }
+  EXPECT_TRUE(hears(few, "north", TopicClass::authority, hostile));
+  EXPECT_EQ(few.size(), all.size());  // one filter for each: with one writer as many
 }
 
 TEST(Topics, LevelsAreBounded) {

@@ -65,6 +65,7 @@ Snapshot full_snapshot() {
   s.epochs_begun = 7;
   s.entries_moved = 8;
   s.messages_refused = {{"malformed", 4}};
+  s.mutes = 9;
   s.unknown = {{"field", 8}};
   s.readings_refused = {{"type_changed", 5}};
   s.input_errors = {{"csv \"x\"\n", 6}};
@@ -119,6 +120,7 @@ TEST(Metrics, RendersTotalsAsTheyAre) {
                   R"(dunlin_http_refused_total{reason="revoked"} 4)",
                   "dunlin_forks_total 1",
                   "dunlin_clones_total 5",
+                  "dunlin_mutes_total 9",
                   "dunlin_branches_total 6",
                   "dunlin_epochs_begun_total 7",
                   "dunlin_entries_moved_total 8",

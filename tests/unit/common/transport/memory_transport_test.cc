@@ -75,6 +75,27 @@ TEST_F(MemoryTransportTest, KeepsRetainedMessages) {
   EXPECT_EQ(b.take(), (Log{"connected", "state=new retained"}));
 }
 
+TEST_F(MemoryTransportTest, ListensToOtherTopicsFromNowOn) {
+  Peer a(bus, "a", {});
+  Peer b(bus, "b", {{"x/+", 0}, {"y", 0}});
+  run();
+  ASSERT_TRUE(a.say("x/1", "1", {.retain = true}).ok());
+  ASSERT_TRUE(a.say("x/2", "1", {.retain = true}).ok());
+  ASSERT_TRUE(a.say("y", "1", {.retain = true}).ok());
+  run();
+  EXPECT_EQ(b.take(), (Log{"connected", "x/1=1", "x/2=1", "y=1"}));
+  b.transport.listen({{"x/1", 0}, {"y", 0}});
+  run();
+  EXPECT_EQ(b.take(), Log{"x/1=1 retained"});
+  ASSERT_TRUE(a.say("x/1", "2").ok());
+  ASSERT_TRUE(a.say("x/2", "2").ok());
+  run();
+  EXPECT_EQ(b.take(), Log{"x/1=2"});
+  bus->break_link("b");
+  run(seconds(1));
+  EXPECT_EQ(b.take(), (Log{"disconnected", "connected", "x/1=1 retained", "y=1 retained"}));
+}
+
 TEST_F(MemoryTransportTest, PublishesWillsOfBrokenAndKilledClientsOnly) {
   const Will will{"status", Bytes{'x'}, {.qos = 1, .retain = true}};
   Peer watcher(bus, "watcher", {{"status", 1}});
