@@ -27,7 +27,7 @@ int run(const runtime::NodeConfig& config, std::stop_token stop) {
        config.issuer});
   if (!http.ok()) return runtime::fail_to_start(http.error());
   runtime::announce(**database, config, (*http)->port(), (*http)->https_port());
-  runtime::wait_until(stop, (*database)->node());
+  runtime::wait_until(stop, config.database.data_dir, (*database)->node());
   http->reset();
   (*database)->close();
   return 0;

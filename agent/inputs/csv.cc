@@ -10,9 +10,9 @@
 #include "agent/inputs/files.h"
 #include "agent/inputs/lines.h"
 #include "agent/inputs/schedule.h"
-#include "agent/inputs/stop_event.h"
 #include "agent/inputs/streams.h"
 #include "agent/inputs/text.h"
+#include "common/base/stop_event.h"
 
 namespace dunlin::agent {
 

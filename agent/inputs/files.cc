@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "agent/inputs/stop_event.h"
+#include "common/base/stop_event.h"
 
 namespace dunlin::agent {
 

@@ -13,7 +13,7 @@
 #include "agent/inputs/line_intake.h"
 #include "agent/inputs/lines.h"
 #include "agent/inputs/schedule.h"
-#include "agent/inputs/stop_event.h"
+#include "common/base/stop_event.h"
 
 namespace dunlin::agent {
 

@@ -8,7 +8,7 @@
 #include "agent/inputs/files.h"
 #include "agent/inputs/lines.h"
 #include "agent/inputs/schedule.h"
-#include "agent/inputs/stop_event.h"
+#include "common/base/stop_event.h"
 
 namespace dunlin::agent {
 

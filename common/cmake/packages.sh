@@ -13,6 +13,8 @@ build_packages=(
 fleet_packages=(mosquitto mosquitto-clients curl jq xz-utils)
 # What ./check needs beyond these. promtool is part of Debian's prometheus.
 check_packages=(clang libclang-rt-14-dev clang-format-14 shellcheck systemd prometheus faketime openssl nats-server)
+# What ./check docker needs beyond these.
+docker_packages=(docker.io docker-compose mmdebstrap iproute2 util-linux)
 
 # install_missing PACKAGE...: installs with apt what dpkg does not have, with sudo when not root.
 install_missing() {

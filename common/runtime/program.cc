@@ -1,14 +1,14 @@
 #include "common/runtime/program.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
-#include <condition_variable>
 #include <cstdio>
-#include <mutex>
 #include <thread>
 
+#include "common/runtime/health.h"
 #include "common/runtime/service_manager.h"
 #include "common/runtime/version.h"
 #include "common/storage/format_table.h"
@@ -118,6 +118,20 @@ int run(const Program& program, const std::string& path) {
   return code;
 }
 
+// The exit codes are Docker's: 0 well, 1 not.
+int healthcheck(const Program& program, const std::string& path) {
+  const std::optional<Loaded> loaded = load(program, path);
+  if (!loaded) return kFailure;
+  const Result<Health> health = ask_health(loaded->config.database.data_dir);
+  if (!health.ok()) {
+    std::fprintf(stderr, "%s\n", health.error().message().c_str());
+    return kFailure;
+  }
+  std::printf("store %s, broker %s\n", health->store_writable ? "writable" : "not writable",
+              health->broker_connected ? "connected" : "not connected");
+  return health->store_writable ? kOk : kFailure;
+}
+
 // Prints what a read-only look at the database gives. The daemon may run or not.
 int print_table(const Result<storage::Table>& table, const std::string& format) {
   if (!table.ok()) {
@@ -140,15 +154,16 @@ Result<storage::Table> query(const std::string& database, const std::string& sql
 
 }  // namespace
 
-void wait_until(std::stop_token stop, NodeView& node) {
+void wait_until(const std::stop_token& stop, const std::string& data_dir, NodeView& node) {
   const ServiceManager manager = ServiceManager::from_environment();
   const std::optional<Duration> interval = ServiceManager::watchdog_interval();
-  std::mutex mutex;
-  std::condition_variable_any wake;
-  std::unique_lock lock(mutex);
+  const Result<HealthSocket> health = HealthSocket::listen(data_dir);
+  if (!health.ok()) log::warn("no_healthcheck", {{"error", health.error().message()}});
+  const StopEvent event(stop);
   while (!stop.stop_requested()) {
-    const Duration wait = interval ? *interval / 2 : Duration(std::chrono::hours(1));
-    wake.wait_for(lock, stop, wait, [] { return false; });
+    pollfd polled[] = {{event.fd(), POLLIN, 0}, {health.ok() ? health->fd() : -1, POLLIN, 0}};
+    const int beat_ms = interval ? static_cast<int>(interval->count() / 2000) : event.timeout_ms();
+    if (::poll(polled, 2, beat_ms) > 0 && polled[1].revents != 0) health->answer(node);
     if (!interval) continue;
     (void)node.revoked({});  // only a loop that runs answers
     (void)manager.watchdog();
@@ -186,6 +201,8 @@ int run_program(const Program& program, int argc, char** argv) {
       "run in the foreground until SIGINT or SIGTERM; SIGHUP: with the configuration as it is now; "
       "SIGUSR1: log everything, SIGUSR2: as configured");
   CLI::App* check_command = with_config("check", "read the configuration and report every mistake");
+  CLI::App* health_command = with_config(
+      "healthcheck", "ask the program that runs with it; 1: it does not answer or store");
   CLI::App* status_command = with_config("status", "what the database holds, log by log");
   CLI::App* sql_command = with_config("sql", "run one SELECT against the database");
   std::string sql;
@@ -209,6 +226,7 @@ int run_program(const Program& program, int argc, char** argv) {
   }
   if (check_command->parsed()) return load(program, path) ? kOk : kUsage;
   if (run_command->parsed()) return run(program, path);
+  if (health_command->parsed()) return healthcheck(program, path);
   const std::optional<Loaded> loaded = load(program, path);
   if (!loaded) return kUsage;
   const std::string database = loaded->config.database.data_dir + "/log.db";

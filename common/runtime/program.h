@@ -10,8 +10,8 @@
 
 namespace dunlin::runtime {
 
-// The command line that dunlin-agent and dunlin-gateway share: run, check, status, sql and version.
-// Exit codes: 0 ok, 1 failure, 2 usage or configuration.
+// The command line that dunlin-agent and dunlin-gateway share: run, check, healthcheck, status, sql
+// and version. Exit codes: 0 ok, 1 failure, 2 usage or configuration.
 struct Program {
   std::string name;
   Role role = Role::agent;
@@ -21,8 +21,9 @@ struct Program {
   std::function<Run(config::Table& root)> configure;
 };
 
-// Waits for a stop request, and pets the service manager's watchdog while the node's loop answers.
-void wait_until(std::stop_token stop, NodeView& node);
+// Waits for a stop request. Meanwhile, while the node's loop answers, it pets the service manager's
+// watchdog and answers `healthcheck` (see HealthSocket).
+void wait_until(const std::stop_token& stop, const std::string& data_dir, NodeView& node);
 
 // Logs why the program cannot start; returns its exit code.
 int fail_to_start(const Error& error);

@@ -106,6 +106,38 @@ TEST(Service, LogsMoreAndLessWithoutARestart) {
   EXPECT_EQ(gateway.events("started").size(), 1U);
 }
 
+TEST(Service, HealthcheckNeedsNoHttpAndNoBroker) {
+  DUNLIN_FLEET(fleet);
+  // The folder's name is longer than the address of a socket may be.
+  const std::string folder = fleet.folder().file(std::string(120, 'd'));
+  Member& gateway = fleet.add_gateway();
+  Member& a = fleet.add_agent("a", {.data_dir = folder});
+  EXPECT_EQ(a.command({"healthcheck"}).code, 1);
+  DUNLIN_ASSERT_OK(fleet.start());
+  for (Member* member : {&gateway, &a}) {
+    EXPECT_TRUE(test::eventually([&] {
+      const auto printed = member->command({"healthcheck"});
+      return printed.code == 0 && printed.text == "store writable, broker connected\n";
+    })) << member->name();
+  }
+  fleet.broker().kill();
+  EXPECT_TRUE(test::eventually([&] {
+    const auto printed = a.command({"healthcheck"});
+    return printed.code == 0 && printed.text == "store writable, broker not connected\n";
+  }));
+  // One that hangs or was killed is not well.
+  a.process().kill(SIGSTOP);
+  const auto hanging = a.command({"healthcheck"});
+  EXPECT_EQ(hanging.code, 1);
+  EXPECT_NE(hanging.text.find("timeout"), std::string::npos) << hanging.text;
+  a.kill();
+  EXPECT_EQ(a.command({"healthcheck"}).code, 1);
+  DUNLIN_ASSERT_OK(a.start());  // where that left its socket
+  EXPECT_TRUE(test::eventually([&] { return a.command({"healthcheck"}).code == 0; }));
+  EXPECT_EQ(a.stop(), 0);
+  EXPECT_FALSE(std::filesystem::exists(folder + "/health.sock"));
+}
+
 TEST(Service, StoppingFlushesWhatIsPending) {
   DUNLIN_FLEET(fleet);
   fleet.add_gateway();

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "agent/inputs/stop_event.h"
+#include "common/base/stop_event.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fake_sink.h"
 #include "tests/support/temp_dir.h"

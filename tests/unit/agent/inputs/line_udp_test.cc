@@ -5,7 +5,7 @@
 
 #include <atomic>
 
-#include "agent/inputs/stop_event.h"
+#include "common/base/stop_event.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fake_sink.h"
 #include "tests/support/udp_port.h"

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include "agent/inputs/stop_event.h"
+#include "common/base/stop_event.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fake_sink.h"
 

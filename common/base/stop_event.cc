@@ -1,4 +1,4 @@
-#include "agent/inputs/stop_event.h"
+#include "common/base/stop_event.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <utility>
 
-namespace dunlin::agent {
+namespace dunlin {
 
 int FileDescriptor::release() {
   return std::exchange(fd_, -1);
@@ -23,4 +23,4 @@ StopEvent::StopEvent(const std::stop_token& stop)
         if (write(fd, &one, sizeof one) < 0) return;  // only if there is no event: poll times out
       }) {}
 
-}  // namespace dunlin::agent
+}  // namespace dunlin

@@ -3,7 +3,7 @@
 #include <functional>
 #include <stop_token>
 
-namespace dunlin::agent {
+namespace dunlin {
 
 // Owns a file descriptor; -1 is none.
 class FileDescriptor {
@@ -39,4 +39,4 @@ class StopEvent {
   std::stop_callback<std::function<void()>> callback_;
 };
 
-}  // namespace dunlin::agent
+}  // namespace dunlin
