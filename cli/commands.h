@@ -19,6 +19,7 @@ void add_fleet_commands(CLI::App& app, Command& chosen);
 void add_device_commands(CLI::App& app, Command& chosen);
 void add_enrol_commands(CLI::App& app, Command& chosen);
 void add_quarantine_commands(CLI::App& app, Command& chosen);
+void add_report_commands(CLI::App& app, Command& chosen);
 
 // What they share.
 UtcMicros utc_now();

@@ -8,6 +8,7 @@
 
 #include "cli/answer.h"
 #include "cli/json_text.h"
+#include "cli/trust.h"
 #include "common/base/check.h"
 #include "common/security/keys.h"
 #include "common/security/private_file.h"
@@ -52,37 +53,6 @@ Result<Certificate> fetch_authority(const std::string& gateway, const NodeId& au
     return {Errc::untrusted, gateway + " is of another fleet than the token"};
   return certificate;
 }
-
-// Whom to believe, when a certificate is looked at: that one alone. httplib adds the authorities of
-// the system to whatever store it is given.
-class Trust {
- public:
-  static Result<Trust> make(const Certificate& authority) {
-    const unsigned char* at = authority.der().data();
-    X509* const certificate = d2i_X509(nullptr, &at, static_cast<long>(authority.der().size()));
-    if (certificate == nullptr) return {Errc::malformed, "the authority's certificate"};
-    Trust trust;
-    trust.alone_.reset(sk_X509_new_null());
-    DUNLIN_CHECK(trust.alone_ && sk_X509_push(trust.alone_.get(), certificate) > 0);
-    return trust;
-  }
-  // For as long as the client lives.
-  void give(httplib::Client& client) const {
-    client.enable_server_certificate_verification(true);
-    SSL_CTX_set_cert_verify_callback(client.ssl_context(), look, alone_.get());
-  }
-
- private:
-  struct Free {
-    void operator()(STACK_OF(X509) * stack) const { sk_X509_pop_free(stack, X509_free); }
-  };
-  static int look(X509_STORE_CTX* chain, void* alone) {
-    X509_STORE_CTX_set0_trusted_stack(chain, static_cast<STACK_OF(X509)*>(alone));
-    return X509_verify_cert(chain);
-  }
-
-  std::unique_ptr<STACK_OF(X509), Free> alone_;
-};
 
 Error refused(const httplib::Response& response) {
   const json problem = json::parse(response.body, nullptr, false);

@@ -66,6 +66,7 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"common/config", {"common/base"}},
     {"common/telemetry", {"common/base"}},
     {"common/http", {"common/base", "common/telemetry"}},
+    {"common/page", {"common/base"}},
     {"common/runtime",
      {"common/base", "common/log", "common/codec", "common/table", "common/replication",
       "common/security", "common/storage", "common/transport", "common/config",
@@ -76,7 +77,8 @@ const std::map<std::string, std::set<std::string>> kMayInclude = {
     {"agent", {"common/base", "common/runtime", "common/api", "common/config", "common/telemetry"}},
     {"cli",
      {"common/base", "common/log", "common/codec", "common/replication", "common/runtime",
-      "common/security", "common/storage", "common/transport", "common/http", "common/telemetry"}},
+      "common/security", "common/storage", "common/transport", "common/http", "common/telemetry",
+      "common/config", "common/page"}},
     {"gateway",
      {"common/base", "common/runtime", "common/api", "common/config", "common/telemetry"}},
 };

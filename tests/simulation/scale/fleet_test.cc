@@ -8,9 +8,9 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "common/page/words.h"
 #include "tests/simulation/scale/command.h"
 #include "tests/simulation/scale/report.h"
-#include "tests/simulation/scale/words.h"
 #include "tests/support/temp_dir.h"
 
 namespace dunlin::simulation {
@@ -95,7 +95,7 @@ TEST(FleetReport, IsAPageWithTheNumbersOfTheRun) {
   for (const char* elsewhere : {"http:", "https:", "src=", "@import", "url("})
     EXPECT_EQ(page.find(elsewhere), std::string::npos) << elsewhere;
   EXPECT_THAT(page, HasSubstr("dunlin-sim --agents 12 &lt;&amp;&gt;"));
-  EXPECT_THAT(page, HasSubstr(bytes_text(run.gateway_memory_peak.max)));
+  EXPECT_THAT(page, HasSubstr(page::bytes_text(run.gateway_memory_peak.max)));
 
   const std::string begins = "<script type=\"application/json\" id=\"run\">";
   const std::size_t at = page.find(begins) + begins.size();
@@ -146,18 +146,6 @@ TEST(FleetCommand, RefusesWhatIsNoTimeAndNoShare) {
     const auto run = add_fleet_command(app, arguments);  // keeps what the options are read into
     EXPECT_THROW(app.parse(arguments), CLI::ValidationError) << option << " " << value;
   }
-}
-
-TEST(Words, HaveFewDigits) {
-  EXPECT_EQ(count_text(1234567), "1,234,567");
-  EXPECT_EQ(count_text(4.26), "4.3");
-  EXPECT_EQ(bytes_text(0), "0 B");
-  EXPECT_EQ(bytes_text(68'208), "68 kB");
-  EXPECT_EQ(seconds_text(0), "0 s");
-  EXPECT_EQ(seconds_text(0.0213), "21 ms");
-  EXPECT_EQ(seconds_text(74), "74 s");
-  EXPECT_EQ(seconds_text(86'400), "24 h");
-  EXPECT_EQ(percent_text(0.05), "5 %");
 }
 
 }  // namespace

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
-#include "tests/simulation/scale/words.h"
+#include "common/page/words.h"
 
 namespace dunlin::simulation {
 
 namespace {
+
+using page::bytes_text, page::count_text, page::percent_text, page::rate_text, page::seconds_text;
 
 double seconds_of(Duration length) {
   return std::chrono::duration<double>(length).count();

@@ -3,63 +3,23 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/page/page.h"
+#include "common/page/plot.h"
+#include "common/page/words.h"
 #include "common/runtime/version.h"
 #include "tests/bench/figures.h"
 #include "tests/simulation/scale/fleet_words.h"
-#include "tests/simulation/scale/plot.h"
-#include "tests/simulation/scale/words.h"
 
 namespace dunlin::simulation {
 
 namespace {
 
 using nlohmann::ordered_json;
+using page::bytes_text, page::escape, page::percent_text, page::Plot, page::seconds_text;
 
 constexpr const char* kStyle = R"(
-:root { color-scheme: light dark; --ground: #f7f8fa; --card: #fff; --text: #1b2330; --quiet: #5b6675;
-  --rule: #dfe3e9; --band: #e8ecf2; --c0: #2563c9; --c1: #b8500a; --c2: #0b7f76; --alarm: #b3261e; }
-@media (prefers-color-scheme: dark) { :root { --ground: #12161c; --card: #1b212a; --text: #e6eaf0;
-  --quiet: #9aa6b5; --rule: #323b47; --band: #28303b; --c0: #7db0ff; --c1: #ffab6b; --c2: #5ad6c9;
-  --alarm: #ff8a80; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--ground); color: var(--text);
-  font: 15px/1.5 system-ui, "Segoe UI", "Helvetica Neue", sans-serif; }
-main { max-width: 1080px; margin: 0 auto; padding: 32px 20px 56px; }
-h1 { font-size: 28px; line-height: 1.2; margin: 0 0 8px; }
-h2 { font-size: 19px; margin: 36px 0 12px; }
-h3 { font-size: 15px; margin: 0; }
-p { margin: 0; max-width: 75ch; color: var(--quiet); }
-.grid2 { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr));
-  gap: 16px; }
-.card, .plot { background: var(--card); border: 1px solid var(--rule); border-radius: 8px;
-  padding: 16px; margin: 0; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-weight: 600; padding-bottom: 6px; }
-th, td { text-align: right; padding: 5px 0 5px 16px; border-top: 1px solid var(--rule);
-  white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
-thead th { color: var(--quiet); font-weight: 400; border-top: 0; }
 .needs td { font-size: 17px; }
 .needs td:first-child { font-size: 15px; }
-figcaption p { font-size: 13px; }
-svg { width: 100%; height: auto; display: block; margin-top: 4px; }
-.line { fill: none; stroke-width: 2; stroke-linejoin: round; }
-.line0 { stroke: var(--c0); } .line1 { stroke: var(--c1); stroke-dasharray: 7 3; }
-.line2 { stroke: var(--c2); stroke-dasharray: 2 3; }
-.legend { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 18px; margin: 8px 0 0; padding: 0;
-  font-size: 13px; }
-.key { display: inline-block; width: 22px; height: 0; border-top: 3px solid; margin-right: 6px;
-  vertical-align: middle; }
-.key0 { border-color: var(--c0); } .key1 { border-color: var(--c1); border-top-style: dashed; }
-.key2 { border-color: var(--c2); border-top-style: dotted; }
-.grid { stroke: var(--rule); stroke-width: 1; } .axis { stroke: var(--quiet); }
-.band { fill: var(--band); } .hit { fill: transparent; } .hit:hover { fill: var(--c0); opacity: .12; }
-text { font-size: 12px; fill: var(--quiet); } .name { fill: var(--text); }
-.alarm { color: var(--alarm); font-weight: 600; }
-ul.notes { margin: 0; padding-left: 18px; max-width: 90ch; color: var(--quiet); font-size: 14px; }
-code { font: 13px ui-monospace, monospace; overflow-wrap: anywhere; }
-footer { margin-top: 28px; color: var(--quiet); font-size: 13px; }
 )";
 
 // ---- the numbers ----
@@ -155,8 +115,9 @@ ordered_json json_of(const FleetRun& run) {
 
 Plot plot_of(const FleetRun& run, const std::string& title, const std::string& about,
              std::string (*text)(double)) {
-  Plot plot{.title = title, .about = about, .hours = {}, .lines = {}, .text = text};
-  for (const FleetPoint& point : run.points) plot.hours.push_back(point.hour);
+  const double end = run.points.empty() ? 1 : std::max(0.01, run.points.back().hour);
+  Plot plot{.frame = {title, about, page::hours_axis(end)}, .text = text};
+  for (const FleetPoint& point : run.points) plot.at.push_back(point.hour);
   if (run.away.to > run.away.from)
     plot.band = Plot::Band{run.away.from, run.away.to, "gateways cut off"};
   return plot;
@@ -238,31 +199,24 @@ std::string html_of(const Table& table, const std::string& kind) {
 
 std::string fleet_page(const FleetRun& run, const std::string& command) {
   const std::vector<Table> tables = tables_of(run);
-  std::string page =
-      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>Dunlin: " +
-      escape(title_of(run.plan)) + "</title>\n<style>" + kStyle +
-      "</style>\n</head>\n<body><main>\n";
-  page += "<h1>" + escape(title_of(run.plan)) + "</h1>\n<p>" + escape(about(run)) + "</p>\n";
+  std::string body =
+      "<h1>" + escape(title_of(run.plan)) + "</h1>\n<p>" + escape(about(run)) + "</p>\n";
   for (const std::string& problem : run.problems)
-    page += "<p class=\"alarm\">" + escape(problem) + "</p>\n";
-  page += "<h2>To be bought</h2>\n<div class=\"grid2\">\n" + html_of(tables[0], "needs") +
+    body += "<p class=\"alarm\">" + escape(problem) + "</p>\n";
+  body += "<h2>To be bought</h2>\n<div class=\"grid2\">\n" + html_of(tables[0], "needs") +
           html_of(tables[1], "plain") + "</div>\n";
-  page += "<h2>As it went</h2>\n<div class=\"grid2\">\n" + convergence(run) + lag(run) +
+  body += "<h2>As it went</h2>\n<div class=\"grid2\">\n" + convergence(run) + lag(run) +
           traffic(run, "an agent", &FleetPoint::agent) +
           traffic(run, "a gateway", &FleetPoint::gateway) + agent_memory(run) +
           gateway_memory(run) + "</div>\n";
-  page += "<h2>In figures</h2>\n<div class=\"grid2\">\n";
-  for (std::size_t i = 2; i < tables.size(); ++i) page += html_of(tables[i], "plain");
-  page += "</div>\n<h2>How it was measured</h2>\n<ul class=\"notes\">\n";
-  for (const std::string& note : notes_of(run)) page += "<li>" + escape(note) + "</li>\n";
-  page += "</ul>\n<footer><code>" + escape(command) + "</code><br/>revision " + kRevision +
+  body += "<h2>In figures</h2>\n<div class=\"grid2\">\n";
+  for (std::size_t i = 2; i < tables.size(); ++i) body += html_of(tables[i], "plain");
+  body += "</div>\n<h2>How it was measured</h2>\n<ul class=\"notes\">\n";
+  for (const std::string& note : notes_of(run)) body += "<li>" + escape(note) + "</li>\n";
+  body += "</ul>\n<footer><code>" + escape(command) + "</code><br/>revision " + kRevision +
           "</footer>\n";
-  std::string json = json_of(run).dump();
-  for (std::size_t at = 0; (at = json.find("</", at)) != std::string::npos; at += 3)
-    json.insert(at + 1, "\\");
-  return page + "<script type=\"application/json\" id=\"run\">" + json +
-         "</script>\n</main></body>\n</html>\n";
+  body += page::embedded("run", json_of(run).dump());
+  return page::page_of("Dunlin: " + title_of(run.plan), body, kStyle);
 }
 
 std::string fleet_text(const FleetRun& run) {

@@ -1,10 +1,10 @@
-#include "tests/simulation/scale/words.h"
+#include "common/page/words.h"
 
 #include <cmath>
 #include <cstdio>
 #include <initializer_list>
 
-namespace dunlin::simulation {
+namespace dunlin::page {
 
 namespace {
 
@@ -75,4 +75,4 @@ std::string percent_text(double share) {
   return text + " %";
 }
 
-}  // namespace dunlin::simulation
+}  // namespace dunlin::page
