@@ -272,7 +272,7 @@ void Replica::expel(const Moment& now, const NodeId& node) {
   context_.table.touch(node);  // less of it counts
   const auto peer = peers_.find(node);
   const bool kept_others =
-      is_gateway(node) || (peer != peers_.end() && says_keeper(peer->second.capabilities));
+      is_gateway(node) || (peer != peers_.end() && says_keeper(peer->second.capabilities()));
   if (peer != peers_.end()) peers_.erase(peer);
   storage_of_.erase(node);
   context_.where.forget(node);
