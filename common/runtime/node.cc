@@ -14,8 +14,8 @@ namespace {
 using namespace replication;
 
 constexpr auto kIdleWait = std::chrono::seconds(60);
-constexpr auto kStopFlush = std::chrono::seconds(5);
-constexpr std::size_t kBulkUnsentBytes = 32 * 1024;  // the bulk lane waits while more is unsent
+constexpr auto kStopFlush = std::chrono::seconds(3);  // a stop takes 5 at most
+constexpr std::size_t kBulkUnsentBytes = 32 * 1024;   // the bulk lane waits while more is unsent
 constexpr Duration kUnsentLook = std::chrono::milliseconds(2);
 constexpr std::size_t kBulkReadsMax = 64;
 // While live segments come, the bulk lane rests as long as it worked.
@@ -287,6 +287,7 @@ void Node::on_disconnected(const Error& reason) {
 void Node::on_message(std::string_view topic, ByteView payload, bool retained) {
   const std::optional<ParsedTopic> parsed = parse_topic(options_.fleet, topic);
   if (!parsed) return;
+  log::debug("received", {{"topic", topic}, {"bytes", payload.size()}});
   if (parsed->topic == TopicClass::inbox && parsed->reader != replica_.self()) return;
   const std::vector<std::string>& cells = options_.replica.cells;
   const auto cell = std::ranges::find(cells, parsed->cell);
@@ -486,6 +487,8 @@ void Node::send(const Send& send) {
   for (const std::string& topic :
        topic_names(options_.fleet, options_.replica.cells, send, replica_.self())) {
     const Result<void> sent = transport_->publish(topic, send.payload, how);
+    log::debug("sent",
+               {{"topic", topic}, {"message", send.message}, {"bytes", send.payload.size()}});
     if (!sent.ok())
       log::debug("publish_failed", {{"message", send.message}, {"error", sent.error().message()}});
   }
