@@ -13,18 +13,9 @@ using Values = std::vector<std::optional<double>>;
 
 constexpr const char* kJob = "dunlin";
 
-// From one page to the next; a counter that fell began again.
+// A counter that fell began again.
 double risen(double before, double now) {
   return now >= before ? now - before : now;
-}
-
-Values rates(const Values& values, const std::vector<double>& at) {
-  Values out(values.size());
-  for (std::size_t i = 1; i < values.size(); ++i) {
-    if (values[i] && values[i - 1])
-      out[i] = risen(*values[i - 1], *values[i]) / std::max(1e-3, at[i] - at[i - 1]);
-  }
-  return out;
 }
 
 Values increases(const Values& values) {
@@ -40,6 +31,19 @@ Values increases(const Values& values) {
   return out;
 }
 
+// A second, each over the pages of a window that ends with it.
+Values rates(const Values& values, const std::vector<double>& at, std::size_t window) {
+  const Values up_to = increases(values);
+  Values out(values.size());
+  for (std::size_t i = 1; i < values.size(); ++i) {
+    std::size_t from = i - std::min(i, window);
+    while (from < i && !up_to[from]) ++from;
+    if (up_to[i] && from < i)
+      out[i] = (*up_to[i] - *up_to[from]) / std::max(1e-3, at[i] - at[from]);
+  }
+  return out;
+}
+
 Values formed(Form form, Values values, const std::vector<double>& at) {
   switch (form) {
     case Form::value:
@@ -50,9 +54,10 @@ Values formed(Form form, Values values, const std::vector<double>& at) {
       }
       return values;
     case Form::rate:
-    case Form::buckets:
     case Form::quantile:
-      return rates(values, at);
+      return rates(values, at, 4);
+    case Form::buckets:
+      return rates(values, at, 1);
     case Form::increase:
       return increases(values);
     case Form::age:

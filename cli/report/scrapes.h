@@ -8,8 +8,8 @@
 namespace dunlin::cli {
 
 // Pages of /metrics as they were fetched, and what Prometheus would make of them: the same series,
-// computed here. Rates are taken from one page to the next. What Prometheus adds is added: the
-// labels job and instance, and the metric `up`.
+// computed here. Rates are taken over four pages. What Prometheus adds is added: the labels job and
+// instance, and the metric `up`.
 class Scrapes final : public Source {
  public:
   // Then the pages of that time, one for each instance.

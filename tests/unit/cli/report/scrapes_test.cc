@@ -86,7 +86,7 @@ TEST(Scrapes, ChooseByLabels) {
 TEST(Scrapes, FormRatesIncreasesAndAges) {
   const Step by_instance{Step::Op::sum, {"instance"}};
   EXPECT_EQ(shown({.metric = "total", .form = Form::rate, .combine = {by_instance}}),
-            (Shown{{"instance=one:1 ", "- 5 5 "}}));
+            (Shown{{"instance=one:1 ", "- 5 5 "}, {"instance=two:2 ", "- - 1 "}}));
   EXPECT_EQ(shown({.metric = "total", .form = Form::increase, .combine = {by_instance}}, true),
             (Shown{{"instance=one:1 ", "100 "}, {"instance=two:2 ", "20 "}}));
   EXPECT_EQ(shown({.metric = "seen", .form = Form::age, .combine = {kByNode}}),
