@@ -35,6 +35,7 @@ Uplink::Uplink(Context& context, UplinkOptions options)
 void Uplink::start(const Moment& now) {
   idle_after_ = kVectorPeriod;
   idle_at_ = now.mono + idle_after_;
+  say_by_ = now.mono + kVectorPeriodMax;
   const auto [begin, end] = c_.table.of(c_.self());
   for (auto it = begin; it != end; ++it) {
     ledger_.start(it->first, it->second.state.acked());
@@ -79,13 +80,13 @@ void Uplink::expect_arrival(const Moment& now) {
     probe_at_ = now.mono + probe_after_;
   }
   idle_after_ = kVectorPeriod;
-  idle_at_ = std::max(idle_at_, now.mono + idle_after_);
+  idle_at_ = std::min(say_by_, std::max(idle_at_, now.mono + idle_after_));
 }
 
 void Uplink::say_soon(const Moment& now) {
   if (!options_.pushes) return;
   expect_arrival(now);
-  idle_at_ = now.mono + Duration(c_.random.below(kGreetingSpread));
+  idle_at_ = say_by_ = now.mono + Duration(c_.random.below(kGreetingSpread));
 }
 
 void Uplink::push_newest(const Moment& now) {
@@ -342,6 +343,7 @@ void Uplink::publish_vector(const Moment& now) {
     c_.send(TopicClass::gossip, c_.self(), Lane::live, std::move(vector));
   }
   idle_at_ = now.mono + idle_after_;
+  say_by_ = now.mono + kVectorPeriodMax;
   idle_after_ = std::min(idle_after_ * 2, kVectorPeriodMax);
 }
 

@@ -123,7 +123,8 @@ class Uplink {
   bool skipped_ = false;             // live pushes were held back since the last Vector
   std::optional<Instant> probe_at_;  // Vector, if something has still not arrived by then
   Duration probe_after_{};
-  Instant idle_at_{};  // Vector, even if nothing happens
+  Instant idle_at_{};  // Vector, even if nothing happens,
+  Instant say_by_{};   // and at the latest, however much does: it tells of the disk as well
   Duration idle_after_{};
 };
 

@@ -129,6 +129,23 @@ TEST_F(OriginTest, ReadingsBeyondTheBoundWaitOrAreRefused) {
   EXPECT_TRUE(append(1, 500).ok());
 }
 
+// However busy it is: what it pushes says nothing of its disk.
+TEST_F(OriginTest, ABusyAgentSaysHowItsDiskIsAsWell) {
+  start_linked();
+  ASSERT_TRUE(step(StorageUsed{.bytes = 4096, .disk_free = 1 << 20, .written = 77}).ok());
+  std::size_t said = 0;
+  for (Seq seq = 2; seq < 120; ++seq) {
+    store_entry();
+    acknowledge(gateway_, own(), seq);
+    pass(10s);
+    for (const Vector& vector : sent<Vector>()) {
+      ++said;
+      EXPECT_TRUE(vector.storage.has_value());
+    }
+  }
+  EXPECT_GE(said, 3U) << "in twenty minutes, every five";
+}
+
 TEST_F(OriginTest, TheWindowClosesAndOpensWithTheVector) {
   ReplicaOptions options = agent_options();
   options.uplink.window_bytes = 10'000;
