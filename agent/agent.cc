@@ -27,10 +27,17 @@ int run(const runtime::NodeConfig& config, std::vector<ConfiguredInput>& inputs,
   Sampler sampler(**database);
   std::unique_ptr<api::HttpApi> http;
   if (!config.http_listen.empty()) {
-    Result<std::unique_ptr<api::HttpApi>> started = load_http_api(
-        (*database)->node(), {config.http_listen, (*database)->path(), kVersion, kRevision,
-                              [&] { return sampler.counts(); }, config.log_level, config.log_format,
-                              config.http_exposed});
+    Result<std::unique_ptr<api::HttpApi>> started =
+        load_http_api((*database)->node(), {config.http_listen,
+                                            (*database)->path(),
+                                            kVersion,
+                                            kRevision,
+                                            [&] { return sampler.counts(); },
+                                            config.log_level,
+                                            config.log_format,
+                                            config.http_exposed,
+                                            {},
+                                            {config.member_files.certificate, {}, {}}});
     if (!started.ok()) return runtime::fail_to_start(started.error());
     http = *std::move(started);
   }

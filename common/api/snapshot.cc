@@ -89,9 +89,9 @@ Snapshot::Process look_at_process() {
 
 void add_nodes(const NodeReport& report, Snapshot& s) {
   for (const NodeStatus& node : report.nodes) {
-    for (const LogStatus& log : node.logs)
-      s.log_entries += log.head - log.missing_entries - log.released_entries;
-    if (node.node == report.self || node.authority) continue;
+    for (const LogStatus& log : node.logs) s.log_entries += log.held_entries;
+    // Who was revoked is nobody to wait for.
+    if (node.node == report.self || node.authority || node.revoked) continue;
     const Lag lag = lag_of(node, report.now);
     s.oldest_gap_age = std::max(s.oldest_gap_age, lag.age);
     Snapshot::Node& out = s.nodes.emplace_back();

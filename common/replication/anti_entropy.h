@@ -50,8 +50,12 @@ class AntiEntropy {
     std::set<NodeId> walked;    // with whom a walk went on, and not yet again
     Instant due{};              // of our Digest
     Duration period{};
-    DigestPair said;                         // by us, or by another one in our place
-    std::map<NodeId, DigestPair> differing;  // what a replica said last that differed from ours
+    DigestPair said;  // by us, or by another one in our place
+    struct Difference {
+      DigestPair ours, theirs;
+      int looks = 0;  // that changed neither
+    };
+    std::map<NodeId, Difference> differing;  // of replicas, as it was last
     std::optional<Instant> asked_at;         // we said it, or were silent for one who did
     std::optional<Instant> answer_at;
   };

@@ -31,6 +31,9 @@ class HeadTimes {
   std::vector<Mark> marks_;  // ascending in both; without memory while there are none
 };
 
+// So long it is believed that a log goes as far as somebody says.
+inline constexpr Duration kClaimLifetime = std::chrono::minutes(15);
+
 // What the replica knows of one log.
 class LogRecord {
  public:
@@ -38,6 +41,10 @@ class LogRecord {
 
   // The newest entry known to exist.
   Seq known_head() const { return std::max(state.head(), claimed()); }
+  // The same without what was only claimed, and longer ago.
+  Seq known_head(Instant claimed_since) const {
+    return pending_ && pending_->claimed_at >= claimed_since ? known_head() : state.head();
+  }
   // On the way to storage.
   const IntervalSet& writing() const;
   // What is neither here nor on the way, lost or released, newest known head included.

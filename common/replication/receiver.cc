@@ -19,7 +19,6 @@ constexpr Duration kFetchTimeout = seconds(3);       // without a word from the 
 constexpr Duration kPatience = seconds(10);          // without news, before others are asked, too
 constexpr Duration kBackoffFirst = seconds(1);
 constexpr Duration kBackoffMax = seconds(300);
-constexpr Duration kClaimLifetime = std::chrono::minutes(15);
 constexpr std::size_t kWantIntervalsMax = 512;  // of one log in one Fetch
 constexpr std::size_t kLogsPerNodeMax = 256;
 constexpr std::size_t kUnsealedEpochsMax = 16;

@@ -10,14 +10,15 @@ namespace {
 constexpr Duration kStaleAfter = std::chrono::minutes(11);
 constexpr std::uint64_t kLast = std::numeric_limits<std::uint64_t>::max();
 
-LogStatus status_of(const LogId& id, const LogRecord& log, bool own) {
+LogStatus status_of(const Moment& now, const LogId& id, const LogRecord& log, bool own) {
   const LogState& state = log.state;
   LogStatus status{.log = id, .missing = {}, .behind_since = {}};
-  status.head = log.known_head();
+  status.head = log.known_head(now.mono - kClaimLifetime);
   status.proven = state.head();
   status.proven_hash = state.head_hash();
   status.complete = state.complete();
   status.sealed = state.sealed().has_value();
+  status.held_entries = state.held().count();
   if (status.complete < status.head) {
     status.missing = state.missing();
     if (status.head > status.proven) status.missing.insert({status.proven + 1, status.head});
@@ -88,7 +89,7 @@ std::vector<NodeStatus> Replica::status(const Moment& now, const NodeId* after,
     status.revoked = context_.members.revoked(node);
     status.certified_until = context_.members.certified_until(node);
     for (; log != context_.table.logs.end() && log->first.node == node; ++log) {
-      status.logs.push_back(status_of(log->first, log->second, node == self()));
+      status.logs.push_back(status_of(now, log->first, log->second, node == self()));
       status.logs.back().forked = context_.table.forked.contains(log->first);
     }
   }

@@ -20,6 +20,7 @@ struct LogStatus {
   Seq proven = 0;  // the newest that was signed, and its hash
   Hash proven_hash{};
   Seq complete = 0;  // nothing of [1..complete] is missing
+  std::uint64_t held_entries = 0;
   std::uint64_t missing_entries = 0;
   IntervalSet missing;
   // Not here either, but a gateway that had them let them go by rule: not missing, though they are

@@ -86,7 +86,7 @@ void Uplink::expect_arrival(const Moment& now) {
 void Uplink::say_soon(const Moment& now) {
   if (!options_.pushes) return;
   expect_arrival(now);
-  idle_at_ = say_by_ = now.mono + Duration(c_.random.below(kGreetingSpread));
+  idle_at_ = now.mono + Duration(c_.random.below(kGreetingSpread));
 }
 
 void Uplink::push_newest(const Moment& now) {

@@ -18,6 +18,7 @@ using replication::Read;
 using replication::Write;
 using std::chrono::steady_clock;
 
+constexpr auto kStopCheckpoint = std::chrono::milliseconds(250);
 constexpr auto kLookEvery = std::chrono::seconds(1);
 constexpr std::uint64_t kRetireShare = 32;  // of a bound goes at a time
 constexpr int kRestsPerStep = 40;
@@ -138,7 +139,7 @@ void Disk::run() {
     if (idle || (store_ && store_->compactions_due() > kLogsDueMax)) compact();
   }
   // So that a copy of the file alone is whole. What a reader holds up, the next start does.
-  if (store_) (void)store_->checkpoint();
+  if (store_) (void)store_->checkpoint(kStopCheckpoint);
 }
 
 void Disk::handle(std::deque<DiskQueue::Request> round) {

@@ -14,6 +14,7 @@ namespace {
 using namespace replication;
 
 constexpr auto kIdleWait = std::chrono::seconds(60);
+constexpr std::size_t kFiltersMax = 4096;
 constexpr auto kStopFlush = std::chrono::seconds(3);  // a stop takes 5 at most
 constexpr std::size_t kBulkUnsentBytes = 32 * 1024;   // the bulk lane waits while more is unsent
 constexpr Duration kUnsentLook = std::chrono::milliseconds(2);
@@ -308,7 +309,8 @@ void Node::on_message(std::string_view topic, ByteView payload, bool retained) {
       messages_dropped_ += 1;  // the bus is lossy by contract; repair fetches what mattered
       const Muted::Writer writer{static_cast<CellIndex>(cell - cells.begin()), parsed->node};
       if (!muted_.refused(writer, size, current)) return;
-      tasks_.push_back([this, writer](const Moment&) { mute(writer); });
+      tasks_.push_back(
+          [this, writer, on = std::string(topic)](const Moment&) { mute(writer, on); });
     } else if (parsed->topic == TopicClass::live) {
       live_at_ = current;
     }
@@ -510,10 +512,9 @@ std::vector<Transport::Subscription> Node::all_subscriptions() const {
                        replica.interest.any());
 }
 
-void Node::mute(const Muted::Writer& writer) {
+void Node::mute(const Muted::Writer& writer, const std::string& topic) {
   mutes_ += 1;
-  log::event(log::Level::warn, "node_muted",
-             {{"node", writer.node.to_string()}, {"cell", options_.replica.cells[writer.cell]}});
+  log::event(log::Level::warn, "node_muted", {{"node", writer.node.to_string()}, {"topic", topic}});
   listens_anew_ = true;
 }
 
@@ -535,6 +536,8 @@ void Node::listen() {
     std::erase_if(writers, [&](const NodeId& node) { return muted.contains({cell, node}); });
     all = narrowed(std::move(all), options_.fleet, cells[cell], writers);
   }
+  // Of so many the broker may refuse some: a flood is better than silence.
+  if (all.size() > kFiltersMax) all = all_subscriptions();
   listens_narrowly_ = !muted.empty();
   transport_->listen(std::move(all));
 }

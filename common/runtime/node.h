@@ -99,7 +99,7 @@ class Node final : public NodeView, private TransportEvents {
   void read_bulk();
   void send(const replication::Send& send);
   void leave_backbone();
-  void mute(const Muted::Writer& writer);
+  void mute(const Muted::Writer& writer, const std::string& topic);
   std::vector<Transport::Subscription> all_subscriptions() const;
   void listen();
   void tell(const Moment& now, const replication::Notice& notice);

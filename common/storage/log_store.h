@@ -64,8 +64,9 @@ class LogStore {
   // Has the next opening look at the whole file, whatever its size ("<path>.suspect" says so).
   static void suspect(const std::string& path);
 
-  // Moves what was committed from the WAL into the file. `backpressure` while a reader holds it.
-  Result<void> checkpoint();
+  // Moves what was committed from the WAL into the file. `backpressure` where a reader holds it for
+  // longer than that.
+  Result<void> checkpoint(std::chrono::milliseconds patience = std::chrono::seconds(5));
 
   Result<Contents> load();
 

@@ -143,7 +143,8 @@ Result<void> LogStore::create_identity(const NodeId& node, Epoch fresh_epoch) {
 // After a failed fsync the WAL may read back what is not on the disk, and what is committed behind
 // that goes with it when the power fails. So nothing is built on an old WAL: it moves into the
 // database, whose pages are written and synced anew. A full disk is no reason not to start.
-Result<void> LogStore::checkpoint() {
+Result<void> LogStore::checkpoint(std::chrono::milliseconds patience) {
+  sqlite3_busy_timeout(db_.raw(), static_cast<int>(patience.count()));
   const Result<std::int64_t> busy = db_.query_integer("PRAGMA wal_checkpoint(TRUNCATE)");
   if (!busy.ok() && busy.error().code != Errc::storage_full) return busy.error();
   if (busy.ok() && *busy != 0) return {Errc::backpressure, "a reader holds the WAL"};

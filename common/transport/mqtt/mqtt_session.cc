@@ -80,6 +80,7 @@ std::string describe(const mqtt::token& token) {
 std::optional<std::string> refused_filter(const mqtt::token& token) {
   if (token.get_type() != mqtt::token::SUBSCRIBE) return std::nullopt;
   const auto codes = token.get_subscribe_response().get_reason_codes();
+  if (codes.size() != token.get_topics()->size()) return "an answer to other than was asked";
   const auto refused = std::ranges::find_if(
       codes, [](auto code) { return static_cast<std::uint8_t>(code) >= kReasonRefused; });
   if (refused == codes.end()) return std::nullopt;
@@ -167,16 +168,22 @@ Result<void> MqttSession::open(const Will& will) {
 }
 
 Result<void> MqttSession::subscribe(const std::vector<Transport::Subscription>& subscriptions) {
-  expect(mqtt::token::SUBSCRIBE, (subscriptions.size() + kFiltersMax - 1) / kFiltersMax);
+  const std::size_t each = filters_max();
+  expect(mqtt::token::SUBSCRIBE, (subscriptions.size() + each - 1) / each);
   subscribed_ = subscriptions;
   std::ranges::sort(subscribed_);
   send_subscribes(subscriptions);
   return wait_for_answers("subscribing");
 }
 
+// Of an answer in MQTT 3.1.1 Paho reads as many codes as filters were sent, whatever came.
+std::size_t MqttSession::filters_max() const {
+  return options_.protocol == 5 ? kFiltersMax : 1;
+}
+
 void MqttSession::send_subscribes(const std::vector<Transport::Subscription>& subscriptions) {
-  for (std::size_t begin = 0; begin < subscriptions.size(); begin += kFiltersMax) {
-    const std::size_t end = std::min(begin + kFiltersMax, subscriptions.size());
+  for (std::size_t begin = 0; begin < subscriptions.size(); begin += filters_max()) {
+    const std::size_t end = std::min(begin + filters_max(), subscriptions.size());
     auto filters = std::make_shared<mqtt::string_collection>();
     std::vector<int> qos;
     for (std::size_t i = begin; i < end; ++i) {
@@ -196,7 +203,12 @@ void MqttSession::listen(const std::vector<Transport::Subscription>& subscriptio
   subscribed_ = std::move(wanted);
   try {
     send_subscribes(fresh);
-    for (const Transport::Subscription& each : over) client_->unsubscribe(each.filter);
+    for (std::size_t begin = 0; begin < over.size(); begin += kFiltersMax) {
+      auto filters = std::make_shared<mqtt::string_collection>();
+      for (std::size_t i = begin; i < std::min(begin + kFiltersMax, over.size()); ++i)
+        filters->push_back(over[i].filter);
+      client_->unsubscribe(filters);
+    }
   } catch (const std::exception&) {
     // The connection is gone, of which connection_lost() tells.
   }

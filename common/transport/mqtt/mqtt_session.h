@@ -80,6 +80,7 @@ class MqttSession final : private mqtt::callback {
 
   Result<void> open(const Will& will);
   Result<void> subscribe(const std::vector<Transport::Subscription>& subscriptions);
+  std::size_t filters_max() const;  // of one SUBSCRIBE
   void send_subscribes(const std::vector<Transport::Subscription>& subscriptions);
   mqtt::connect_options connect_options(const Will& will) const;
   bool fits_socket(std::size_t in_flight, std::size_t size) const;

@@ -132,6 +132,25 @@ TEST_F(PresenceTest, WhoIsSilentIsStaleUntilHeardAgain) {
   EXPECT_EQ(known(peer_.node())->last_seen, now_.utc);
 }
 
+// To a gateway that starts when it is gone.
+TEST_F(PresenceTest, AWillTellsWhenItsNodeLived) {
+  start_linked();
+  peer_.hlc = Hlc::of(1'700'000'000'123, 4);
+  hear(TopicClass::hello, peer_.node(), peer_.hello(NodeState::down));
+  EXPECT_EQ(known(peer_.node())->last_seen, 1'700'000'000'123'000);
+}
+
+TEST_F(PresenceTest, WhatWasOnlyClaimedIsNoLagForEver) {
+  start_linked();
+  greet(peer_, Role::agent, {{Epoch{5}, kSamplesTrack, 7}});
+  hear(TopicClass::hello, peer_.node(), peer_.hello(NodeState::down));
+  pass(14min);
+  EXPECT_EQ(status(peer_.log()).missing_entries, 7u);
+  pass(2min);
+  EXPECT_EQ(status(peer_.log()).missing_entries, 0u);
+  EXPECT_EQ(status(peer_.log()).head, 0u);
+}
+
 // For those who watch it: a device that serves no metrics, and one that is offline.
 TEST_F(PresenceTest, WhatANodeSaysOfItsDiskIsKept) {
   start_linked();
