@@ -291,10 +291,11 @@ Result<Message> read_vector(CborReader& r) {
     return Message(std::move(m));
   }
   DUNLIN_TRY(r.array_of(3));
-  Vector::Storage& storage = m.storage.emplace();
+  Vector::Storage storage;
   DUNLIN_ASSIGN(storage.log_bytes, r.uint());
   DUNLIN_ASSIGN(storage.free_bytes, r.uint());
   DUNLIN_ASSIGN(storage.written_bytes, r.uint());
+  m.storage = storage;
   return Message(std::move(m));
 }
 
