@@ -72,13 +72,14 @@ TEST(Gateways, NodesOfOtherCellsAreRemote) {
       said["north-" + n] = north, said["south-" + n] = south;
     return said;
   };
-  for (const auto& [gateway, states_there] : {std::pair(&three.north, expected("up", "remote")),
-                                              {&three.both, expected("up", "up")},
-                                              {&three.south, expected("remote", "up")}}) {
-    EXPECT_TRUE(test::eventually([&] { return states(*gateway) == states_there; }))
-        << gateway->name() << "\n"
-        << gateway->get("/v1/nodes").body << gateway->get("/v1/lag").body;
-  }
+  const auto expect_states = [&](Member& gateway, const std::map<std::string, std::string>& there) {
+    EXPECT_TRUE(test::eventually([&] { return states(gateway) == there; }))
+        << gateway.name() << "\n"
+        << gateway.get("/v1/nodes").body << gateway.get("/v1/lag").body;
+  };
+  expect_states(three.north, expected("up", "remote"));
+  expect_states(three.both, expected("up", "up"));
+  expect_states(three.south, expected("remote", "up"));
 }
 
 }  // namespace

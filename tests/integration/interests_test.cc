@@ -23,8 +23,7 @@ std::string follow(const std::string& node) {
 class TwoCells {
  public:
   explicit TwoCells(test::Fleet& fleet, const std::string& interest, const std::string& follows)
-      : fleet_(fleet),
-        north(fleet.add_gateway({.name = "gate-north", .cells = {"north"}})),
+      : north(fleet.add_gateway({.name = "gate-north", .cells = {"north"}})),
         south(fleet.add_gateway({.name = "gate-south", .cells = {"south"}})),
         pump(fleet.add_agent("pump", {.cells = {"south"}})),
         pond(fleet.add_agent("pond", {.cells = {"south"}})),
@@ -63,10 +62,6 @@ class TwoCells {
            << display.log();
   }
 
- private:
-  test::Fleet& fleet_;
-
- public:
   Member &north, &south, &pump, &pond, &display;
 };
 

@@ -98,7 +98,9 @@ bool is_current(const LogId& log, const SimNode& agent, Epoch epoch) {
 // What one agent has of its own logs against what the gateway has of them. Of a sealed one the
 // gateway may have more.
 void compare_logs(SimNode& agent, const Holdings& here, const Holdings& there, Problems& problems) {
-  for (const auto& [id, log] : here.logs) {
+  for (const auto& held : here.logs) {
+    const LogId& id = held.first;
+    const auto& log = held.second;
     if (id.node != agent.id() || log.state.head() == 0) continue;
     const auto problem = [&](const std::string& what) {
       problems.push_back(id.to_string() + ": " + what);

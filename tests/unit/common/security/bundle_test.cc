@@ -19,7 +19,7 @@ class BundleTest : public testing::Test {
     const auto key = NodeKey::generate().value();
     const Member member{"mountain", "north", "agent", name};
     Certificate certificate = authority_.issue(key->public_key(), member, kAlways).value();
-    return {{std::move(certificate), authority_.certificate(), "mqtts://broker:8883"},
+    return {{std::move(certificate), authority_.certificate(), {"mqtts://broker:8883"}},
             key->to_pem().value()};
   }
 

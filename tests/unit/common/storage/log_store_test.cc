@@ -305,7 +305,8 @@ TEST_F(LogStoreTest, ASealOverrulesTheHash) {
 
 // What stored segments hold of both branches stays, in front of the winner.
 TEST_F(LogStoreTest, ABranchWinsInsideStoredSegments) {
-  const auto [winner, loser] = branches(10, 8);
+  const std::pair<Chain, Chain> both = branches(10, 8);
+  const Chain &winner = both.first, &loser = both.second;
   LogStore whole = open_at(folder_.file("whole.db"));
   ASSERT_TRUE(whole.commit({.segments = {segment(winner, 1, 10)}}).ok());
   const auto expect_winner = [&](LogStore& store) {

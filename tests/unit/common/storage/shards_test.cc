@@ -172,8 +172,9 @@ constexpr const char* kQueries[] = {
     "SELECT * FROM samples WHERE seq BETWEEN 2 AND 4",
     "SELECT * FROM samples WHERE time > 1767225603000000 AND stream = 'stream1'",
     "SELECT * FROM samples WHERE node = (SELECT min(node) FROM samples)",
-    "SELECT a.node, a.seq, a.value FROM stream_stream1 a JOIN stream_stream1 b ON a.value = b.value"
-    " AND a.node = b.node AND a.seq = b.seq",
+    ("SELECT a.node, a.seq, a.value FROM stream_stream1 a JOIN stream_stream1 b ON a.value = "
+     "b.value"
+     " AND a.node = b.node AND a.seq = b.seq"),
     "SELECT count(DISTINCT rowid) FROM samples",
     "SELECT * FROM samples WHERE seq = 1 OR time > 1767225604000000",
     "SELECT lower(hex(node)), track, segments, bytes FROM logs ORDER BY node, track",
