@@ -83,7 +83,7 @@ http::Response lag(const NodeReport& report) {
   };
   std::map<std::string, Cell> cells;
   for (const NodeStatus& node : report.nodes) {
-    if (node.node == report.self || node.authority) continue;
+    if (!is_awaited(node, report)) continue;
     Cell& cell = cells[node.cell];
     const Lag of_node = lag_of(node, report.now);
     cell.nodes += 1;

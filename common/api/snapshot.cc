@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "common/security/certificate.h"
+#include "common/security/private_file.h"
 
 namespace dunlin::api {
 
@@ -40,6 +41,10 @@ Duration lag_of(const LogStatus& log, const Moment& now) {
   return log.behind_since ? std::max(Duration{}, now.mono - *log.behind_since) : Duration{};
 }
 
+bool is_awaited(const NodeStatus& node, const NodeReport& report) {
+  return node.node != report.self && !node.authority && !node.revoked;
+}
+
 Lag lag_of(const NodeStatus& node, const Moment& now) {
   Lag lag;
   for (const LogStatus& log : node.logs) {
@@ -53,10 +58,9 @@ namespace {
 
 // Until when the certificate in a file is good; 0 where there is none.
 UtcMicros certified_until(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  const auto certificate = security::Certificate::from_pem(text.str());
+  const Result<std::string> pem = security::read_private_file(path);
+  if (!pem.ok()) return 0;
+  const auto certificate = security::Certificate::from_pem(*pem);
   return certificate.ok() ? certificate->validity().until : 0;
 }
 
@@ -90,8 +94,7 @@ Snapshot::Process look_at_process() {
 void add_nodes(const NodeReport& report, Snapshot& s) {
   for (const NodeStatus& node : report.nodes) {
     for (const LogStatus& log : node.logs) s.log_entries += log.held_entries;
-    // Who was revoked is nobody to wait for.
-    if (node.node == report.self || node.authority || node.revoked) continue;
+    if (!is_awaited(node, report)) continue;
     const Lag lag = lag_of(node, report.now);
     s.oldest_gap_age = std::max(s.oldest_gap_age, lag.age);
     Snapshot::Node& out = s.nodes.emplace_back();

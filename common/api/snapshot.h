@@ -12,6 +12,10 @@ namespace dunlin::api {
 std::string_view name_of(replication::Role role);
 std::string_view name_of(replication::PeerState state);
 
+// Whether it is somebody whose lag and silence matter: not this node, the authority, nor one that
+// was revoked.
+bool is_awaited(const replication::NodeStatus& node, const runtime::NodeReport& report);
+
 // What is missing here of what is known to exist.
 struct Lag {
   std::uint64_t entries = 0;

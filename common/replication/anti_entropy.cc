@@ -15,7 +15,7 @@ constexpr Duration kAsked = seconds(10);  // so long answers to all are ours, to
 constexpr std::size_t kMessageBytes = 16 * 1024;
 constexpr std::int64_t kBytesPerSecond = 16 * 1024 / 30;
 constexpr std::int64_t kBurst = 64 * 1024;
-constexpr int kLooks = 8;
+constexpr int kLooksMax = 8;             // at what differs and does not change, in periods of 30 s
 constexpr std::size_t kListedMax = 8;    // logs of a place that are listed and not hashed
 constexpr std::size_t kCountedMax = 64;  // and of one where the other side has few
 constexpr std::size_t kGapsMax = 64;     // of a log that are told
@@ -211,7 +211,7 @@ Result<void> AntiEntropy::on_digest(const Moment& now, const Received& received,
   if (difference.ours != roots || difference.theirs != digest.roots)
     difference = {roots, digest.roots};
   if (bare && to_all) difference.looks += 1;
-  if (difference.looks <= kLooks) {
+  if (difference.looks <= kLooksMax) {
     scope.period = kPeriod;
     scope.due = std::min(scope.due, now.mono + 3 * kPeriod / 2);
   }

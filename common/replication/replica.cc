@@ -467,9 +467,9 @@ Result<void> Replica::on_hello(const Moment& now, const Received& received, cons
     if (peer.up) context_.notice(Notice::Kind::peer_down, hello.node, hello.name);
     peer.up = false;
     if (peer.last_heard == Instant{}) peer.last_heard = now.mono;
-    // It lived at least when it said what will be its will.
+    // It lived at least when it said what will be its will, which was not after now.
     if (peer.last_heard_utc == 0)
-      peer.last_heard_utc = static_cast<UtcMicros>(hello.hlc.millis() * 1000);
+      peer.last_heard_utc = std::min(now.utc, static_cast<UtcMicros>(hello.hlc.millis() * 1000));
     if (known == peers_.end()) {
       keep(peer, hello);
       context_.where.heard(hello.node, received.cell);

@@ -42,7 +42,7 @@ struct NodeStatus {
   std::string cell = {};  // where it was heard; empty: not since this start
   Role role = Role::agent;
   PeerState state = PeerState::down;
-  UtcMicros last_seen = 0;  // 0 = not since this start
+  UtcMicros last_seen = 0;  // 0 = nobody knows; of one that was down at the start, by its will
   struct Protocol {
     std::uint64_t minor = 0;
     std::vector<std::string> capabilities;

@@ -18,7 +18,7 @@ using replication::Read;
 using replication::Write;
 using std::chrono::steady_clock;
 
-constexpr auto kStopCheckpoint = std::chrono::milliseconds(250);
+constexpr auto kStopCheckpoint = std::chrono::milliseconds(250);  // waits for readers
 constexpr auto kLookEvery = std::chrono::seconds(1);
 constexpr std::uint64_t kRetireShare = 32;  // of a bound goes at a time
 constexpr int kRestsPerStep = 40;
@@ -117,7 +117,6 @@ DiskState Disk::state() const {
   DiskState state = state_;
   state.waiting = requests_.size();
   state.waiting_bytes = requests_.bytes();
-  state.bytes_written = bytes_written();
   return state;
 }
 
@@ -314,18 +313,20 @@ void Disk::look_after_space(bool force) {
   const Result<std::uint64_t> bytes = store_->used_bytes();
   const Result<std::uint64_t> refused = store_->quarantine().count();
   const std::uint64_t left = room();
+  const std::uint64_t written = bytes_written();
   {
     const std::lock_guard lock(mutex_);
     if (bytes.ok()) state_.database_bytes = *bytes;
     if (refused.ok()) state_.quarantined = *refused;
     state_.disk_free = free_bytes(file_.path);
+    state_.bytes_written = written;
     // Nobody may write for long: what the next write would find is said before.
     state_.writable = last_write_ok_ && left >= options_.refuse_below_free;
   }
   if (!bytes.ok()) return;
   const Held here{*bytes, store_->track_bytes()};
   const Held all = together_ ? together_(here) : here;
-  replication::StorageUsed used{all.bytes, left, bytes_written(), {}};
+  replication::StorageUsed used{all.bytes, left, written, {}};
   for (const LogId& id : store_->logs_of(options_.node)) {
     if (id.track != kControlTrack) used.own[id] = store_->log_bytes(id);
   }

@@ -14,7 +14,7 @@ namespace {
 using namespace replication;
 
 constexpr auto kIdleWait = std::chrono::seconds(60);
-constexpr std::size_t kFiltersMax = 4096;
+constexpr std::size_t kNamedFiltersMax = 4096;        // that are asked for instead of everybody's
 constexpr auto kStopFlush = std::chrono::seconds(3);  // a stop takes 5 at most
 constexpr std::size_t kBulkUnsentBytes = 32 * 1024;   // the bulk lane waits while more is unsent
 constexpr Duration kUnsentLook = std::chrono::milliseconds(2);
@@ -489,10 +489,12 @@ void Node::send(const Send& send) {
   for (const std::string& topic :
        topic_names(options_.fleet, options_.replica.cells, send, replica_.self())) {
     const Result<void> sent = transport_->publish(topic, send.payload, how);
+    if (!sent.ok()) {
+      log::debug("publish_failed", {{"message", send.message}, {"error", sent.error().message()}});
+      continue;
+    }
     log::debug("sent",
                {{"topic", topic}, {"message", send.message}, {"bytes", send.payload.size()}});
-    if (!sent.ok())
-      log::debug("publish_failed", {{"message", send.message}, {"error", sent.error().message()}});
   }
 }
 
@@ -537,8 +539,8 @@ void Node::listen() {
     all = narrowed(std::move(all), options_.fleet, cells[cell], writers);
   }
   // Of so many the broker may refuse some: a flood is better than silence.
-  if (all.size() > kFiltersMax) all = all_subscriptions();
-  listens_narrowly_ = !muted.empty();
+  listens_narrowly_ = !muted.empty() && all.size() <= kNamedFiltersMax;
+  if (!listens_narrowly_) all = all_subscriptions();
   transport_->listen(std::move(all));
 }
 

@@ -8,7 +8,6 @@
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
-#include <ranges>
 #include <thread>
 
 #include "dunlin/transport.h"
@@ -320,8 +319,8 @@ TEST_P(MqttTransport, EveryMessageNeedsTheRightToItsTopic) {
     }
     EXPECT_TRUE(a.say("end", end).ok() && watcher.hears("end=" + end));
     std::string all;
-    for (const std::string& message : watcher.messages() | std::views::drop(before))
-      all += message + " ";
+    const std::vector<std::string> messages = watcher.messages();
+    for (std::size_t i = before; i < messages.size(); ++i) all += messages[i] + " ";
     return all;
   };
   EXPECT_EQ(heard("1"), "first=1 first=2 first=3 end=1 ");
@@ -367,10 +366,13 @@ TEST(MqttTransportLimits, BrokerForgetsExpiredMessages) {
   }));
 }
 
-// A broker that accepts the connection and refuses the subscription.
+// A broker that accepts the connection and answers each subscription with these codes.
 class RefusingBroker {
  public:
-  RefusingBroker() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  explicit RefusingBroker(int protocol = 4, std::vector<std::uint8_t> codes = {0x80})
+      : protocol_(protocol),
+        codes_(std::move(codes)),
+        listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -396,14 +398,19 @@ class RefusingBroker {
       std::uint8_t packet[256];
       while (recv(fd, packet, sizeof(packet), 0) > 0) {
         const int type = packet[0] >> 4;
-        const std::uint8_t connack[] = {0x20, 2, 0, 0};
-        const std::uint8_t suback[] = {0x90, 3, packet[2], packet[3], 0x80};
-        if (type == 1) send(fd, connack, sizeof(connack), MSG_NOSIGNAL);
-        if (type == 8) send(fd, suback, sizeof(suback), MSG_NOSIGNAL);
+        std::vector<std::uint8_t> connack{0x20, 2, 0, 0}, suback{0x90, 0, packet[2], packet[3]};
+        if (protocol_ == 5)
+          connack.push_back(0), connack[1] = 3, suback.push_back(0);  // properties
+        suback.insert(suback.end(), codes_.begin(), codes_.end());
+        suback[1] = static_cast<std::uint8_t>(suback.size() - 2);
+        if (type == 1) send(fd, connack.data(), connack.size(), MSG_NOSIGNAL);
+        if (type == 8) send(fd, suback.data(), suback.size(), MSG_NOSIGNAL);
       }
     }
   }
 
+  const int protocol_;
+  const std::vector<std::uint8_t> codes_;
   int listener_;
   std::uint16_t port_ = 0;
   std::thread thread_;
@@ -421,6 +428,24 @@ TEST(MqttTransportLimits, RefusedSubscriptionIsAFailedConnection) {
       << a.disconnects();
   EXPECT_EQ(a.connected(), 0);
   a.transport().stop(true);
+}
+
+// However many codes a broker sends, none of them stands for a filter that was not sent.
+TEST(MqttTransportLimits, AnAnswerToOtherThanWasAskedIsAFailedConnection) {
+  for (std::vector<std::uint8_t> codes : {std::vector<std::uint8_t>(100, 0), {0, 0}, {}}) {
+    if (!codes.empty()) codes.back() = 0x80;
+    RefusingBroker broker(5, codes);
+    TransportOptions options;
+    options.url = broker.url();
+    options.client_id = "a";
+    Peer a;
+    a.start(options, {{"x", 1}, {"y", 1}, {"z", 1}});
+    const std::string why = a.disconnects();
+    EXPECT_NE(why.find(codes.empty() ? "refused" : "other than was asked"), std::string::npos)
+        << why;
+    EXPECT_EQ(a.connected(), 0) << codes.size();
+    a.transport().stop(true);
+  }
 }
 
 TEST(MqttTransportTls, TrustsItsAuthorityAndTheRightNameOnly) {

@@ -81,6 +81,19 @@ TEST(Service, SaysThatItReloadsAndGetsOn) {
   EXPECT_EQ(a.events("started").size(), 2u);
 }
 
+TEST(Service, SaysUntilWhenCertificatesAreGood) {
+  DUNLIN_FLEET(fleet);
+  Member& gateway = fleet.add_gateway();
+  Member& a = fleet.add_agent("a");
+  DUNLIN_ASSERT_OK(fleet.start());
+  const double until = a.metric("dunlin_certificate_expiry_timestamp_seconds");
+  EXPECT_GT(until, static_cast<double>(::time(nullptr)) + 86'400);
+  EXPECT_GT(gateway.metric("dunlin_certificate_expiry_timestamp_seconds"), 0);
+  const std::string seen =
+      "dunlin_node_certificate_expiry_timestamp_seconds{node=\"" + a.node() + "\"}";
+  EXPECT_TRUE(test::eventually([&] { return gateway.metric(seen) == until; }));
+}
+
 TEST(Service, LogsMoreAndLessWithoutARestart) {
   DUNLIN_FLEET(fleet);
   Member& gateway = fleet.add_gateway();

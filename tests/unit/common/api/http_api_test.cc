@@ -19,10 +19,11 @@ namespace {
 
 using nlohmann::json;
 
-// A node that has nothing to tell.
+// A node that has nothing to tell, unless a test says so.
 class QuietNode final : public runtime::NodeView {
  public:
-  runtime::NodeReport report() override { return {}; }
+  runtime::NodeReport told;
+  runtime::NodeReport report() override { return told; }
   bool revoked(const NodeId&) override { return false; }
   bool keeps_other_cells() override { return false; }
   bool connected() const override { return true; }
@@ -90,6 +91,27 @@ TEST_F(HttpApiTest, SaysWhatItsProcessTakes) {
   EXPECT_LE(value("process_start_time_seconds"), now + 2);
   EXPECT_GE(value("process_start_time_seconds"), now - 3600);
   EXPECT_EQ(value("dunlin_certificate_expiry_timestamp_seconds"), -1) << "it has none";
+}
+
+TEST_F(HttpApiTest, NobodyWaitsForWhoWasRevoked) {
+  const auto lacks = [&](std::uint8_t number, std::uint64_t entries) {
+    replication::NodeStatus& node = node_.told.nodes.emplace_back(
+        replication::NodeStatus{.node = NodeId{{number}}, .name = {}, .cell = "north"});
+    node.logs.push_back({.log = {}, .missing = {}, .behind_since = Instant{}});
+    node.logs.back().missing_entries = entries;
+    return node.node.to_string();
+  };
+  node_.told.self.bytes.fill(0xff);
+  node_.told.now.mono = Instant{std::chrono::hours(1)};
+  const std::string kept = lacks(1, 3), gone = lacks(2, 500);
+  node_.told.nodes.back().revoked = true;
+  const std::string page = test::http_get(port(), "/metrics")->body;
+  EXPECT_NE(page.find("dunlin_node_lag_seconds{node=\"" + kept + "\"} 3600"), std::string::npos);
+  EXPECT_NE(page.find("dunlin_lag_entries_max{cell=\"north\"} 3\n"), std::string::npos);
+  EXPECT_EQ(page.find(gone), std::string::npos);
+  const json lag = json::parse(test::http_get(port(), "/v1/lag")->body);
+  EXPECT_EQ(lag["cells"][0]["nodes"], 1);
+  EXPECT_EQ(lag["cells"][0]["lag_entries_max"], 3);
 }
 
 TEST_F(HttpApiTest, NoPathLeadsToAFile) {

@@ -262,7 +262,7 @@ TEST_F(AntiEntropyTest, LooksAgainAfterAWalkAlone) {
   start_among({&other_});
   const SegmentRecord open = other_.open();
   greet(other_, Role::gateway, {{open.info.log.epoch, kControlTrack, 1}}, kCore);
-  pass(3s);
+  pass(500ms);
   std::vector<Sent> fetches = sent_in<Fetch>(kCore);
   ASSERT_EQ(fetches.size(), 1u);
   hear_answer(other_, {open}, std::get<Fetch>(fetches[0].envelope.message).request, true, kCore);

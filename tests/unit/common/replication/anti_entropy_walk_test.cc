@@ -236,6 +236,41 @@ TEST_F(AntiEntropyWalkTest, OfManyGatewaysOneSpeaksInAPeriod) {
 
 // ---- what could go on for ever ----
 
+// One let it go by rule before the other came, and nobody else has it.
+TEST_F(AntiEntropyWalkTest, WhatIsNowhereIsNoTrafficForEver) {
+  const LogId id{{}, Epoch{1}, kSamplesTrack};
+  const auto from_six_on = [&](IntervalSet released) {
+    return LogState::from_parts(id, {.runs = {{6, 10, {}, {}}},
+                                     .lost = {},
+                                     .released = std::move(released),
+                                     .acked = {},
+                                     .head = 10,
+                                     .head_hash = {},
+                                     .sealed = {}});
+  };
+  IntervalSet first_five;
+  first_five.insert({1, 5});
+  one_ = &net_.add({"north", "_core"}, {from_six_on(first_five)});
+  two_ = &net_.add({"south", "_core"}, {from_six_on({})});
+  link();
+  net_.pass(1h);
+  net_.sent.clear();
+  net_.pass(1h);
+  std::size_t begun = 0;
+  for (const GatewayNet::Message* message : digests({})) {
+    const Digest& digest = std::get<Digest>(message->envelope.message);
+    begun += message->topic == TopicClass::gossip && digest.places.empty() && digest.leaves.empty();
+  }
+  EXPECT_GE(begun, 12u) << "it is looked for all the same";
+  EXPECT_LE(begun, 24u);
+  for (const NodeStatus& node : two_->replica->status(net_.now())) {
+    for (const LogStatus& log : node.logs) {
+      EXPECT_EQ(log.missing_entries, 0u);
+      EXPECT_EQ(log.released_entries, log.log == id ? 5u : 0u);
+    }
+  }
+}
+
 // A log in many pieces does not make a message that nobody takes.
 TEST_F(AntiEntropyWalkTest, LogsInManyPiecesFitIntoMessages) {
   std::vector<LogState> logs;

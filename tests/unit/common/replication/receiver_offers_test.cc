@@ -124,13 +124,14 @@ TEST_F(ReceiverOffersTest, WhatGatewaysLetGoIsNoGap) {
   now = status(far.log());
   EXPECT_EQ(now.missing_entries, 0u);
   EXPECT_EQ(now.released_entries, 0u);
-  // Agents let go of what gateways have, which says nothing.
-  Peer agent, other;
-  meet_agent(agent);
+  // Keepers let go of what gateways have, which says nothing.
+  Peer keeper, other;
+  keeper.capabilities = {std::string(kKeepsFleet)};
+  hear(TopicClass::gate, keeper.node(), keeper.hello(), kCore);
   const SegmentRecord first = other.open(), lost = other.samples(4), kept = other.samples(16);
   offer(first_, {log_of(first), log_of(kept, set_of(1, 4))});
   fetch(first_, {first, kept});
-  offer(agent, {log_of(kept, {}, 5)});
+  offer(keeper, {log_of(kept, {}, 5)});
   EXPECT_EQ(status(other.log()).missing_entries, 4u);
 }
 

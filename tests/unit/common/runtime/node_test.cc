@@ -327,6 +327,27 @@ TEST_F(NodeTest, WhoFloodsIsNotListenedTo) {
   EXPECT_EQ(node_->report().mutes, 1u);
 }
 
+// A broker may refuse some of so many filters, and then there would be no connection at all.
+TEST_F(NodeTest, AmongVeryManyAFloodIsEndured) {
+  options_.muted_for = 1h;
+  start_gateway();
+  wire_->events().on_connected();
+  std::vector<test::Peer> others(700);
+  for (test::Peer& other : others)
+    wire_->deliver("cell/hello/" + other.node().to_string(), other.hello());
+  ASSERT_TRUE(eventually([&] { return node_->report().nodes.size() == 701; }));
+  const test::Peer hostile;
+  const std::string live = "cell/live/" + hostile.node().to_string();
+  const Bytes noise(300, 0xff);
+  ASSERT_TRUE(eventually([&] {
+    for (int n = 0; n < 10'000; ++n) wire_->deliver(live, noise);
+    return node_->report().mutes > 0;
+  }));
+  (void)node_->report();  // what is to be listened to was said by now
+  EXPECT_TRUE(wire_->listens_to(live));
+  EXPECT_TRUE(wire_->listens_to("cell/live/" + others.back().node().to_string()));
+}
+
 TEST_F(NodeTest, WhoFloodedIsListenedToAgain) {
   options_.muted_for = 1ms;
   start_gateway();
@@ -431,7 +452,7 @@ TEST_F(NodeTest, TheBacklogGoesOnWhileLiveMessagesKeepComing) {
   node_->on_replicated([&](const replication::Replicated& replicated, Duration) {
     if (replicated.log.track != kControlTrack) stored = true;
   });
-  const Bytes vector = peer.wrap(replication::Vector{{{peer.log(kControlTrack), 1, 1, {}}}});
+  const Bytes vector = peer.wrap(replication::Vector{{{peer.log(kControlTrack), 1, Hash{1}, {}}}});
   wire_->on_publish([&] {
     if (!stored) wire_->deliver(inbox, vector);
   });
