@@ -22,6 +22,7 @@ struct Asked {
   std::vector<std::string> hosts;
   int days = 825;
   std::string out;
+  std::string file;  // to be renewed
   std::string gateway_url = "http://127.0.0.1:7380";
   bool nothing_counts = false;
 };
@@ -94,6 +95,42 @@ int add(const Asked& asked) {
   return kOk;
 }
 
+// What a member is to have: its latest certificate while that lasts, or else a new one, also after
+// the end of the former one unless another has its name by now.
+Result<security::Certificate> lasting(const Asked& asked, const security::Certificate& shown) {
+  DUNLIN_ASSIGN(Fleet fleet, Fleet::open(asked.folder, passphrase_from(asked.passphrase_file)));
+  DUNLIN_TRY(verify(shown, fleet.authority(), std::nullopt));
+  DUNLIN_ASSIGN(const auto revoked, fleet.revocations());
+  if (revoked.contains(shown.node()))
+    return {Errc::revoked, shown.node().to_string() + " was revoked"};
+  DUNLIN_ASSIGN(security::Certificate latest, fleet.member(shown.node()));
+  const UtcMicros now = utc_now();
+  const UtcMicros third = asked.days * UtcMicros{86'400'000'000} / 3;
+  if (now < latest.validity().until - third) return latest;
+  return fleet.admit(latest.public_key(), *latest.member(), now, asked.days, latest.hosts());
+}
+
+int renew(const Asked& asked) {
+  const Result<std::string> text = security::read_private_file(asked.file);
+  if (!text.ok()) return fail(text.error());
+  Result<security::Bundle> bundle = security::read_bundle(*text);
+  const Result<security::Certificate> shown =
+      bundle.ok() ? bundle->membership.certificate : security::Certificate::from_pem(*text);
+  if (!shown.ok()) return fail({shown.error().code, asked.file + ": " + shown.error().context});
+  const Result<security::Certificate> latest = lasting(asked, *shown);
+  if (!latest.ok()) return fail(latest.error());
+  const bool renewed = latest->der() != shown->der();
+  if (renewed) {
+    if (bundle.ok()) bundle->membership.certificate = *latest;
+    const Result<void> written = security::write_private_file(
+        asked.file, bundle.ok() ? write_bundle(*bundle) : latest->to_pem());
+    if (!written.ok()) return fail(written.error());
+  }
+  std::printf("%s%s: valid until %s\n", renewed ? "" : "not yet: ", latest->member()->name.c_str(),
+              day_of(latest->validity().until).c_str());
+  return kOk;
+}
+
 }  // namespace
 
 void add_device_commands(CLI::App& app, Command& chosen) {
@@ -120,6 +157,16 @@ void add_device_commands(CLI::App& app, Command& chosen) {
       ->check(CLI::Range(1, 7300));
   command->add_option("--out", asked->out, "the bundle (NAME.bundle)");
   command->callback([&chosen, asked] { chosen = [asked] { return cli::add(*asked); }; });
+
+  command = device->add_subcommand(
+      "renew",
+      "a member's bundle or certificate (node.crt) here: the certificate in it lasts longer");
+  add_folder(command, asked->folder);
+  add_passphrase(command, asked->passphrase_file);
+  command->add_option("file", asked->file, "that its owner alone may read")->required();
+  command->add_option("--days", asked->days, "from now, once less than a third is left (825)")
+      ->check(CLI::Range(1, 7300));
+  command->callback([&chosen, asked] { chosen = [asked] { return cli::renew(*asked); }; });
 
   command = device->add_subcommand(
       "revoke", "cut a member off: what a gateway has of it counts, and nothing after that");

@@ -2,6 +2,7 @@
 // no part in it; later it renews. Real programs, real mosquitto.
 #include <nlohmann/json.hpp>
 
+#include "common/security/bundle.h"
 #include "common/security/token.h"
 #include "tests/integration/membership.h"
 #include "tests/support/faketime.h"
@@ -144,6 +145,41 @@ TEST_F(Enrolment, WaitsForWhoHasTheAuthoritysKey) {
   start_issuer();
   EXPECT_EQ(enrol(token, data("late")), 0) << read_file(said());
   EXPECT_EQ(read_file(data("late") + "/node.key"), key);
+}
+
+// By who has the authority and the member's file in hand, as where a fleet is made by a script.
+TEST_F(Enrolment, AFileInHandIsRenewed) {
+  ASSERT_EQ(dunlin({"device", "add", "brief", "--cell", "north", "--days", "1", "--out",
+                    bundle("brief")}),
+            0);
+  const std::string first = read_file(bundle("brief"));
+  Member brief = make("brief");
+  DUNLIN_ASSERT_OK(brief.start());
+  EXPECT_EQ(brief.stop(), 0);
+  const std::string installed = brief.data_dir() + "/node.crt";
+  for (const std::string& file : {bundle("brief"), installed}) {
+    ASSERT_EQ(dunlin({"device", "renew", file}), 0) << read_file(said());
+    const std::string renewed = read_file(file);
+    EXPECT_EQ(dunlin({"device", "renew", file}), 0);
+    EXPECT_EQ(read_file(file), renewed);
+  }
+  const auto renewed = security::read_bundle(read_file(bundle("brief")));
+  ASSERT_TRUE(renewed.ok()) << renewed.error().message();
+  const auto former = security::read_bundle(first);
+  EXPECT_EQ(renewed->key_pem, former->key_pem);
+  EXPECT_EQ(renewed->membership.certificate.node(), former->membership.certificate.node());
+  EXPECT_GT(renewed->membership.certificate.validity().until,
+            former->membership.certificate.validity().until + UtcMicros{800} * 86'400'000'000);
+  EXPECT_EQ(read_file(installed), renewed->membership.certificate.to_pem());
+  DUNLIN_ASSERT_OK(brief.start());
+  EXPECT_TRUE(test::eventually([&] { return !brief.events("broker_connected").empty(); }))
+      << brief.log();
+
+  // Over for long, or no member of this fleet any more.
+  std::ofstream(bundle("brief"), std::ios::trunc) << first;
+  EXPECT_EQ(dunlin({"device", "revoke", "brief", "--nothing-counts"}), 0);
+  EXPECT_EQ(dunlin({"device", "renew", bundle("brief")}), 1);
+  EXPECT_EQ(read_file(bundle("brief")), first);
 }
 
 // A certificate that took its place counts from the next connect on, without a restart.
