@@ -20,7 +20,14 @@ struct KnownNode {
   NodeId node;
   Bytes public_key;
   std::string name;
-  Bytes certificate = {};  // by which the fleet's authority admitted it; empty in an open fleet
+  Bytes certificate = {};   // by which the fleet's authority admitted it; empty in an open fleet
+  UtcMicros last_seen = 0;  // by the latest Sighting; 0 = none
+};
+
+// A node was heard of, by this one's clock.
+struct Sighting {
+  NodeId node;
+  UtcMicros at = 0;
 };
 
 // Entries that leave the disk: whole stored segments, with the chain hashes at both ends.
@@ -55,7 +62,7 @@ struct Quarantined {
 };
 
 // What one commit does: the epoch first, then rollbacks, segments, releases, acks, members, what
-// was revoked and what was refused.
+// was revoked, what was refused and who was seen.
 struct Changes {
   std::vector<SegmentRecord> segments = {};
   std::vector<Release> releases = {};
@@ -65,7 +72,8 @@ struct Changes {
   // By the fleet's authority, whose log another file has.
   std::vector<std::pair<Hlc, Revoke>> revocations = {};
   std::vector<Quarantined> refused = {};
-  std::optional<Epoch> epoch = {};  // the database's from here on
+  std::vector<Sighting> sightings = {};  // the latest of each node
+  std::optional<Epoch> epoch = {};       // the database's from here on
 
   // Shares its commit with nothing that came before or comes after it.
   bool stands_alone() const { return epoch || !rollbacks.empty(); }
@@ -77,6 +85,7 @@ struct Changes {
     members.insert(members.end(), more.members.begin(), more.members.end());
     revocations.insert(revocations.end(), more.revocations.begin(), more.revocations.end());
     refused.insert(refused.end(), more.refused.begin(), more.refused.end());
+    sightings.insert(sightings.end(), more.sightings.begin(), more.sightings.end());
   }
 };
 

@@ -82,6 +82,7 @@ class LogRecord {
 struct NodeRecord {
   Bytes public_key;
   std::string name;
+  UtcMicros last_seen = 0;  // as storage has it; 0 = nobody knows
 };
 
 // Every log and node this replica knows, in a fixed order so that runs repeat.

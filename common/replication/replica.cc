@@ -75,6 +75,10 @@ Replica::Replica(ReplicaOptions options, Nonce nonce, Signer& signer, Verifier& 
 Result<void> Replica::start(const Moment& now, ReplicaStart start) {
   context_.epoch = start.epoch;
   context_.table.nodes = std::move(start.nodes);
+  // By a clock that was wrong, then or now, nobody knows.
+  for (auto& [node, record] : context_.table.nodes)
+    if (record.last_seen > now.utc) record.last_seen = 0;
+  if (options_.role == Role::gateway) sightings_due_ = now.mono + kSightingsPeriod;
   for (auto& [node, certificate] : start.certificates)
     context_.members.start(node, std::move(certificate));
   for (const auto& [at, revoke] : start.revocations) context_.members.revoke(at, revoke);
@@ -106,11 +110,16 @@ struct Replica::Visitor {
   const Moment& now;
 
   Result<void> operator()(const Append& input) { return r.origin_.append(now, input); }
-  Result<void> operator()(const Flush&) { return r.origin_.flush(now), Result<void>{}; }
+  Result<void> operator()(const Flush&) {
+    r.origin_.flush(now);
+    if (r.sightings_due_) r.keep_sightings(now);
+    return {};
+  }
   Result<void> operator()(const LinkUp&) { return r.on_link_up(now), Result<void>{}; }
   Result<void> operator()(const LinkDown&) { return r.on_link_down(), Result<void>{}; }
   Result<void> operator()(const Received& input) { return r.on_received(now, input); }
   Result<void> operator()(const WriteFinished& input) {
+    if (r.sightings_token_ == input.token) return r.sightings_token_.reset(), Result<void>{};
     DUNLIN_CHECK(r.origin_.on_write_finished(now, input) ||
                  r.receiver_.on_write_finished(now, input));
     return {};
@@ -144,6 +153,7 @@ struct Replica::Visitor {
     r.forwarder_.on_deadline(now);
     r.anti_entropy_.on_deadline(now);
     r.authority_relay_.on_deadline(now);
+    if (r.sightings_due_ && *r.sightings_due_ <= now.mono) r.keep_sightings(now);
     return {};
   }
 };
@@ -183,8 +193,8 @@ std::optional<Instant> Replica::next_deadline() const {
   for (const std::optional<Instant>& other :
        {uplink_.next_deadline(), rescue_.next_deadline(), endings_.next_deadline(),
         receiver_.next_deadline(), follower_.next_deadline(), forwarder_.next_deadline(),
-        anti_entropy_.next_deadline(), time_sync_.next_deadline(),
-        authority_relay_.next_deadline()}) {
+        anti_entropy_.next_deadline(), time_sync_.next_deadline(), authority_relay_.next_deadline(),
+        sightings_due_}) {
     if (other) next = std::min(next.value_or(*other), *other);
   }
   return next;

@@ -115,6 +115,7 @@ class Replica {
     const std::vector<std::string>& capabilities() const;
   };
   static constexpr std::size_t kPeersMax = 16'384;
+  static constexpr Duration kSightingsPeriod = std::chrono::minutes(5);
 
   struct Visitor;
   std::vector<std::string> capabilities() const;
@@ -160,6 +161,7 @@ class Replica {
   void heard(const Moment& now, const Received& received, Nonce instance);
   Result<void> make_room_for_peer();
   void on_retire(const Moment& now, const Retire& retire);
+  void keep_sightings(const Moment& now);
 
   ReplicaOptions options_;
   Context context_;
@@ -178,6 +180,10 @@ class Replica {
   std::map<NodeId, Peer> peers_;
   std::shared_ptr<const NodeStatus::Protocol> speak_;  // most nodes the same, and share it
   std::map<NodeId, Vector::Storage> storage_of_;       // of peers that say so
+  // When nodes were last heard is stored now and then by who reports of them: a gateway. Of what
+  // does not get there the next time tells.
+  std::optional<Instant> sightings_due_;
+  std::optional<Token> sightings_token_;  // of the write that is on its way
   Bytes will_;
 };
 

@@ -80,6 +80,7 @@ std::vector<NodeStatus> Replica::status(const Moment& now, const NodeId* after,
     if (record != context_.table.nodes.end() && record->first == node) {
       status.name = record->second.name;
       status.state = PeerState::remote;
+      status.last_seen = record->second.last_seen;
       ++record;
     }
     if (peer != peers_.end() && peer->first == node) describe(now, (peer++)->second, status);
@@ -102,7 +103,7 @@ void Replica::describe(const Moment& now, const Peer& peer, NodeStatus& status) 
   status.cell = context_.where.home(status.node);
   status.role = peer.role;
   status.speaks = peer.speaks;
-  status.last_seen = peer.last_heard_utc;
+  status.last_seen = std::max(status.last_seen, peer.last_heard_utc);
   status.cloned = peer.instances.cloned();
   const auto storage = storage_of_.find(status.node);
   if (storage != storage_of_.end()) status.storage = storage->second;
@@ -112,6 +113,23 @@ void Replica::describe(const Moment& now, const Peer& peer, NodeStatus& status) 
   status.state = !peer.up                                   ? PeerState::down
                  : peer.last_heard + kStaleAfter < now.mono ? PeerState::stale
                                                             : PeerState::up;
+}
+
+void Replica::keep_sightings(const Moment& now) {
+  sightings_due_ = now.mono + kSightingsPeriod;
+  if (sightings_token_) return;
+  Write write;
+  for (const auto& [node, peer] : peers_) {
+    const auto record = context_.table.nodes.find(node);
+    if (record == context_.table.nodes.end()) continue;  // nor has storage heard of it
+    if (peer.last_heard_utc <= record->second.last_seen) continue;
+    record->second.last_seen = peer.last_heard_utc;
+    write.sightings.push_back({node, peer.last_heard_utc});
+  }
+  if (write.sightings.empty()) return;
+  sightings_token_ = write.token = context_.next_token();
+  write.lane = Lane::bulk;
+  context_.outputs.push_back(std::move(write));
 }
 
 void Replica::describe_self(const Moment& now, NodeStatus& status) const {

@@ -20,7 +20,7 @@ inline replication::ReplicaStart replica_start(storage::LogStore::Contents conte
                                   std::move(contents.forked),
                                   std::move(contents.revocations)};
   for (KnownNode& known : contents.nodes) {
-    start.nodes[known.node] = {std::move(known.public_key), std::move(known.name)};
+    start.nodes[known.node] = {std::move(known.public_key), std::move(known.name), known.last_seen};
     if (!known.certificate.empty()) start.certificates[known.node] = std::move(known.certificate);
   }
   return start;

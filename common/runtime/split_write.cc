@@ -37,6 +37,8 @@ SplitWrite::SplitWrite(Write write, const storage::Placement& placement, std::si
     part(placement.of(rollback.log.node)).rollbacks.push_back(std::move(rollback));
   for (KnownNode& member : write.members)
     part(placement.of(member.node)).members.push_back(std::move(member));
+  for (const Sighting& sighting : write.sightings)
+    part(placement.of(sighting.node)).sightings.push_back(sighting);
   if (!write.refused.empty()) part(0).refused = std::move(write.refused);
   if (write.epoch) part(0).epoch = write.epoch;
   if (parts_.empty()) part(0);

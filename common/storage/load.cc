@@ -34,7 +34,8 @@ Result<LogStore::Contents> LogStore::load() {
   for (const auto& [log, row] : rows_) contents.logs.push_back(row.state);
 
   DUNLIN_ASSIGN(Statement nodes,
-                db_.prepare("SELECT node, public_key, name, certificate FROM nodes"));
+                db_.prepare("SELECT node, public_key, name, certificate, ifnull(at, 0)"
+                            " FROM nodes LEFT JOIN sightings USING(node)"));
   while (true) {
     DUNLIN_ASSIGN(const bool more, nodes.step());
     if (!more) break;
@@ -47,6 +48,7 @@ Result<LogStore::Contents> LogStore::load() {
     known.name = nodes.text(2);
     const ByteView certificate = nodes.blob(3);
     known.certificate.assign(certificate.begin(), certificate.end());
+    known.last_seen = nodes.integer(4);
     contents.nodes.push_back(std::move(known));
   }
 

@@ -15,6 +15,7 @@
 #include "common/storage/row_values.h"
 #include "common/storage/schema.h"
 #include "common/storage/shard_files.h"
+#include "common/storage/sightings.h"
 
 namespace dunlin::storage {
 
@@ -191,6 +192,7 @@ Result<std::vector<WriteOutcome>> LogStore::write(const Changes& changes,
   }
   for (const auto& [hlc, revoke] : changes.revocations) DUNLIN_TRY(keep_revocation(hlc, revoke));
   for (const Quarantined& refused : changes.refused) DUNLIN_TRY(quarantine().keep(refused));
+  DUNLIN_TRY(keep_sightings(db_, changes.sightings));
   for (const auto& [log, row] : changed) DUNLIN_TRY(write_row(row));
   DUNLIN_TRY(transaction.commit());
   return outcomes;

@@ -60,6 +60,11 @@ CREATE TABLE quarantine(
   hash BLOB NOT NULL UNIQUE, body BLOB NOT NULL);
 CREATE INDEX quarantine_released ON quarantine(id) WHERE released = 1;
 )sql",
+    // When nodes were last heard of, of which a gateway tells after a restart, too. Apart from the
+    // rows of nodes, which are long: these are written every few minutes.
+    R"sql(
+CREATE TABLE sightings(node BLOB PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+)sql",
 };
 
 }  // namespace

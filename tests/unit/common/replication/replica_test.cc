@@ -140,6 +140,46 @@ TEST_F(PresenceTest, AWillTellsWhenItsNodeLived) {
   EXPECT_EQ(known(peer_.node())->last_seen, 1'700'000'000'123'000);
 }
 
+// Nor does its silence begin anew with the next start of a gateway.
+TEST_F(PresenceTest, WhenANodeWasHeardIsKept) {
+  start_linked();
+  greet(peer_, Role::agent);
+  hear_live(peer_, {peer_.open()});
+  serve();
+  pass(6min);
+  serve();
+  const UtcMicros first = now_.utc;
+  hear(TopicClass::gossip, peer_.node(), peer_.wrap(Vector{}));
+  pass(3min);
+  EXPECT_TRUE(take<Write>().empty());
+  pass(2min);
+  serve();  // and is killed
+  hear(TopicClass::gossip, peer_.node(), peer_.wrap(Vector{}));
+  start_linked();
+  EXPECT_EQ(known(peer_.node())->last_seen, first);
+  EXPECT_EQ(state(peer_), PeerState::remote);
+  hear(TopicClass::hello, peer_.node(), peer_.hello(NodeState::down));  // of long ago
+  EXPECT_EQ(known(peer_.node())->last_seen, first);
+
+  hear(TopicClass::hello, peer_.node(), peer_.hello());
+  const UtcMicros last = now_.utc;
+  ASSERT_TRUE(step(Flush{}).ok());
+  serve();  // and stops
+  start_linked();
+  EXPECT_EQ(known(peer_.node())->last_seen, last);
+
+  // By a clock that was wrong.
+  now_.utc = last - 3'600'000'000;
+  start_linked();
+  EXPECT_EQ(known(peer_.node())->last_seen, 0);
+  hear(TopicClass::hello, peer_.node(), peer_.hello());
+  const UtcMicros corrected = now_.utc;
+  ASSERT_TRUE(step(Flush{}).ok());
+  serve();
+  start_linked();
+  EXPECT_EQ(known(peer_.node())->last_seen, corrected);
+}
+
 TEST_F(PresenceTest, WhatWasOnlyClaimedIsNoLagForEver) {
   start_linked();
   greet(peer_, Role::agent, {{Epoch{5}, kSamplesTrack, 7}});

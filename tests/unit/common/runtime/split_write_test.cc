@@ -76,6 +76,7 @@ TEST_F(SplitWriteTest, EverythingGoesWhereItsNodeIs) {
   changes.acks = {{self_.log(), {}}};
   changes.rollbacks = {{self_.log(), 3}};
   changes.members = {{c_.node(), {}, "c"}};
+  changes.sightings = {{b_.node(), 5}};
   changes.refused = {{.peer = c_.node()}};
   changes.epoch = Epoch{9};
   SplitWrite split(write_of(std::move(changes)), place(), 3);
@@ -85,6 +86,7 @@ TEST_F(SplitWriteTest, EverythingGoesWhereItsNodeIs) {
             3u);
   EXPECT_EQ(parts.at(0).epoch, Epoch{9});
   EXPECT_EQ(parts.at(1).releases.size(), 1u);
+  EXPECT_EQ(parts.at(1).sightings.size(), 1u);
   EXPECT_EQ(parts.at(2).releases.size(), 1u);
   EXPECT_EQ(parts.at(2).members.size(), 1u);
   EXPECT_FALSE(parts.at(1).stands_alone() || parts.at(2).stands_alone());

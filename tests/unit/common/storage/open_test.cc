@@ -70,7 +70,8 @@ TEST_F(OpenTest, AFileOfAnOlderSchemaKeepsItsLogs) {
   const std::uint64_t held = held_in(*store_);
   ASSERT_GT(held, 0u);
   tamper(
-      "DROP TABLE quarantine; DROP TABLE revocations; ALTER TABLE nodes DROP COLUMN certificate");
+      "DROP TABLE sightings; DROP TABLE quarantine; DROP TABLE revocations; ALTER TABLE nodes DROP "
+      "COLUMN certificate");
   tamper("PRAGMA user_version = 2");
   close();
   Result<LogStore> store = open();
