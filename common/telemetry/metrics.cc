@@ -8,6 +8,7 @@
 #include <array>
 #include <map>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -123,14 +124,43 @@ void add_peers(Page& page, const std::vector<Snapshot::Node>& nodes) {
   }
 }
 
-void add_nodes(Page& page, const std::vector<Snapshot::Node>& nodes, std::size_t nodes_max) {
-  std::vector<const Snapshot::Node*> listed;
-  listed.reserve(nodes.size());
-  for (const auto& node : nodes) listed.push_back(&node);
-  const auto by_id = [](const auto* a, const auto* b) { return a->node < b->node; };
-  std::sort(listed.begin(), listed.end(), by_id);
-  listed.resize(std::min(listed.size(), nodes_max));
+// Which nodes have series of their own, in the order of their ids. Where not all can: of each
+// trouble that a node may be in those that are worst off, up to a quarter of the room; then
+// whoever comes first. Nodes without trouble do not change places from scrape to scrape.
+std::vector<const Snapshot::Node*> choose_listed(const std::vector<Snapshot::Node>& nodes,
+                                                 std::size_t nodes_max) {
+  using Node = Snapshot::Node;
+  std::vector<const Node*> all;
+  all.reserve(nodes.size());
+  for (const auto& node : nodes) all.push_back(&node);
+  const auto by_id = [](const Node* a, const Node* b) { return a->node < b->node; };
+  std::sort(all.begin(), all.end(), by_id);
+  if (all.size() <= nodes_max) return all;
 
+  std::set<const Node*, decltype(by_id)> listed(by_id);
+  const auto add_worst = [&](auto in_trouble, auto badness) {
+    std::vector<const Node*> found;
+    std::copy_if(all.begin(), all.end(), std::back_inserter(found),
+                 [&](const Node* node) { return in_trouble(*node); });
+    std::stable_sort(found.begin(), found.end(),
+                     [&](const Node* a, const Node* b) { return badness(*a) > badness(*b); });
+    found.resize(std::min(found.size(), nodes_max / 4));
+    listed.insert(found.begin(), found.end());
+  };
+  add_worst([](const Node& node) { return node.lag.count() > 0; },
+            [](const Node& node) { return node.lag; });
+  add_worst([](const Node& node) { return node.state == "stale" || node.state == "down"; },
+            [](const Node& node) { return -node.last_seen; });
+  add_worst([](const Node& node) { return node.lost_entries > 0; },
+            [](const Node& node) { return node.lost_entries; });
+  add_worst([](const Node& node) { return node.certified_until > 0; },
+            [](const Node& node) { return -node.certified_until; });
+  for (auto node = all.begin(); listed.size() < nodes_max; ++node) listed.insert(*node);
+  return {listed.begin(), listed.end()};
+}
+
+void add_nodes(Page& page, const std::vector<Snapshot::Node>& nodes, std::size_t nodes_max) {
+  const std::vector<const Snapshot::Node*> listed = choose_listed(nodes, nodes_max);
   using Node = Snapshot::Node;
   // What is not known of a node has no series.
   const auto add = [&](MetricType type, const char* name, const char* help, auto value_of) {

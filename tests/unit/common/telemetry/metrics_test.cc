@@ -173,6 +173,32 @@ TEST(Metrics, ListsAtMostNodesMaxAndCountsTheOthers) {
       << "never seen: no time to show";
 }
 
+// An alert that names a node can fire whatever the size of the fleet.
+TEST(Metrics, NodesInTroubleAreListedFirst) {
+  Snapshot s;
+  for (int n = 100; n < 200; ++n) {
+    s.nodes.push_back(node(std::to_string(n), "north", "agent", "up", seconds(0)));
+    s.nodes.back().last_seen = 1'000'000 * n;
+    s.nodes.back().certified_until = 1'000'000'000;
+  }
+  s.nodes[90].lag = seconds(5);
+  s.nodes[91].lag = seconds(7);
+  s.nodes[92].lag = seconds(6);
+  s.nodes[93].state = "down";
+  s.nodes[94].state = "stale";
+  s.nodes[95].lost_entries = 1;
+  s.nodes[96].certified_until = 999'000'000;
+  const std::string page = Metrics({.version = "", .revision = "", .nodes_max = 8}).render(s);
+  std::vector<std::string> listed;
+  for (int n = 100; n < 200; ++n) {
+    const std::string id = std::to_string(n);
+    if (page.find("dunlin_node_lag_seconds{node=\"" + id + "\"}") != std::string::npos)
+      listed.push_back(id);
+  }
+  EXPECT_EQ(listed,
+            (std::vector<std::string>{"100", "101", "191", "192", "193", "194", "195", "196"}));
+}
+
 TEST(Metrics, SeriesOfNodesEndAtABound) {
   const auto lines_of = [](std::size_t nodes) {
     Snapshot s;
