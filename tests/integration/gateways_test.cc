@@ -3,6 +3,7 @@
 // fleet.
 #include <map>
 
+#include "common/storage/sqlite.h"
 #include "tests/integration/three_gateways.h"
 
 namespace dunlin {
@@ -27,6 +28,33 @@ TEST(Gateways, EachKeepsWhatAllCellsSay) {
   for (const auto& gateway : fleet.gateways()) {
     EXPECT_EQ(gateway->get_json("/v1/gaps")["gaps"].size(), 0u) << gateway->name();
     EXPECT_TRUE(gateway->events("fork_detected").empty());
+  }
+}
+
+// As the program before this one left it.
+void make_older(const std::string& database) {
+  auto db = storage::Connection::open(database, SQLITE_OPEN_READWRITE);
+  ASSERT_TRUE(db.ok()) << db.error().message();
+  DUNLIN_ASSERT_OK(db->execute("DROP TABLE sightings; PRAGMA user_version = 3"));
+}
+
+TEST(Gateways, ARollingUpgradeLosesAndDoublesNothing) {
+  DUNLIN_FLEET(fleet);
+  ThreeGateways three(fleet);
+  ASSERT_TRUE(three.begin(200));
+  for (Member* upgraded : {&three.south, &three.both, &three.north}) {
+    ASSERT_EQ(upgraded->stop(), 0);
+    make_older(upgraded->database());
+    ASSERT_TRUE(three.says_more(200));
+    DUNLIN_ASSERT_OK(upgraded->start());
+    ASSERT_TRUE(three.says_more(200));
+  }
+  three.hush();
+  EXPECT_EQ(three.each_once(), "");
+  for (const auto& gateway : fleet.gateways()) {
+    EXPECT_EQ(gateway->get_json("/v1/gaps")["gaps"].size(), 0u) << gateway->name();
+    EXPECT_TRUE(gateway->events("fork_detected").empty());
+    EXPECT_TRUE(gateway->events("epoch_begun").empty()) << gateway->name();
   }
 }
 
