@@ -1,0 +1,34 @@
+# What the toolchain files of all classes share. They set DUNLIN_ARCHITECTURE (Debian's name of it) and,
+# where Debian's choice is not theirs, DUNLIN_CPU_FLAGS.
+set(triplet_of_amd64 x86_64-linux-gnu)
+set(triplet_of_arm64 aarch64-linux-gnu)
+set(triplet_of_armhf arm-linux-gnueabihf)
+set(processor_of_amd64 x86_64)
+set(processor_of_arm64 aarch64)
+set(processor_of_armhf arm)
+
+set(triplet ${triplet_of_${DUNLIN_ARCHITECTURE}})
+if(NOT triplet)
+  message(FATAL_ERROR "DUNLIN_ARCHITECTURE is '${DUNLIN_ARCHITECTURE}', not amd64, arm64 or armhf")
+endif()
+
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR ${processor_of_${DUNLIN_ARCHITECTURE}})
+set(CMAKE_C_COMPILER ${triplet}-gcc)
+set(CMAKE_CXX_COMPILER ${triplet}-g++)
+set(CMAKE_C_FLAGS_INIT "${DUNLIN_CPU_FLAGS}")
+set(CMAKE_CXX_FLAGS_INIT "${DUNLIN_CPU_FLAGS}")
+
+# Libraries and headers come from the sysroot alone, programs from the host.
+cmake_path(SET CMAKE_SYSROOT NORMALIZE ${CMAKE_CURRENT_LIST_DIR}/../build/sysroot/${DUNLIN_ARCHITECTURE})
+set(CMAKE_LIBRARY_ARCHITECTURE ${triplet})
+set(CMAKE_FIND_ROOT_PATH ${CMAKE_SYSROOT})
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
+
+# Tests of another processor run here all the same.
+if(NOT CMAKE_HOST_SYSTEM_PROCESSOR STREQUAL CMAKE_SYSTEM_PROCESSOR)
+  set(CMAKE_CROSSCOMPILING_EMULATOR qemu-${CMAKE_SYSTEM_PROCESSOR}-static -L ${CMAKE_SYSROOT})
+endif()

@@ -1,0 +1,3 @@
+set(DUNLIN_ARCHITECTURE arm64)
+set(DUNLIN_CPU_FLAGS -mtune=cortex-a53)
+include(${CMAKE_CURRENT_LIST_DIR}/../cross.cmake)
