@@ -28,7 +28,9 @@ void append_head(Bytes& out, Encode encode) {
 }  // namespace
 
 void CborWriter::array(std::uint64_t items) {
-  append_head(out_, [&](auto* p, std::size_t n) { return cbor_encode_array_start(items, p, n); });
+  append_head(out_, [count = static_cast<std::size_t>(items)](auto* p, std::size_t n) {
+    return cbor_encode_array_start(count, p, n);
+  });
 }
 void CborWriter::uint(std::uint64_t value) {
   append_head(out_, [&](auto* p, std::size_t n) { return cbor_encode_uint(value, p, n); });
@@ -88,14 +90,15 @@ void see(void* context, CborReader::Type type, std::uint64_t value) {
   seen.type = type;
   seen.value = value;
 }
-void see_string(void* context, CborReader::Type type, const std::uint8_t* data,
-                std::uint64_t size) {
+void see_string(void* context, CborReader::Type type, const std::uint8_t* data, std::size_t size) {
   auto& seen = *static_cast<Seen*>(context);
   seen.type = type;
   seen.data = data;
-  seen.size = static_cast<std::size_t>(size);
+  seen.size = size;
 }
 
+// libcbor cuts a foreign length to size_t: of 32 bits it is refused by the size of its head.
+//
 // Everything that is not set here stays libcbor's empty callback, so that the item is refused as of
 // no known type: maps, tags, half and single floats, undefined, and indefinite lengths.
 cbor_callbacks make_callbacks() {
@@ -109,9 +112,9 @@ cbor_callbacks make_callbacks() {
   c.negint16 = [](void* x, std::uint16_t v) { see(x, Type::negative, v); };
   c.negint32 = [](void* x, std::uint32_t v) { see(x, Type::negative, v); };
   c.negint64 = [](void* x, std::uint64_t v) { see(x, Type::negative, v); };
-  c.byte_string = [](void* x, cbor_data d, std::uint64_t n) { see_string(x, Type::bytes, d, n); };
-  c.string = [](void* x, cbor_data d, std::uint64_t n) { see_string(x, Type::text, d, n); };
-  c.array_start = [](void* x, std::uint64_t v) { see(x, Type::array, v); };
+  c.byte_string = [](void* x, cbor_data d, std::size_t n) { see_string(x, Type::bytes, d, n); };
+  c.string = [](void* x, cbor_data d, std::size_t n) { see_string(x, Type::text, d, n); };
+  c.array_start = [](void* x, std::size_t v) { see(x, Type::array, v); };
   c.boolean = [](void* x, bool v) { see(x, Type::boolean, v ? 1 : 0); };
   c.null = [](void* x) { see(x, Type::null, 0); };
   c.float8 = [](void* x, double v) { see(x, Type::real, std::bit_cast<std::uint64_t>(v)); };

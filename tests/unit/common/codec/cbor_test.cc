@@ -197,6 +197,14 @@ TEST(Cbor, RefusesLengthsBeyondTheInput) {
   }
 }
 
+// libcbor cuts lengths to size_t, so that these look right where that has 32 bits.
+TEST(Cbor, RefusesLengthsThat32BitsDoNotHold) {
+  for (const char* digits : {"9b000000010000000100", "9b0000000100000000", "5b000000010000000100",
+                             "7b000000010000000161", "5b0000000100000000"}) {
+    EXPECT_FALSE(whole_item(hex(digits)).ok()) << digits;
+  }
+}
+
 TEST(Cbor, RefusesAnotherTypeThanExpected) {
   const Bytes text = hex("6161"), big = hex("1bffffffffffffffff"),
               small = hex("3bffffffffffffffff");
