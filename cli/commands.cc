@@ -1,23 +1,14 @@
 #include "cli/commands.h"
 
-#include <chrono>
 #include <cstdio>
+
+#include "common/base/wall_clock.h"
 
 namespace dunlin::cli {
 
-UtcMicros utc_now() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 std::string day_of(UtcMicros time) {
-  const std::chrono::year_month_day date(std::chrono::floor<std::chrono::days>(
-      std::chrono::sys_seconds(std::chrono::seconds(time / 1'000'000))));
-  char text[32];
-  std::snprintf(text, sizeof text, "%04d-%02u-%02u", int(date.year()), unsigned(date.month()),
-                unsigned(date.day()));
-  return text;
+  const std::string text = utc_text(time);
+  return text.substr(0, text.find('T'));
 }
 
 int fail(const Error& error) {

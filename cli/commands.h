@@ -22,7 +22,6 @@ void add_quarantine_commands(CLI::App& app, Command& chosen);
 void add_report_commands(CLI::App& app, Command& chosen);
 
 // What they share.
-UtcMicros utc_now();
 std::string day_of(UtcMicros time);  // 2026-11-22
 int fail(const Error& error);        // to standard error
 CLI::Option* add_folder(CLI::App* command, std::string& folder);

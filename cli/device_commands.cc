@@ -5,6 +5,7 @@
 #include "cli/fleet.h"
 #include "cli/gateway.h"
 #include "cli/passphrase.h"
+#include "common/base/wall_clock.h"
 #include "common/security/private_file.h"
 
 namespace dunlin::cli {

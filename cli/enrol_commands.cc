@@ -4,6 +4,7 @@
 
 #include "cli/commands.h"
 #include "cli/enrol.h"
+#include "common/base/wall_clock.h"
 
 namespace dunlin::cli {
 

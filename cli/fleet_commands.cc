@@ -7,6 +7,7 @@
 #include "cli/issuer.h"
 #include "cli/passphrase.h"
 #include "cli/tokens.h"
+#include "common/base/wall_clock.h"
 
 namespace dunlin::cli {
 

@@ -4,13 +4,13 @@
 #include <signal.h>
 
 #include <algorithm>
-#include <chrono>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cli/fleet.h"
 #include "cli/json_text.h"
 #include "cli/tokens.h"
+#include "common/base/wall_clock.h"
 #include "common/http/server.h"
 #include "common/telemetry/log.h"
 #include "common/transport/mqtt/broker_url.h"
@@ -163,9 +163,7 @@ int serve_enrolments(const std::string& folder, const std::string& listen, int d
   Issuer issuer(folder, days, once);
   http::Server server;
   server.route("POST", "/v1/enrol", [&](const http::Request& request) {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    return issuer.answer(request.body,
-                         std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+    return issuer.answer(request.body, utc_now());
   });
   const Result<int> port = server.start(listen);
   if (!port.ok()) return fail(port.error());

@@ -10,6 +10,7 @@
 #include "cli/report/page.h"
 #include "cli/report/prometheus.h"
 #include "cli/report/scrapes.h"
+#include "common/base/wall_clock.h"
 #include "common/config/units.h"
 
 namespace dunlin::cli {
@@ -29,7 +30,7 @@ struct Asked {
 };
 
 double now() {
-  return Seconds(std::chrono::system_clock::now().time_since_epoch()).count();
+  return Seconds(std::chrono::microseconds(utc_now())).count();
 }
 
 Result<void> write_file(const std::string& path, const std::string& content) {

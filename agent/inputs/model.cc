@@ -39,8 +39,9 @@ class ModelInput final : public Input {
 
   Result<void> run_flat_out(InputSink& sink, const std::stop_token& stop) {
     while (!stop.stop_requested() && !finished()) {
-      std::uint64_t n = options_.batch;
-      if (options_.readings != 0) n = std::min(n, options_.readings - done_);
+      std::size_t n = options_.batch;
+      if (options_.readings != 0)
+        n = static_cast<std::size_t>(std::min<std::uint64_t>(n, options_.readings - done_));
       Rows rows(schema_.fields.size());
       rows.reserve(n);
       greenhouse_.next(n, rows);

@@ -21,6 +21,11 @@ target_compile_options(dunlin_options INTERFACE
   # g++ 12 sees ghosts in std::variant and std::string (GCC bugs 105593, 105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-Wno-restrict;-Wno-array-bounds;-Wno-stringop-overflow>
   $<$<BOOL:${DUNLIN_WERROR}>:-Werror>)
+if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+  # Files above 2 GiB, and inodes above 2^32. Not _TIME_BITS=64: classes of cpp-httplib hold a time_t,
+  # which has 32 bits in Debian 12's library; what reads the clock is common/base/wall_clock.cc.
+  target_compile_definitions(dunlin_options INTERFACE _FILE_OFFSET_BITS=64)
+endif()
 target_compile_options(dunlin_options INTERFACE -ffunction-sections -fdata-sections)
 target_link_options(dunlin_options INTERFACE -Wl,--gc-sections -Wl,--as-needed)
 if(DUNLIN_SANITIZE)

@@ -1,13 +1,15 @@
 # shellcheck shell=bash disable=SC2034
 # Debian packages, said once: sourced by ./quickstart and ./check. Nothing comes from elsewhere.
 
-# To build the programs and their tests.
-build_packages=(
-  g++ cmake ninja-build ccache pkg-config git ca-certificates
+# What the programs and their tests are built from; a firmware sysroot holds the same for its architecture.
+library_packages=(
   libpaho-mqttpp-dev libpaho-mqtt-dev libssl-dev libsqlite3-dev libmbedtls-dev libcbor-dev
   libzstd-dev prometheus-cpp-dev libcurl4-openssl-dev zlib1g-dev nlohmann-json3-dev
   libtomlplusplus-dev libcli11-dev libcpp-httplib-dev libgtest-dev libgmock-dev
   librapidcheck-dev libbenchmark-dev
+)
+build_packages=(
+  g++ cmake ninja-build ccache pkg-config git ca-certificates "${library_packages[@]}"
 )
 # To run a fleet on this machine.
 fleet_packages=(mosquitto mosquitto-clients curl jq xz-utils)
@@ -15,6 +17,10 @@ fleet_packages=(mosquitto mosquitto-clients curl jq xz-utils)
 check_packages=(clang libclang-rt-14-dev clang-format-14 shellcheck systemd prometheus faketime openssl nats-server)
 # What ./check docker needs beyond these.
 docker_packages=(docker.io docker-compose mmdebstrap iproute2 util-linux)
+# To build firmware for other processors, and to run its tests without one.
+firmware_packages=(g++-aarch64-linux-gnu g++-arm-linux-gnueabihf mmdebstrap qemu-user-static)
+# What a sysroot holds beside the libraries.
+sysroot_packages=(libc6-dev libstdc++-12-dev "${library_packages[@]}")
 
 # install_missing PACKAGE...: installs with apt what dpkg does not have, with sudo when not root.
 install_missing() {

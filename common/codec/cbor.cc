@@ -28,7 +28,9 @@ void append_head(Bytes& out, Encode encode) {
 }  // namespace
 
 void CborWriter::array(std::uint64_t items) {
-  append_head(out_, [&](auto* p, std::size_t n) { return cbor_encode_array_start(items, p, n); });
+  append_head(out_, [count = static_cast<std::size_t>(items)](auto* p, std::size_t n) {
+    return cbor_encode_array_start(count, p, n);
+  });
 }
 void CborWriter::uint(std::uint64_t value) {
   append_head(out_, [&](auto* p, std::size_t n) { return cbor_encode_uint(value, p, n); });
@@ -88,12 +90,11 @@ void see(void* context, CborReader::Type type, std::uint64_t value) {
   seen.type = type;
   seen.value = value;
 }
-void see_string(void* context, CborReader::Type type, const std::uint8_t* data,
-                std::uint64_t size) {
+void see_string(void* context, CborReader::Type type, const std::uint8_t* data, std::size_t size) {
   auto& seen = *static_cast<Seen*>(context);
   seen.type = type;
   seen.data = data;
-  seen.size = static_cast<std::size_t>(size);
+  seen.size = size;
 }
 
 // Everything that is not set here stays libcbor's empty callback, so that the item is refused as of
@@ -109,13 +110,22 @@ cbor_callbacks make_callbacks() {
   c.negint16 = [](void* x, std::uint16_t v) { see(x, Type::negative, v); };
   c.negint32 = [](void* x, std::uint32_t v) { see(x, Type::negative, v); };
   c.negint64 = [](void* x, std::uint64_t v) { see(x, Type::negative, v); };
-  c.byte_string = [](void* x, cbor_data d, std::uint64_t n) { see_string(x, Type::bytes, d, n); };
-  c.string = [](void* x, cbor_data d, std::uint64_t n) { see_string(x, Type::text, d, n); };
-  c.array_start = [](void* x, std::uint64_t v) { see(x, Type::array, v); };
+  c.byte_string = [](void* x, cbor_data d, std::size_t n) { see_string(x, Type::bytes, d, n); };
+  c.string = [](void* x, cbor_data d, std::size_t n) { see_string(x, Type::text, d, n); };
+  c.array_start = [](void* x, std::size_t v) { see(x, Type::array, v); };
   c.boolean = [](void* x, bool v) { see(x, Type::boolean, v ? 1 : 0); };
   c.null = [](void* x) { see(x, Type::null, 0); };
   c.float8 = [](void* x, double v) { see(x, Type::real, std::bit_cast<std::uint64_t>(v)); };
   return c;
+}
+
+// libcbor cuts the length of a string or an array to size_t. One that does not fit is longer than
+// any input.
+bool is_beyond_size_t(ByteView item) {
+  if (sizeof(std::size_t) == 8 || item.size() < kHeadMax) return false;
+  const int major = item[0] >> 5;
+  if (major < 2 || major > 4 || (item[0] & 0x1f) != 27) return false;
+  return (item[1] | item[2] | item[3] | item[4]) != 0;
 }
 
 std::size_t shortest_head(std::uint64_t value) {
@@ -190,9 +200,11 @@ CborReader::Type CborReader::peek() const {
 Result<CborReader::Item> CborReader::next(Type expected, std::string_view what) {
   static const cbor_callbacks kCallbacks = make_callbacks();
   if (at_end()) return error(Errc::truncated, std::string("expected ") + std::string(what));
+  const ByteView rest = input_.subspan(offset_);
+  if (is_beyond_size_t(rest)) return error(Errc::truncated, "item cut short");
   Seen seen;
   const cbor_decoder_result result =
-      cbor_stream_decode(input_.data() + offset_, input_.size() - offset_, &kCallbacks, &seen);
+      cbor_stream_decode(rest.data(), rest.size(), &kCallbacks, &seen);
   if (result.status == CBOR_DECODER_NEDATA) return error(Errc::truncated, "item cut short");
   if (result.status != CBOR_DECODER_FINISHED || seen.type != expected) {
     return error(Errc::malformed, "expected " + std::string(what));

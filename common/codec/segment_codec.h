@@ -74,7 +74,8 @@ struct EntryHashes {
   std::vector<Hash> hashes;
 
   bool covers(Seq seq) const { return seq >= before && seq - before < hashes.size(); }
-  const Hash& at(Seq seq) const { return hashes[seq - before]; }  // requires covers()
+  // Requires covers().
+  const Hash& at(Seq seq) const { return hashes[static_cast<std::size_t>(seq - before)]; }
 };
 Result<EntryHashes> entry_hashes(const SegmentHeader& header);
 

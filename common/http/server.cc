@@ -188,7 +188,8 @@ struct Server::Impl : httplib::Server {
     set_payload_max_length(options.body_bytes_max);
     // Told to clients; kept by process_and_close_socket().
     set_keep_alive_max_count(kRequestsPerConnectionMax);
-    set_keep_alive_timeout(std::chrono::ceil<std::chrono::seconds>(options.idle_timeout).count());
+    set_keep_alive_timeout(
+        static_cast<time_t>(std::chrono::ceil<std::chrono::seconds>(options.idle_timeout).count()));
     set_default_headers({{"X-Content-Type-Options", "nosniff"}});
     set_expect_100_continue_handler(
         [](const auto&, auto& response) { return refuse(response) ? response.status : 100; });

@@ -27,7 +27,7 @@ std::array<std::uint8_t, 32> log_id_bytes(const LogId& log);
 template <>
 struct std::hash<dunlin::LogId> {
   std::size_t operator()(const dunlin::LogId& log) const noexcept {
-    return std::hash<dunlin::NodeId>{}(log.node) ^ (log.epoch.value * 0x9e3779b97f4a7c15ULL) ^
-           log.track.value;
+    return std::hash<dunlin::NodeId>{}(log.node) ^
+           static_cast<std::size_t>((log.epoch.value * 0x9e3779b97f4a7c15ULL) ^ log.track.value);
   }
 };

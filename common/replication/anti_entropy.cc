@@ -244,7 +244,7 @@ void AntiEntropy::walk(const Moment& now, Scope& scope, const NodeId& peer, cons
   for (const Digest::Place& place : theirs.places) {
     const std::vector<TriePath> paths = scope.trie.differing(place.path, place.children);
     if (paths.empty()) continue;
-    std::size_t at = c_.random.below(paths.size());
+    auto at = static_cast<std::size_t>(c_.random.below(paths.size()));
     for (std::size_t left = paths.size(); left > 0 && has_room(out); --left)
       show(scope, paths[at++ % paths.size()], out);
   }

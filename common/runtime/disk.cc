@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "common/base/check.h"
+#include "common/base/wall_clock.h"
 #include "common/telemetry/log.h"
 
 namespace dunlin::runtime {
@@ -59,11 +60,6 @@ std::uint64_t bytes_written() {
     if (key == "write_bytes:") return value;
   }
   return 0;
-}
-
-UtcMicros utc_now() {
-  return std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
 }
 
 }  // namespace

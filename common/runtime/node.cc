@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/wall_clock.h"
 #include "common/runtime/replica_start.h"
 #include "common/runtime/topics.h"
 #include "common/security/keys.h"
@@ -54,10 +55,8 @@ std::string_view notice_name(Notice::Kind kind) {
 
 Moment Node::now() {
   const auto mono = std::chrono::steady_clock::now().time_since_epoch();
-  const auto utc = std::chrono::system_clock::now().time_since_epoch();
-  const UtcMicros utc_us = std::chrono::duration_cast<Duration>(utc).count();
-  return {Instant(std::chrono::duration_cast<Duration>(mono)), utc_us,
-          utc_us >= kEarliestPlausibleUtc};
+  const UtcMicros utc = utc_now();
+  return {Instant(std::chrono::duration_cast<Duration>(mono)), utc, utc >= kEarliestPlausibleUtc};
 }
 
 Node::Node(NodeOptions options, std::unique_ptr<Transport> transport, Signer& signer,

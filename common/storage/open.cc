@@ -6,10 +6,10 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 
+#include "common/base/wall_clock.h"
 #include "common/storage/log_store.h"
 #include "common/storage/salvage.h"
 #include "common/storage/schema.h"
@@ -74,12 +74,11 @@ Result<void> check(Connection& db, bool whole) {
   return {Errc::corrupt, verdict};
 }
 
+// "20261122T093000Z".
 std::string utc_stamp() {
-  const std::time_t now = std::time(nullptr);
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y%m%dT%H%M%SZ", &utc);
+  std::string text = utc_text(utc_now());
+  text.erase(text.find('.'), 4);
+  std::erase_if(text, [](char c) { return c == '-' || c == ':'; });
   return text;
 }
 

@@ -1,6 +1,5 @@
 #include "common/telemetry/log.h"
 
-#include <time.h>
 #include <unistd.h>
 
 #include <array>
@@ -9,6 +8,8 @@
 #include <cmath>
 #include <cstdio>
 #include <mutex>
+
+#include "common/base/wall_clock.h"
 
 namespace dunlin::log {
 
@@ -125,17 +126,6 @@ struct AppendValue {
   }
 };
 
-std::string rfc3339(std::int64_t time_us) {
-  const auto seconds = static_cast<time_t>(time_us / 1'000'000);
-  tm utc{};
-  gmtime_r(&seconds, &utc);
-  std::array<char, 80> text;
-  std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900,
-                utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-                static_cast<int>(time_us / 1000 % 1000));
-  return text.data();
-}
-
 void append_field(std::string& out, Format format, std::string_view key, const Value& value) {
   if (format == Format::json) {
     out += out.empty() ? "{\"" : ",\"";
@@ -181,7 +171,7 @@ std::string format_line(Format format, std::int64_t time_us, Level level, std::s
                         Fields fields) {
   std::string line;
   line.reserve(256);
-  append_field(line, format, "time", rfc3339(time_us));
+  append_field(line, format, "time", utc_text(time_us));
   append_field(line, format, "level", kLevels[static_cast<std::size_t>(level)]);
   append_field(line, format, "event", event);
   for (const Field& field : fields) append_field(line, format, field.key, field.value);
@@ -191,10 +181,7 @@ std::string format_line(Format format, std::int64_t time_us, Level level, std::s
 
 void detail::write(Level line_level, std::string_view event, Fields fields) {
   const int caller_errno = errno;
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  std::string line = format_line(current_format, now.tv_sec * 1'000'000LL + now.tv_nsec / 1000,
-                                 line_level, event, fields);
+  std::string line = format_line(current_format, utc_now(), line_level, event, fields);
   line += '\n';
   // Pipes take lines up to 4 KiB whole; the lock keeps longer ones together.
   static std::mutex writing;

@@ -33,7 +33,7 @@ std::vector<std::string> files(const std::string& folder, const std::string& ext
 int report(std::vector<std::string> args, const std::string& page) {
   args.insert(args.begin(), "report");
   args.insert(args.end(), {"--out", page});
-  return test::run_program({.program = std::string(DUNLIN_BIN_DIR) + "/dunlin",
+  return test::run_program({.program = test::built_program("dunlin"),
                             .args = std::move(args),
                             .env = {},
                             .output_file = page + ".log"})

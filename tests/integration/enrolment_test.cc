@@ -33,7 +33,7 @@ class Enrolment : public Membership {
   }
   std::string issuer_url() const { return "http://127.0.0.1:" + std::to_string(issuer_port_); }
   void start_issuer() {
-    issuer_ = ChildProcess::start({.program = std::string(DUNLIN_BIN_DIR) + "/dunlin",
+    issuer_ = ChildProcess::start({.program = test::built_program("dunlin"),
                                    .args = {"fleet", "serve", "--dir", fleet_, "--listen",
                                             "127.0.0.1:" + std::to_string(issuer_port_)},
                                    .env = {},
@@ -53,7 +53,7 @@ class Enrolment : public Membership {
   static int run(std::vector<std::string> args, const std::string& output,
                  std::vector<std::string> environment = {}) {
     std::filesystem::remove(output);
-    return test::run_program({.program = std::string(DUNLIN_BIN_DIR) + "/dunlin",
+    return test::run_program({.program = test::built_program("dunlin"),
                               .args = std::move(args),
                               .env = std::move(environment),
                               .output_file = output})

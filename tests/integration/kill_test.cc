@@ -152,7 +152,7 @@ TEST(Kill, WhatFlushAcknowledgedIsThere) {
   for (int round = 0; round < 5; ++round) {
     const std::size_t before = numbers(acknowledged);
     auto child = test::ChildProcess::start(
-        {.program = std::string(DUNLIN_BIN_DIR) + "/test-appender",
+        {.program = test::built_program("test-appender"),
          .args = {folder.file("data"), noted, std::to_string((round + 1) * 1'000'000)}});
     ASSERT_TRUE(child.ok());
     ASSERT_TRUE(test::eventually([&] { return numbers(acknowledged) > before + 3; }));

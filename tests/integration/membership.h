@@ -54,7 +54,7 @@ class Membership : public testing::Test {
   }
   int dunlin(std::vector<std::string> args) {
     args.insert(args.end(), {"--dir", fleet_});
-    return test::run_program({.program = std::string(DUNLIN_BIN_DIR) + "/dunlin",
+    return test::run_program({.program = test::built_program("dunlin"),
                               .args = std::move(args),
                               .env = {},
                               .output_file = folder_.file("dunlin.log")})

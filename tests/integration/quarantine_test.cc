@@ -22,7 +22,7 @@ class QuarantineCommand : public testing::Test {
     args.insert(args.begin(), "quarantine");
     args.insert(args.end(), {"--data-dir", gateway.data_dir()});
     std::filesystem::remove(said_);
-    return test::run_program({.program = std::string(DUNLIN_BIN_DIR) + "/dunlin",
+    return test::run_program({.program = test::built_program("dunlin"),
                               .args = std::move(args),
                               .env = {},
                               .output_file = said_})

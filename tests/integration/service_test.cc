@@ -187,7 +187,7 @@ TEST(Service, NamesEveryMistakeOfAConfiguration) {
                       "[[stream]]\nname = \"s\"\ntrack = \"nowhere\"\n");
   for (const char* command : {"check", "run", "status"}) {
     const std::string output = folder.file(std::string(command) + ".out");
-    EXPECT_EQ(test::run_program({.program = std::string(DUNLIN_BIN_DIR) + "/dunlin-agent",
+    EXPECT_EQ(test::run_program({.program = test::built_program("dunlin-agent"),
                                  .args = {command, "--config", file},
                                  .output_file = output}),
               2);
@@ -213,12 +213,11 @@ TEST(Service, NamesEveryMistakeOfAConfiguration) {
     EXPECT_NE(text.find("protocol"), std::string::npos) << "the nearest known key";
   }
   EXPECT_FALSE(std::filesystem::exists(folder.file("data")));
-  EXPECT_EQ(test::run_program({.program = std::string(DUNLIN_BIN_DIR) + "/dunlin-agent",
+  EXPECT_EQ(test::run_program({.program = test::built_program("dunlin-agent"),
                                .args = {"check", "--config", folder.file("absent.toml")}}),
             2);
-  EXPECT_EQ(test::run_program(
-                {.program = std::string(DUNLIN_BIN_DIR) + "/dunlin-gateway", .args = {"dance"}}),
-            2);
+  EXPECT_EQ(
+      test::run_program({.program = test::built_program("dunlin-gateway"), .args = {"dance"}}), 2);
 }
 
 TEST(Service, AnswersAtTheShellWhetherTheDaemonRunsOrNot) {
@@ -228,9 +227,8 @@ TEST(Service, AnswersAtTheShellWhetherTheDaemonRunsOrNot) {
   EXPECT_EQ(a.command({"check"}).code, 0);
   EXPECT_EQ(a.command({"check"}).text, "");
   EXPECT_EQ(a.command({"status"}).code, 1);  // nothing there yet
-  EXPECT_EQ(test::run_program(
-                {.program = std::string(DUNLIN_BIN_DIR) + "/dunlin-agent", .args = {"version"}}),
-            0);
+  EXPECT_EQ(
+      test::run_program({.program = test::built_program("dunlin-agent"), .args = {"version"}}), 0);
   DUNLIN_ASSERT_OK(fleet.start());
   ASSERT_TRUE(a.say("numbers n=1i,t=\"x,y\"\nnumbers n=2i\n"));
   ASSERT_TRUE(test::eventually([&] { return a.readings() == 2; }));

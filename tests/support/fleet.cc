@@ -43,7 +43,7 @@ std::string toml(const std::vector<std::string>& texts) {
 Result<void> dunlin(const TempDir& folder, std::vector<std::string> args) {
   args.insert(args.end(), {"--dir", folder.file("fleet")});
   const std::string output = folder.file("dunlin.log");
-  const auto code = run_program({.program = std::string(DUNLIN_BIN_DIR) + "/dunlin",
+  const auto code = run_program({.program = built_program("dunlin"),
                                  .args = std::move(args),
                                  .env = {},
                                  .output_file = output});
@@ -62,7 +62,7 @@ Member::Member(const TempDir& folder, Options options)
 }
 
 std::string Member::program() const {
-  return std::string(DUNLIN_BIN_DIR) + (options_.gateway ? "/dunlin-gateway" : "/dunlin-agent");
+  return built_program(options_.gateway ? "dunlin-gateway" : "dunlin-agent");
 }
 
 std::string Member::configuration() const {

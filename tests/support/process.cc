@@ -82,6 +82,14 @@ std::optional<std::string> find_program(const std::string& name) {
   return std::nullopt;
 }
 
+std::string built_program(const std::string& name) {
+  if (const char* folder = std::getenv("DUNLIN_TEST_PROGRAMS")) {
+    const std::string other = std::string(folder) + "/" + name;
+    if (access(other.c_str(), X_OK) == 0) return other;
+  }
+  return std::string(DUNLIN_BIN_DIR) + "/" + name;
+}
+
 Result<ChildProcess> ChildProcess::start(const Options& options) {
   const auto program = find_program(options.program);
   if (!program) return {Errc::not_found, "program " + options.program};

@@ -15,6 +15,10 @@ namespace dunlin::test {
 // The path of a program: as given when it holds a slash, else from PATH, /usr/sbin or /sbin.
 std::optional<std::string> find_program(const std::string& name);
 
+// The path of a program of this build; of the folder DUNLIN_TEST_PROGRAMS, if that is set and has
+// it: an agent that was built for another processor.
+std::string built_program(const std::string& name);
+
 // A program that a test runs. The destructor kills it by its pid and reaps it.
 class ChildProcess {
  public:

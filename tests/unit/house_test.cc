@@ -119,7 +119,7 @@ struct Ban {
 };
 
 const Ban kBans[] = {
-    {R"(\b(steady_clock|system_clock|high_resolution_clock|utc_clock)\b)", "reads a clock"},
+    {R"(\b(steady_clock|system_clock|high_resolution_clock|utc_clock|utc_now)\b)", "reads a clock"},
     {R"(\b(gettimeofday|clock_gettime|localtime(_r)?|gmtime(_r)?)\b|(^|[^\w.>:])(std::)?time\s*\()",
      "reads a clock"},
     {R"(\bstd::j?thread\b|\bpthread_|\bthread_local\b|\bstd::async\b)", "has threads"},

@@ -92,7 +92,8 @@ class Rows {
     return cells_[row * fields_ + field];
   }
   std::string_view text(const Cell& cell) const {
-    return std::string_view(text_).substr(cell.text_offset, cell.text_size);
+    return std::string_view(text_).substr(static_cast<std::size_t>(cell.text_offset),
+                                          cell.text_size);
   }
   const std::vector<std::int64_t>& times() const { return times_; }
 

@@ -189,8 +189,10 @@ TEST(Cbor, RefusesWhatIsNotCanonical) {
 }
 
 TEST(Cbor, RefusesLengthsBeyondTheInput) {
-  for (const char* digits : {"5bffffffffffffffff", "7bffffffffffffffff", "9bffffffffffffffff",
-                             "5affffffff00", "9affffffff00", "42ff", "62", "82", "8200"}) {
+  for (const char* digits :
+       {"5bffffffffffffffff", "7bffffffffffffffff", "9bffffffffffffffff", "5affffffff00",
+        "9affffffff00", "5b000000010000000100", "7b000000010000000161", "9b000000010000000100",
+        "42ff", "62", "82", "8200"}) {
     const Result<void> result = whole_item(hex(digits));
     ASSERT_FALSE(result.ok()) << digits;
     EXPECT_EQ(result.error().code, Errc::truncated) << digits;
