@@ -70,7 +70,7 @@ Result<std::string> hash_of(const std::string& path, Extent extent) {
   if (extent.offset > size || extent.size > size - extent.offset)
     return {Errc::truncated, path + " ends before byte " + std::to_string(extent.offset) + " + " +
                                  std::to_string(extent.size)};
-  std::string content(extent.size, '\0');
+  std::string content(static_cast<std::size_t>(extent.size), '\0');
   std::ifstream in(path, std::ios::binary);
   in.seekg(static_cast<std::streamoff>(extent.offset));
   if (!in.read(content.data(), static_cast<std::streamsize>(content.size()))) return io(path);

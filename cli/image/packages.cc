@@ -17,10 +17,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string joined(const std::vector<std::string>& texts) {
+std::string joined(const std::vector<std::string>& texts, const std::string& between) {
   std::string all;
   for (const std::string& each : std::set<std::string>(texts.begin(), texts.end()))
-    all += (all.empty() ? "" : ",") + each;
+    all += (all.empty() ? "" : between) + each;
   return all;
 }
 
@@ -63,23 +63,44 @@ Result<void> list_contents(const std::string& root, const std::string& contents)
   return write_file(contents, text);
 }
 
+Result<void> fetch(const Packages::Wanted& wanted, const std::string& root,
+                   const std::vector<std::string>& sources) {
+  std::error_code ignored;
+  fs::remove_all(root, ignored);
+  std::vector<std::string> argv = {"mmdebstrap",
+                                   "--quiet",
+                                   "--mode=chrootless",
+                                   "--variant=extract",
+                                   "--skip=cleanup/apt/cache",
+                                   "--architectures=" + wanted.architecture,
+                                   "--components=" + joined(wanted.components, ","),
+                                   "--include=" + joined(wanted.names, ","),
+                                   "bookworm",
+                                   root};
+  argv.insert(argv.end(), sources.begin(), sources.end());
+  DUNLIN_TRY(run({argv}));
+  return {};
+}
+
 }  // namespace
 
 Result<Packages> Packages::unpack(const Wanted& wanted) {
   const std::string key =
-      wanted.architecture + " " + joined(wanted.components) + " " + joined(wanted.names);
+      wanted.architecture + " " + joined(wanted.components, ",") + " " + joined(wanted.names, ",");
   const std::string root =
       wanted.cache + "/" + wanted.architecture + "-" + to_hex(sha256(as_bytes(key))).substr(0, 12);
   const std::string contents = root + "/contents";
   if (!fs::exists(contents)) {
     std::error_code failed;
-    fs::remove_all(root, failed);
     fs::create_directories(wanted.cache, failed);
     if (failed) return {Errc::io, wanted.cache + ": " + failed.message()};
-    DUNLIN_TRY(run({{"mmdebstrap", "--quiet", "--mode=chrootless", "--variant=extract",
-                     "--skip=cleanup/apt/cache", "--architectures=" + wanted.architecture,
-                     "--components=" + joined(wanted.components),
-                     "--include=" + joined(wanted.names), "bookworm", root}}));
+    Result<void> fetched = fetch(wanted, root, {});
+    // The archive of security updates may be behind for an architecture that others need less.
+    if (!fetched.ok())
+      fetched =
+          fetch(wanted, root,
+                {"deb http://deb.debian.org/debian bookworm " + joined(wanted.components, " ")});
+    if (!fetched.ok()) return fetched.error();
     DUNLIN_TRY(list_contents(root, contents));
   }
   Packages packages;

@@ -20,7 +20,7 @@ struct Recipe {
   std::vector<std::string> components;  // of Debian's archive
   std::vector<std::string> packages;
   std::vector<std::string> programs;       // with the libraries that they need
-  std::vector<std::string> files;          // and folders, as they are
+  std::vector<std::string> files;          // and folders, as they are; `*` in the last name
   std::vector<std::string> applets;        // of busybox
   std::vector<std::string> early_modules;  // of the kernel, to find the disk
   std::vector<std::string> modules;        // loaded when the hardware is there

@@ -1,6 +1,7 @@
 #include "cli/image/stage.h"
 
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -78,7 +79,22 @@ Result<void> Stage::add_libraries(const std::string& file) {
   return {};
 }
 
+Result<void> Stage::add_matching(const std::string& pattern) {
+  const fs::path folder = fs::path(pattern).parent_path();
+  DUNLIN_ASSIGN(const std::string found, packages_.find(folder.string()));
+  bool any = false;
+  for (const auto& each : fs::directory_iterator(found)) {
+    const std::string name = (folder / each.path().filename()).string();
+    if (::fnmatch(pattern.c_str(), name.c_str(), FNM_PATHNAME) != 0) continue;
+    DUNLIN_TRY(add_file(name, name));
+    any = true;
+  }
+  if (!any) return {Errc::not_found, "no package has " + pattern};
+  return {};
+}
+
 Result<void> Stage::add_files(const std::string& name) {
+  if (name.find('*') != std::string::npos) return add_matching(name);
   DUNLIN_ASSIGN(const std::string found, packages_.find(name));
   if (!fs::is_directory(found)) return take(found, name, 0644);
   for (const auto& each : fs::recursive_directory_iterator(found)) {

@@ -25,7 +25,8 @@ class Stage {
   // A program of a package or a file of the host's, and the libraries that it needs.
   Result<void> add_program(const std::string& path);
   Result<void> add_own_program(const std::string& file);
-  // A file or a folder of a package, at its place; or a file at another one.
+  // A file or a folder of a package, at its place, or the files of a folder that match a name with
+  // `*`; or a file at another place.
   Result<void> add_files(const std::string& path);
   Result<void> add_file(const std::string& path, const std::string& to);
   // The kernel's modules, with what depmod makes of them.
@@ -43,6 +44,7 @@ class Stage {
 
  private:
   Result<void> take(const std::string& file, const std::string& to, unsigned mode);
+  Result<void> add_matching(const std::string& pattern);
   Result<void> add_libraries(const std::string& file);
 
   std::string folder_;
