@@ -40,8 +40,8 @@ using std::chrono::seconds;
 
 constexpr const char* kUsage =
     "usage: dunlin-supervisor USER PROGRAM [ARGUMENT...]\n"
-    "DUNLIN_SILENCE_MAX: seconds (60); DUNLIN_WATCHDOG: the device (/dev/watchdog)\n";
-constexpr const char* kSocket = "/run/dunlin/notify";
+    "DUNLIN_SILENCE_MAX: seconds (60); DUNLIN_WATCHDOG: the device (/dev/watchdog);\n"
+    "DUNLIN_NOTIFY: the socket (/run/dunlin/notify)\n";
 constexpr seconds kResetAfter{60};  // by the hardware, if it can count that far
 constexpr seconds kBackOffMax{60};  // between two starts
 constexpr minutes kStartMax{10};    // a damaged log is salvaged first
@@ -95,7 +95,6 @@ struct User {
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_UNBLOCK, &all, nullptr);
-  ::setenv("NOTIFY_SOCKET", kSocket, 1);
   if (::setsid() < 0 || ::setrlimit(RLIMIT_CORE, &none) != 0 ||
       ::initgroups(user.name.c_str(), user.gid) != 0 ||
       ::setresgid(user.gid, user.gid, user.gid) != 0 ||
@@ -111,8 +110,13 @@ struct User {
 
 class Supervisor {
  public:
-  Supervisor(User user, char** command, seconds silence_max, const char* watchdog)
-      : user_(std::move(user)), command_(command), silence_max_(silence_max), watchdog_(watchdog) {}
+  Supervisor(User user, char** command, seconds silence_max, std::string address,
+             const char* watchdog)
+      : user_(std::move(user)),
+        command_(command),
+        silence_max_(silence_max),
+        address_(std::move(address)),
+        watchdog_(watchdog) {}
 
   int run() {
     sigset_t set;
@@ -121,9 +125,10 @@ class Supervisor {
     sigprocmask(SIG_BLOCK, &set, nullptr);
     signals_ = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     if (signals_ < 0 || !listen()) {
-      say("cannot listen at %s: %s", kSocket, std::strerror(errno));
+      say("cannot listen at %s: %s", address_.c_str(), std::strerror(errno));
       return 1;
     }
+    ::setenv("NOTIFY_SOCKET", address_.c_str(), 1);
     ::setenv("WATCHDOG_USEC", std::to_string(silence_max_.count() * 1'000'000).c_str(), 1);
     while (!stopping_ || pid_ > 0) {
       const Clock::time_point now = Clock::now();
@@ -139,12 +144,14 @@ class Supervisor {
   bool listen() {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    std::strcpy(address.sun_path, kSocket);
-    ::unlink(kSocket);
+    if (address_.size() >= sizeof address.sun_path) return errno = ENAMETOOLONG, false;
+    std::strcpy(address.sun_path, address_.c_str());
+    ::unlink(address.sun_path);
     socket_ = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     return socket_ >= 0 &&
            ::bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-           ::chown(kSocket, user_.uid, user_.gid) == 0 && ::chmod(kSocket, 0600) == 0;
+           ::chown(address.sun_path, user_.uid, user_.gid) == 0 &&
+           ::chmod(address.sun_path, 0600) == 0;
   }
 
   void start(Clock::time_point now) {
@@ -249,6 +256,7 @@ class Supervisor {
   const User user_;
   char** const command_;
   const seconds silence_max_;
+  const std::string address_;
   Watchdog watchdog_;
   int signals_ = -1;
   int socket_ = -1;
@@ -277,6 +285,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   Supervisor supervisor({entry->pw_uid, entry->pw_gid, argv[1]}, argv + 2, seconds(silence_max),
+                        environment("DUNLIN_NOTIFY", "/run/dunlin/notify"),
                         environment("DUNLIN_WATCHDOG", "/dev/watchdog"));
   return supervisor.run();
 }
