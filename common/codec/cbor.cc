@@ -97,8 +97,6 @@ void see_string(void* context, CborReader::Type type, const std::uint8_t* data, 
   seen.size = size;
 }
 
-// libcbor cuts a foreign length to size_t: of 32 bits it is refused by the size of its head.
-//
 // Everything that is not set here stays libcbor's empty callback, so that the item is refused as of
 // no known type: maps, tags, half and single floats, undefined, and indefinite lengths.
 cbor_callbacks make_callbacks() {
@@ -119,6 +117,15 @@ cbor_callbacks make_callbacks() {
   c.null = [](void* x) { see(x, Type::null, 0); };
   c.float8 = [](void* x, double v) { see(x, Type::real, std::bit_cast<std::uint64_t>(v)); };
   return c;
+}
+
+// libcbor cuts the length of a string or an array to size_t. One that does not fit is longer than
+// any input.
+bool is_beyond_size_t(ByteView item) {
+  if (sizeof(std::size_t) == 8 || item.size() < kHeadMax) return false;
+  const int major = item[0] >> 5;
+  if (major < 2 || major > 4 || (item[0] & 0x1f) != 27) return false;
+  return (item[1] | item[2] | item[3] | item[4]) != 0;
 }
 
 std::size_t shortest_head(std::uint64_t value) {
@@ -193,9 +200,11 @@ CborReader::Type CborReader::peek() const {
 Result<CborReader::Item> CborReader::next(Type expected, std::string_view what) {
   static const cbor_callbacks kCallbacks = make_callbacks();
   if (at_end()) return error(Errc::truncated, std::string("expected ") + std::string(what));
+  const ByteView rest = input_.subspan(offset_);
+  if (is_beyond_size_t(rest)) return error(Errc::truncated, "item cut short");
   Seen seen;
   const cbor_decoder_result result =
-      cbor_stream_decode(input_.data() + offset_, input_.size() - offset_, &kCallbacks, &seen);
+      cbor_stream_decode(rest.data(), rest.size(), &kCallbacks, &seen);
   if (result.status == CBOR_DECODER_NEDATA) return error(Errc::truncated, "item cut short");
   if (result.status != CBOR_DECODER_FINISHED || seen.type != expected) {
     return error(Errc::malformed, "expected " + std::string(what));

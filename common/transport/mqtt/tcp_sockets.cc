@@ -67,6 +67,8 @@ std::optional<SendBuffer> send_buffer(const TcpSocket& socket) {
   std::uint32_t memory[SK_MEMINFO_VARS] = {};
   socklen_t size = sizeof(memory);
   if (getsockopt(socket.fd, SOL_SOCKET, SO_MEMINFO, memory, &size) != 0) return std::nullopt;
+  // QEMU's user emulation gives one number, and no error.
+  if (size <= SK_MEMINFO_WMEM_QUEUED * sizeof(memory[0])) return std::nullopt;
   return SendBuffer{memory[SK_MEMINFO_WMEM_QUEUED], memory[SK_MEMINFO_SNDBUF]};
 }
 

@@ -189,19 +189,13 @@ TEST(Cbor, RefusesWhatIsNotCanonical) {
 }
 
 TEST(Cbor, RefusesLengthsBeyondTheInput) {
-  for (const char* digits : {"5bffffffffffffffff", "7bffffffffffffffff", "9bffffffffffffffff",
-                             "5affffffff00", "9affffffff00", "42ff", "62", "82", "8200"}) {
+  for (const char* digits :
+       {"5bffffffffffffffff", "7bffffffffffffffff", "9bffffffffffffffff", "5affffffff00",
+        "9affffffff00", "5b000000010000000100", "7b000000010000000161", "9b000000010000000100",
+        "42ff", "62", "82", "8200"}) {
     const Result<void> result = whole_item(hex(digits));
     ASSERT_FALSE(result.ok()) << digits;
     EXPECT_EQ(result.error().code, Errc::truncated) << digits;
-  }
-}
-
-// libcbor cuts lengths to size_t, so that these look right where that has 32 bits.
-TEST(Cbor, RefusesLengthsThat32BitsDoNotHold) {
-  for (const char* digits : {"9b000000010000000100", "9b0000000100000000", "5b000000010000000100",
-                             "7b000000010000000161", "5b0000000100000000"}) {
-    EXPECT_FALSE(whole_item(hex(digits)).ok()) << digits;
   }
 }
 
