@@ -1,6 +1,7 @@
 #include "agent/sampler.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "common/runtime/node.h"
 #include "common/telemetry/log.h"
@@ -10,6 +11,7 @@ namespace dunlin::agent {
 namespace {
 constexpr auto kRestartFirst = std::chrono::seconds(1);
 constexpr auto kRestartMax = std::chrono::seconds(300);
+constexpr auto kFirstFlushMax = std::chrono::seconds(5);
 }  // namespace
 
 class Sampler::Sink final : public InputSink {
@@ -28,6 +30,8 @@ class Sampler::Sink final : public InputSink {
     Result<void> result = since_boot
                               ? sampler_.database_.append_since_boot(schema, std::move(rows), stop_)
                               : sampler_.database_.append(schema, std::move(rows), stop_);
+    // Whoever installs a device wants to see that it works.
+    if (result.ok() && std::exchange(first_, false)) (void)sampler_.database_.flush(kFirstFlushMax);
     if (!result.ok() && result.error().code != Errc::closed) {
       {
         const std::lock_guard lock(sampler_.mutex_);
@@ -62,6 +66,7 @@ class Sampler::Sink final : public InputSink {
   Sampler& sampler_;
   std::string type_;
   std::stop_token stop_;
+  bool first_ = true;  // of its readings
 };
 
 void Sampler::start(std::string type, std::unique_ptr<Input> input) {

@@ -15,7 +15,8 @@
 namespace dunlin::agent {
 
 // Runs each input on a thread of its own and puts what it reads into the database. An input that
-// fails is logged and started again, 1 s later, doubling to 5 minutes; the others go on.
+// fails is logged and started again, 1 s later, doubling to 5 minutes; the others go on. The first
+// reading of each is flushed at once, the others when their track says.
 class Sampler {
  public:
   explicit Sampler(Database& database) : database_(database) {}

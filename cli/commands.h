@@ -20,6 +20,7 @@ void add_device_commands(CLI::App& app, Command& chosen);
 void add_enrol_commands(CLI::App& app, Command& chosen);
 void add_quarantine_commands(CLI::App& app, Command& chosen);
 void add_report_commands(CLI::App& app, Command& chosen);
+void add_image_commands(CLI::App& app, Command& chosen);
 
 // What they share.
 std::string day_of(UtcMicros time);  // 2026-11-22

@@ -5,6 +5,7 @@
 #include "cli/fleet.h"
 #include "cli/gateway.h"
 #include "cli/passphrase.h"
+#include "cli/wifi.h"
 #include "common/base/wall_clock.h"
 #include "common/security/private_file.h"
 
@@ -24,6 +25,8 @@ struct Asked {
   int days = 825;
   std::string out;
   std::string file;  // to be renewed
+  std::string wifi_network;
+  std::string wifi_passphrase_file;
   std::string gateway_url = "http://127.0.0.1:7380";
   bool nothing_counts = false;
 };
@@ -78,6 +81,12 @@ int revoke(const Asked& asked) {
 }
 
 int add(const Asked& asked) {
+  std::optional<security::Wifi> wifi;
+  if (!asked.wifi_network.empty()) {
+    auto known = read_wifi(asked.wifi_network, asked.wifi_passphrase_file);
+    if (!known.ok()) return fail(known.error());
+    wifi = *std::move(known);
+  }
   auto fleet = Fleet::open(asked.folder, passphrase_from(asked.passphrase_file));
   if (!fleet.ok()) return fail(fleet.error());
   const std::string role = asked.gateway  ? "gateway"
@@ -86,8 +95,9 @@ int add(const Asked& asked) {
                                           : "agent";
   const security::Member member{fleet->name(), asked.cell.empty() ? "default" : asked.cell, role,
                                 asked.name};
-  const auto bundle = fleet->add(member, utc_now(), asked.days, asked.hosts);
+  auto bundle = fleet->add(member, utc_now(), asked.days, asked.hosts);
   if (!bundle.ok()) return fail(bundle.error());
+  bundle->wifi = std::move(wifi);
   const std::string path = asked.out.empty() ? asked.name + ".bundle" : asked.out;
   const Result<void> written = security::write_private_file(path, write_bundle(*bundle));
   if (!written.ok()) return fail(written.error());
@@ -156,6 +166,13 @@ void add_device_commands(CLI::App& app, Command& chosen) {
   command->add_option("--host", asked->hosts, "names and addresses under which it serves HTTPS");
   command->add_option("--days", asked->days, "that its certificate is valid (825)")
       ->check(CLI::Range(1, 7300));
+  CLI::Option* network =
+      command->add_option("--wifi-network", asked->wifi_network,
+                          "that a device with an image of Dunlin's joins (WPA2)");
+  CLI::Option* passphrase = command->add_option(
+      "--wifi-passphrase-file", asked->wifi_passphrase_file, "holds its passphrase");
+  network->needs(passphrase);
+  passphrase->needs(network);
   command->add_option("--out", asked->out, "the bundle (NAME.bundle)");
   command->callback([&chosen, asked] { chosen = [asked] { return cli::add(*asked); }; });
 

@@ -13,6 +13,7 @@ int main(int argc, char** argv) {
   cli::add_enrol_commands(app, chosen);
   cli::add_quarantine_commands(app, chosen);
   cli::add_report_commands(app, chosen);
+  cli::add_image_commands(app, chosen);
   app.add_subcommand("version", "print the version")->callback([&] {
     chosen = [] { return std::printf("dunlin %s (%s)\n", kVersion, kRevision), cli::kOk; };
   });

@@ -19,6 +19,11 @@ check_packages=(clang libclang-rt-14-dev clang-format-14 shellcheck systemd prom
 docker_packages=(docker.io docker-compose mmdebstrap iproute2 util-linux)
 # To build firmware for other processors, and to run its tests without one.
 firmware_packages=(g++-aarch64-linux-gnu g++-arm-linux-gnueabihf mmdebstrap qemu-user-static)
+# To make images, and to boot them.
+image_packages=(
+  mmdebstrap squashfs-tools e2fsprogs mtools fdisk kmod binutils u-boot-tools xz-utils zstd
+  qemu-system-arm qemu-system-x86 u-boot-qemu ovmf
+)
 # What a sysroot holds beside the libraries.
 sysroot_packages=(libc6-dev libstdc++-12-dev "${library_packages[@]}")
 

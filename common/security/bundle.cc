@@ -5,12 +5,14 @@
 
 #include "common/security/private_file.h"
 #include "common/security/token.h"
+#include "dunlin/bytes.h"
 
 namespace dunlin::security {
 
 namespace {
 
-constexpr std::string_view kBroker = "broker: ", kGateway = "gateway: ";
+constexpr std::string_view kBroker = "broker: ", kGateway = "gateway: ",
+                           kWifiNetwork = "wifi-network: ", kWifiKey = "wifi-key: ";
 
 // The blocks of one kind, each with its armour, which begins a line.
 std::vector<std::string> blocks(std::string_view text, const std::string& kind) {
@@ -58,6 +60,16 @@ Result<void> belong_together(const Membership& membership) {
   return verify(membership.certificate, membership.authority, std::nullopt);
 }
 
+Result<std::optional<Wifi>> read_wifi(std::string_view text) {
+  Wifi wifi{header(text, kWifiNetwork), header(text, kWifiKey)};
+  if (wifi.network.empty() && wifi.key.empty()) return std::optional<Wifi>();
+  DUNLIN_ASSIGN(const Bytes network, from_hex(wifi.network));
+  DUNLIN_ASSIGN(const Bytes key, from_hex(wifi.key));
+  if (network.empty() || network.size() > 32 || key.size() != 32)
+    return {Errc::malformed, "a wireless network is up to 32 bytes with a key of 32"};
+  return std::optional(std::move(wifi));
+}
+
 Error at(const std::string& path, const Error& error) {
   return {error.code, path + ": " + error.context};
 }
@@ -86,6 +98,8 @@ std::string write_bundle(const Bundle& bundle) {
   const Membership& membership = bundle.membership;
   return "# A member of the fleet " + membership.authority.common_name() +
          " and its private key: for that device alone.\n" + write_addresses(membership.addresses) +
+         (bundle.wifi ? line(kWifiNetwork, bundle.wifi->network) + line(kWifiKey, bundle.wifi->key)
+                      : "") +
          membership.certificate.to_pem() + membership.authority.to_pem() + bundle.key_pem;
 }
 
@@ -98,6 +112,7 @@ Result<Bundle> read_bundle(std::string_view text) {
   DUNLIN_ASSIGN(Certificate authority, Certificate::from_pem(certificates[1]));
   DUNLIN_ASSIGN(const std::unique_ptr<NodeKey> key, NodeKey::from_pem(keys[0]));
   Bundle bundle{{std::move(certificate), std::move(authority), read_addresses(text)}, keys[0]};
+  DUNLIN_ASSIGN(bundle.wifi, read_wifi(text));
   DUNLIN_TRY(belong_together(bundle.membership));
   if (key->public_key() != bundle.membership.certificate.public_key())
     return {Errc::untrusted, "the certificate is over another key"};

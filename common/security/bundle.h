@@ -25,9 +25,18 @@ struct Membership {
   Addresses addresses;
 };
 
+// The wireless network of a device without a cable: its name and its key, in hex. In a bundle they
+// are the lines `wifi-network:` and `wifi-key:`, for whoever sets up the device's network.
+struct Wifi {
+  std::string network;  // 1 to 32 bytes
+  std::string key;      // 32 bytes, made of the passphrase (WPA2-PSK); a secret
+  bool operator==(const Wifi&) const = default;
+};
+
 struct Bundle {
   Membership membership;
   std::string key_pem;  // a secret
+  std::optional<Wifi> wifi = {};
 };
 
 std::string write_bundle(const Bundle& bundle);

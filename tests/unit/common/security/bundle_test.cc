@@ -38,6 +38,19 @@ TEST_F(BundleTest, IsReadAsWritten) {
   EXPECT_EQ(read.membership.addresses.broker, "mqtts://broker:8883");
 }
 
+TEST_F(BundleTest, MayNameAWirelessNetwork) {
+  Bundle written = bundle();
+  EXPECT_EQ(read_bundle(write_bundle(written)).value().wifi, std::nullopt);
+  written.wifi = Wifi{"706f6e64", std::string(64, '7')};
+  EXPECT_EQ(read_bundle(write_bundle(written)).value().wifi, written.wifi);
+  for (const Wifi& wrong :
+       {Wifi{"706f6e64", ""}, Wifi{"pond", std::string(64, '7')},
+        Wifi{std::string(66, '7'), std::string(64, '7')}, Wifi{"706f6e64", std::string(62, '7')}}) {
+    written.wifi = wrong;
+    EXPECT_EQ(read_bundle(write_bundle(written)).error().code, Errc::malformed) << wrong.network;
+  }
+}
+
 // An agent and `dunlin enrol` that start together are one node.
 TEST_F(BundleTest, AKeyIsMadeOnce) {
   for (int round = 0; round < 10; ++round) {

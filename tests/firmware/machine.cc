@@ -1,0 +1,180 @@
+#include "tests/firmware/machine.h"
+
+#include <fstream>
+#include <sstream>
+
+#include "cli/image/disk.h"
+#include "cli/image/files.h"
+#include "common/storage/query.h"
+
+namespace dunlin::test {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kSettings = R"(
+[[input]]
+type = "model"
+seed = 1
+period = "100ms"
+)";
+
+std::string text_of(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  return text.str();
+}
+
+// The end of it, for people.
+std::string tail(const std::string& text) {
+  constexpr std::size_t kMax = 6000;
+  return text.size() <= kMax ? text : "..." + text.substr(text.size() - kMax);
+}
+
+}  // namespace
+
+// ---- the machine ----
+
+Result<void> Machine::start(std::vector<std::string> options) {
+  std::vector<std::string> args = {"image",
+                                   "run",
+                                   image_,
+                                   "--disk",
+                                   disk_,
+                                   "--profiles",
+                                   std::string(DUNLIN_SOURCE_DIR) + "/firmware-profiles"};
+  args.insert(args.end(), options.begin(), options.end());
+  DUNLIN_ASSIGN(process_, ChildProcess::start({.program = built_program("dunlin"),
+                                               .args = std::move(args),
+                                               .env = {},
+                                               .output_file = log_}));
+  return {};
+}
+
+void Machine::cut_power() {
+  process_.kill(SIGKILL);
+  process_.wait(std::chrono::seconds(10));
+}
+
+std::string Machine::console() const {
+  return text_of(log_);
+}
+
+Result<std::int64_t> Machine::readings_on_disk(const TempDir& folder) const {
+  const std::string data = folder.file("data.ext4"), files = folder.file("data");
+  fs::remove_all(files);
+  fs::create_directories(files);
+  DUNLIN_ASSIGN(const image::Layout layout, image::read_layout(disk_));
+  const image::Extent part = layout.partitions[image::Layout::data];
+  std::string content(part.size, '\0');
+  std::ifstream in(disk_, std::ios::binary);
+  in.seekg(static_cast<std::streamoff>(part.offset));
+  in.read(content.data(), static_cast<std::streamsize>(part.size));
+  DUNLIN_TRY(image::write_file(data, content));
+  // As the device does at its next boot.
+  (void)run_program({.program = "e2fsck", .args = {"-f", "-y", data}});
+  (void)run_program({.program = "debugfs", .args = {"-R", "rdump /agent " + files, data}});
+  DUNLIN_ASSIGN(storage::Reader reader, storage::Reader::open(files + "/agent/log.db"));
+  DUNLIN_ASSIGN(const storage::Table table,
+                reader.query("SELECT coalesce(sum(s.readings), 0) FROM segments s JOIN logs l ON "
+                             "l.id = s.log WHERE l.track <> 0",
+                             {}, {}));
+  return std::get<std::int64_t>(table.rows.at(0).at(0));
+}
+
+// ---- what is around it ----
+
+bool Firmware::dunlin(std::vector<std::string> args) {
+  const std::string output = folder_.file("dunlin.log");
+  const auto code = run_program(
+      {.program = built_program("dunlin"), .args = std::move(args), .output_file = output},
+      std::chrono::minutes(5));
+  if (code != 0) ADD_FAILURE() << tail(text_of(output));
+  return code == 0;
+}
+
+bool Firmware::fleet(std::vector<std::string> args) {
+  args.insert(args.end(), {"--dir", folder_.file("fleet")});
+  return dunlin(std::move(args));
+}
+
+Result<void> Firmware::start_broker() {
+  DUNLIN_ASSIGN(broker_,
+                ChildProcess::start({.program = "mosquitto",
+                                     .args = {"-c", folder_.file("fleet/broker/mosquitto.conf")},
+                                     .env = {},
+                                     .output_file = folder_.file("broker.log")}));
+  if (!eventually([&] { return accepts_connections(port_); }))
+    return {Errc::timeout, "mosquitto: " + text_of(folder_.file("broker.log"))};
+  return {};
+}
+
+void Firmware::begin(const std::string& profile) {
+  profile_ = profile;
+  const std::string tree = std::string(DUNLIN_SOURCE_DIR) + "/build/firmware/" + profile + "/tree";
+  if (!fs::exists(tree)) {
+    ASSERT_EQ(std::getenv("CI"), nullptr)
+        << "firmware-profiles/build " << profile << " did not run";
+    GTEST_SKIP() << "firmware-profiles/build " << profile << " did not run";
+  }
+  // The device knows this machine by another name than the gateway.
+  ASSERT_TRUE(fleet({"fleet", "init", "coast", "--broker", "10.0.2.2", "127.0.0.1", "--port",
+                     std::to_string(port_)}));
+  ASSERT_TRUE(
+      fleet({"device", "add", "gate", "--gateway", "--host", "10.0.2.2", "--out", bundle("gate")}));
+  ASSERT_TRUE(fleet({"device", "add", "device", "--out", bundle("device")}));
+  DUNLIN_ASSERT_OK(start_broker());
+  gateway_ = std::make_unique<Member>(
+      folder_, Member::Options{.name = "gate",
+                               .gateway = true,
+                               .broker_url = "mqtts://127.0.0.1:" + std::to_string(port_),
+                               .node_keys = "bundle = \"" + bundle("gate") + "\"\n"});
+  DUNLIN_ASSERT_OK(gateway_->start());
+}
+
+bool Firmware::build_image(const std::vector<std::string>& options) {
+  const std::string root = DUNLIN_SOURCE_DIR;
+  std::vector<std::string> args = {"image",
+                                   "build",
+                                   profile_,
+                                   "--out",
+                                   image(),
+                                   "--profiles",
+                                   root + "/firmware-profiles",
+                                   "--programs",
+                                   root + "/build/firmware/" + profile_ + "/tree",
+                                   "--cache",
+                                   root + "/build/packages",
+                                   "--settings",
+                                   folder_.write("sampling.toml", kSettings)};
+  args.insert(args.end(), options.begin(), options.end());
+  if (!dunlin(std::move(args))) return false;
+  machine_ = std::make_unique<Machine>(folder_, image());
+  return true;
+}
+
+nlohmann::json Firmware::device() const {
+  for (const nlohmann::json& node :
+       gateway_->get_json("/v1/nodes").value("nodes", nlohmann::json::array()))
+    if (node.value("role", "") == "agent") return node;
+  return nullptr;
+}
+
+std::int64_t Firmware::epochs() const {
+  std::int64_t count = 0;
+  for (const nlohmann::json& log : device().value("logs", nlohmann::json::array())) {
+    if (log["track"] == 0) continue;
+    ++count;
+    EXPECT_FALSE(log["forked"]) << log;
+    EXPECT_EQ(log["lost_entries"], 0) << log;
+    EXPECT_EQ(log["missing_entries"], 0) << log;
+  }
+  return count;
+}
+
+std::string Firmware::explain() const {
+  return "console: " + tail(machine_->console()) + "\ngateway: " + tail(gateway_->log());
+}
+
+}  // namespace dunlin::test
