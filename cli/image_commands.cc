@@ -5,6 +5,7 @@
 #include "cli/image/build.h"
 #include "cli/image/inspect.h"
 #include "cli/image/run.h"
+#include "cli/image_write.h"
 
 namespace dunlin::cli {
 
@@ -13,6 +14,7 @@ namespace {
 struct Asked {
   image::BuildOptions build;
   image::RunOptions run;
+  ImageWrite write;
   bool no_clock = false;
 };
 
@@ -89,6 +91,16 @@ void add_image_commands(CLI::App& app, Command& chosen) {
   command->add_option("image", asked->run.image, "a file of `image build`")->required();
   command->callback(
       [&chosen, asked] { chosen = [asked] { return cli::inspect(asked->run.image); }; });
+
+  command = image->add_subcommand(
+      "write", "put an image onto a disk, of which all else is lost, and read it back");
+  command->add_option("image", asked->write.image, "a file of `image build`")->required();
+  command->add_option("device", asked->write.device, "the disk: /dev/sdX, /dev/mmcblkN")
+      ->required();
+  command->add_flag("--expand", asked->write.expand,
+                    "the data partition reaches to the end of the disk");
+  command->add_flag("--yes", asked->write.yes, "do not ask");
+  command->callback([&chosen, asked] { chosen = [asked] { return write_image(asked->write); }; });
 
   command = image->add_subcommand(
       "run", "boot an image in QEMU, where this machine is 10.0.2.2; its console is here");
