@@ -3,11 +3,9 @@
 
 #include "cli/commands.h"
 #include "cli/image/build.h"
-#include "cli/image/compress.h"
-#include "cli/image/files.h"
 #include "cli/image/inspect.h"
 #include "cli/image/run.h"
-#include "cli/image/write.h"
+#include "cli/image_write.h"
 
 namespace dunlin::cli {
 
@@ -16,10 +14,8 @@ namespace {
 struct Asked {
   image::BuildOptions build;
   image::RunOptions run;
+  ImageWrite write;
   bool no_clock = false;
-  std::string device;
-  bool expand = false;
-  bool yes = false;
 };
 
 void print(const image::Manifest& manifest) {
@@ -55,42 +51,6 @@ int inspect(const std::string& file) {
                 names.empty() ? "see its copyright file" : names.c_str());
   }
   return sound ? kOk : kFailure;
-}
-
-bool agreed() {
-  std::printf("All that is on it will be lost. Write? [yes/no] ");
-  std::fflush(stdout);
-  char answer[16] = {};
-  return std::fgets(answer, sizeof answer, stdin) != nullptr && std::string(answer) == "yes\n";
-}
-
-// A line that is written over where somebody watches.
-void show_progress(std::uint64_t done, std::uint64_t of) {
-  const bool writes = done * 2 <= of;
-  std::fprintf(stderr, "\r%s %3llu %%%s", writes ? "writing" : "reading back",
-               (unsigned long long)((writes ? done : done - of / 2) * 200 / of),
-               done == of ? "\n" : "");
-}
-
-int write(const Asked& asked) {
-  const auto device = image::find_device(asked.device);
-  if (!device.ok()) return fail(device.error());
-  const auto work = image::WorkFolder::make();
-  if (!work.ok()) return fail(work.error());
-  image::WriteOptions options{.disk = work->file("disk.img"),
-                              .device = asked.device,
-                              .expand = asked.expand,
-                              .progress = show_progress};
-  const Result<void> opened = image::decompress(asked.run.image, options.disk);
-  if (!opened.ok()) return fail(opened.error());
-  std::printf("%s: %s, %.1f GB\n", device->path.c_str(),
-              device->model.empty() ? "of unknown model" : device->model.c_str(),
-              double(device->size) / 1e9);
-  if (!asked.yes && !agreed()) return kFailure;
-  const Result<void> written = image::write(options);
-  if (!written.ok()) return fail(written.error());
-  std::printf("written, and read back as written\n");
-  return kOk;
 }
 
 int build(const image::BuildOptions& options) {
@@ -133,11 +93,12 @@ void add_image_commands(CLI::App& app, Command& chosen) {
       [&chosen, asked] { chosen = [asked] { return cli::inspect(asked->run.image); }; });
 
   command = image->add_subcommand("write", "put an image onto a card or disk, and read it back");
-  command->add_option("image", asked->run.image, "a file of `image build`")->required();
-  command->add_option("device", asked->device, "a whole one, such as /dev/sdX")->required();
-  command->add_flag("--expand", asked->expand, "the data partition takes the rest of the device");
-  command->add_flag("--yes", asked->yes, "do not ask");
-  command->callback([&chosen, asked] { chosen = [asked] { return cli::write(*asked); }; });
+  command->add_option("image", asked->write.image, "a file of `image build`")->required();
+  command->add_option("device", asked->write.device, "a whole one, such as /dev/sdX")->required();
+  command->add_flag("--expand", asked->write.expand,
+                    "the data partition takes the rest of the device");
+  command->add_flag("--yes", asked->write.yes, "do not ask");
+  command->callback([&chosen, asked] { chosen = [asked] { return write_image(asked->write); }; });
 
   command = image->add_subcommand(
       "run", "boot an image in QEMU, where this machine is 10.0.2.2; its console is here");

@@ -1,41 +1,41 @@
 #pragma once
 
-#include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
-#include "dunlin/result.h"
+#include "cli/image/block_device.h"
+#include "cli/image/files.h"
 
 namespace dunlin::image {
 
-// A card or a disk of this machine.
-struct Device {
-  std::string path;
-  std::string model;  // as it calls itself; may be empty
-  std::uint64_t size = 0;
-};
+// An image on its way to a disk.
+class Writing {
+ public:
+  // Changes nothing. `invalid_argument` when the device is no disk, is read-only, or in use by this
+  // machine, as its own disk is; `too_large` for it; `malformed` when the file is no image of ours.
+  static Result<Writing> prepare(const std::string& image, const std::string& device);
 
-// Where the kernel tells of devices; another place for tests.
-struct Kernel {
-  std::string sys = "/sys";
-  std::string mounts = "/proc/self/mountinfo";
-  std::string swaps = "/proc/swaps";
-};
+  const BlockDevice& device() const { return device_; }
+  std::uint64_t size() const { return size_; }
 
-// A whole block device that nothing of this machine uses: `invalid_argument` for partitions and
-// what is no block device, `exists` when it or a part of it is mounted, swapped to or part of
-// another device (LVM, RAID, encryption): a system's disk is at least one of these.
-Result<Device> find_device(const std::string& path, const Kernel& kernel = {});
+  // Of size() bytes so many are written, or read back.
+  using Progress = std::function<void(std::string_view step, std::uint64_t done)>;
+  // All that was on the disk is lost. Nobody can mount it meanwhile. `corrupt` when what is read
+  // back, from the disk itself, is not what was written; `io` with what it said.
+  Result<void> write(const Progress& progress) const;
+  // After write(): the last partition, that of the log, reaches to the end of the disk. Its file
+  // system follows when the device boots.
+  Result<void> expand() const;
 
-struct WriteOptions {
-  std::string disk;    // decompressed
-  std::string device;  // or a file
-  bool expand =
-      false;  // the data partition to the end of the device; its file system follows at boot
-  std::function<void(std::uint64_t done, std::uint64_t of)> progress;  // writing, then reading back
+ private:
+  Writing(BlockDevice device, WorkFolder work, std::uint64_t size)
+      : device_(std::move(device)), work_(std::move(work)), size_(size) {}
+  std::string disk() const { return work_.file("disk"); }
+
+  BlockDevice device_;
+  WorkFolder work_;
+  std::uint64_t size_;
 };
-// Writes, flushes and reads back past the page cache; `too_large` when the device is too small,
-// `corrupt` when it gives back something else than was written.
-Result<void> write(const WriteOptions& options);
 
 }  // namespace dunlin::image
