@@ -4,6 +4,7 @@
 
 #include "agent/inputs/csv.h"
 #include "agent/inputs/host.h"
+#include "agent/inputs/hwmon.h"
 #include "agent/inputs/input.h"
 #include "agent/inputs/line_socket.h"
 #include "agent/inputs/line_udp.h"
@@ -28,6 +29,7 @@ struct Registry {
   std::map<std::string, InputFactory> factories = {
       {"csv", make_csv_input},
       {"host", make_host_input},
+      {"hwmon", make_hwmon_input},
       {"line_protocol", make_line_protocol_input},
       {"model", make_model_input},
       {"mqtt", make_mqtt_input},

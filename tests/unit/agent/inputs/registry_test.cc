@@ -13,7 +13,8 @@ using ::testing::IsSupersetOf;
 
 TEST(InputRegistry, KnowsTheBuiltInDrivers) {
   EXPECT_THAT(input_types(),
-              IsSupersetOf({"csv", "host", "line_protocol", "model", "mqtt", "stdin", "thermal"}));
+              IsSupersetOf({"csv", "host", "hwmon", "line_protocol",
+                            "model", "mqtt", "stdin", "thermal"}));
 }
 
 TEST(InputRegistry, UnknownTypesNameTheNearest) {
