@@ -5,6 +5,7 @@
 #include "agent/inputs/csv.h"
 #include "agent/inputs/host.h"
 #include "agent/inputs/hwmon.h"
+#include "agent/inputs/iio.h"
 #include "agent/inputs/input.h"
 #include "agent/inputs/line_socket.h"
 #include "agent/inputs/line_udp.h"
@@ -30,6 +31,7 @@ struct Registry {
       {"csv", make_csv_input},
       {"host", make_host_input},
       {"hwmon", make_hwmon_input},
+      {"iio", make_iio_input},
       {"line_protocol", make_line_protocol_input},
       {"model", make_model_input},
       {"mqtt", make_mqtt_input},

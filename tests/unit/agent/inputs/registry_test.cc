@@ -13,7 +13,7 @@ using ::testing::IsSupersetOf;
 
 TEST(InputRegistry, KnowsTheBuiltInDrivers) {
   EXPECT_THAT(input_types(),
-              IsSupersetOf({"csv", "host", "hwmon", "line_protocol",
+              IsSupersetOf({"csv", "host", "hwmon", "iio", "line_protocol",
                             "model", "mqtt", "stdin", "thermal"}));
 }
 
