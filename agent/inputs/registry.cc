@@ -13,6 +13,7 @@
 #include "agent/inputs/mqtt.h"
 #include "agent/inputs/stdin.h"
 #include "agent/inputs/thermal.h"
+#include "agent/inputs/w1.h"
 
 namespace dunlin::agent {
 
@@ -37,6 +38,7 @@ struct Registry {
       {"mqtt", make_mqtt_input},
       {"stdin", make_stdin_input},
       {"thermal", make_thermal_input},
+      {"w1", make_w1_input},
   };
 };
 
