@@ -11,6 +11,7 @@
 #include "agent/inputs/line_udp.h"
 #include "agent/inputs/model.h"
 #include "agent/inputs/mqtt.h"
+#include "agent/inputs/serial.h"
 #include "agent/inputs/stdin.h"
 #include "agent/inputs/thermal.h"
 #include "agent/inputs/w1.h"
@@ -36,6 +37,7 @@ struct Registry {
       {"line_protocol", make_line_protocol_input},
       {"model", make_model_input},
       {"mqtt", make_mqtt_input},
+      {"serial", make_serial_input},
       {"stdin", make_stdin_input},
       {"thermal", make_thermal_input},
       {"w1", make_w1_input},

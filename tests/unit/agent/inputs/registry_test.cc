@@ -14,7 +14,7 @@ using ::testing::IsSupersetOf;
 TEST(InputRegistry, KnowsTheBuiltInDrivers) {
   EXPECT_THAT(input_types(),
               IsSupersetOf({"csv", "host", "hwmon", "iio", "line_protocol",
-                            "model", "mqtt", "stdin", "thermal", "w1"}));
+                            "model", "mqtt", "serial", "stdin", "thermal", "w1"}));
 }
 
 TEST(InputRegistry, UnknownTypesNameTheNearest) {
