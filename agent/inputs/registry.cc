@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "agent/inputs/csv.h"
+#include "agent/inputs/exec.h"
 #include "agent/inputs/host.h"
 #include "agent/inputs/hwmon.h"
 #include "agent/inputs/iio.h"
@@ -31,6 +32,7 @@ struct Registry {
   std::mutex mutex;
   std::map<std::string, InputFactory> factories = {
       {"csv", make_csv_input},
+      {"exec", make_exec_input},
       {"host", make_host_input},
       {"hwmon", make_hwmon_input},
       {"iio", make_iio_input},
