@@ -4,6 +4,7 @@
 
 #include "agent/inputs/csv.h"
 #include "agent/inputs/exec.h"
+#include "agent/inputs/gpio.h"
 #include "agent/inputs/host.h"
 #include "agent/inputs/hwmon.h"
 #include "agent/inputs/iio.h"
@@ -33,6 +34,7 @@ struct Registry {
   std::map<std::string, InputFactory> factories = {
       {"csv", make_csv_input},
       {"exec", make_exec_input},
+      {"gpio", [](config::Table& table) { return make_gpio_input(table); }},
       {"host", make_host_input},
       {"hwmon", make_hwmon_input},
       {"iio", make_iio_input},

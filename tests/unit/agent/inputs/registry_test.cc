@@ -13,7 +13,7 @@ using ::testing::IsSupersetOf;
 
 TEST(InputRegistry, KnowsTheBuiltInDrivers) {
   EXPECT_THAT(input_types(),
-              IsSupersetOf({"csv", "exec", "host", "hwmon", "iio", "line_protocol",
+              IsSupersetOf({"csv", "exec", "gpio", "host", "hwmon", "iio", "line_protocol",
                             "model", "mqtt", "serial", "stdin", "thermal", "w1"}));
 }
 
