@@ -11,6 +11,7 @@
 #include "agent/inputs/input.h"
 #include "agent/inputs/line_socket.h"
 #include "agent/inputs/line_udp.h"
+#include "agent/inputs/modbus.h"
 #include "agent/inputs/model.h"
 #include "agent/inputs/mqtt.h"
 #include "agent/inputs/serial.h"
@@ -39,6 +40,7 @@ struct Registry {
       {"hwmon", make_hwmon_input},
       {"iio", make_iio_input},
       {"line_protocol", make_line_protocol_input},
+      {"modbus", make_modbus_input},
       {"model", make_model_input},
       {"mqtt", make_mqtt_input},
       {"serial", make_serial_input},

@@ -6,7 +6,7 @@ build_packages=(
   g++ cmake ninja-build ccache pkg-config git ca-certificates
   libpaho-mqttpp-dev libpaho-mqtt-dev libssl-dev libsqlite3-dev libmbedtls-dev libcbor-dev
   libzstd-dev prometheus-cpp-dev libcurl4-openssl-dev zlib1g-dev nlohmann-json3-dev
-  libtomlplusplus-dev libcli11-dev libcpp-httplib-dev libgtest-dev libgmock-dev
+  libtomlplusplus-dev libcli11-dev libcpp-httplib-dev libmodbus-dev libgtest-dev libgmock-dev
   librapidcheck-dev libbenchmark-dev
 )
 # To run a fleet on this machine.

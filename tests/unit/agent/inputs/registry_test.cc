@@ -14,7 +14,7 @@ using ::testing::IsSupersetOf;
 TEST(InputRegistry, KnowsTheBuiltInDrivers) {
   EXPECT_THAT(input_types(),
               IsSupersetOf({"csv", "exec", "gpio", "host", "hwmon", "iio", "line_protocol",
-                            "model", "mqtt", "serial", "stdin", "thermal", "w1"}));
+                            "modbus", "model", "mqtt", "serial", "stdin", "thermal", "w1"}));
 }
 
 TEST(InputRegistry, UnknownTypesNameTheNearest) {
