@@ -46,7 +46,8 @@ int run(const runtime::NodeConfig& config, std::vector<ConfiguredInput>& inputs,
   drop_startup_pages();
   // A TLS handshake is long code: it need not be there all at once, or later.
   (*database)->node().on_connection(drop_startup_pages);
-  runtime::wait_until(stop, config.database.data_dir, (*database)->node());
+  runtime::wait_until(stop, config.database.data_dir, (*database)->node(),
+                      [&] { sampler.look_after(); });
   http.reset();
   sampler.stop();
   (*database)->close();

@@ -128,4 +128,13 @@ Result<void> add_value(Rows& rows, const Field& field, std::string_view text, bo
   return wrong("of a known type");
 }
 
+Result<NamedValue> named_value(const Field& field, std::string_view text) {
+  Rows rows(1);
+  DUNLIN_TRY(add_value(rows, field, text));
+  rows.begin_row(0);
+  NamedValue value{field, rows.cell(0, 0), ""};
+  if (field.type == FieldType::text) value.text = rows.text(value.cell);
+  return value;
+}
+
 }  // namespace dunlin::agent

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/inputs/reading.h"
 #include "dunlin/stream.h"
 
 namespace dunlin::agent {
@@ -27,6 +28,9 @@ bool is_missing(std::string_view text);
 // otherwise, and then nothing was added.
 Result<void> add_value(Rows& rows, const Field& field, std::string_view text,
                        bool* rounded = nullptr);
+
+// The same for a reading that names its values.
+Result<NamedValue> named_value(const Field& field, std::string_view text);
 
 // t, T, true, True, TRUE, 1 and their opposites.
 Result<bool> parse_boolean(std::string_view text);

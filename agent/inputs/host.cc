@@ -165,13 +165,14 @@ class HostInput final : public Input {
       const Stamp stamp = sink.now();
       Rows rows(schema_.fields.size());
       rows.begin_row(stamp.time_us);
-      sample(rows);
+      sample(sink, rows);
       return hand_over(sink, schema_, std::move(rows), stamp.since_boot, schema_.name);
     });
   }
 
  private:
-  void sample(Rows& rows) {
+  void sample(InputSink& sink, Rows& rows) {
+    const SensorWait wait(sink, options_.interval);
     add_cpu(rows);
     add_loads(rows, options_.proc);
     add_memory(rows, options_.proc);

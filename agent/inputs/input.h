@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -36,6 +37,11 @@ class InputSink {
   // Counts `times` and logs one malformed line, row or file; `where` is the position
   // ("data.csv:17").
   virtual void report(const std::string& where, const Error& error, std::uint64_t times = 1) = 0;
+
+  // The driver begins to wait for a sensor that may never answer, or (nothing) has waited. If that
+  // takes longer than `patience` it is said to hang. Time in append() does not count. See
+  // SensorWait.
+  virtual void waiting(std::optional<std::chrono::microseconds> patience) = 0;
 };
 
 // One sensor driver. Runs on a thread of its own.
@@ -44,7 +50,8 @@ class Input {
   virtual ~Input() = default;
 
   // Reads until `stop` is requested or the input ends; never spins, and returns within 200 ms of
-  // the request. An error ends this input only: the agent logs it and tries again with back-off.
+  // the request, or when its sensor lets go of it. An error ends this input only: the agent logs it
+  // and tries again with back-off.
   virtual Result<void> run(InputSink& sink, std::stop_token stop) = 0;
 };
 

@@ -84,10 +84,7 @@ Result<void> add_mapped(const Field& field, const Json& json, Reading& out) {
     value.cell.kind = Cell::Kind::integer;
     value.cell.integer = *mantissa;
   } else {
-    Rows rows(1);
-    DUNLIN_TRY(add_value(rows, field, text));
-    rows.begin_row(0);
-    value.cell = rows.cell(0, 0);
+    DUNLIN_ASSIGN(value, named_value(field, text));
   }
   out.values.push_back(std::move(value));
   return {};

@@ -13,7 +13,7 @@ namespace dunlin::agent {
 
 inline constexpr std::size_t kLineBytesMax = 64 * 1024;
 
-// What lines mean: line protocol, or JSON with its mapping.
+// What lines mean: line protocol, JSON with its mapping, or the numbers of one field.
 struct LineProtocolFormat {
   TimeUnit precision = TimeUnit::nanos;
 };
@@ -21,7 +21,23 @@ struct JsonLinesFormat {
   JsonReader reader;
   std::string stream;  // of lines that do not name their own
 };
-using LineFormat = std::variant<LineProtocolFormat, JsonLinesFormat>;
+struct NumberLinesFormat {
+  Field field;
+  std::string stream;
+};
+using LineFormat = std::variant<LineProtocolFormat, JsonLinesFormat, NumberLinesFormat>;
+
+// The format of an [[input]] that takes lines:
+//
+//   format     "json" (default), "line_protocol" or "number"
+//   json:           stream and the keys of json_reader.h, `time` being "time" by default. A line is
+//                   a flat object, or {"stream":"x","time":...,"fields":{...}}
+//   line_protocol:  precision of timestamps: ns (default), us, ms or s
+//   number:         stream and field, "temperature:decimal(2):Cel"; "value:double" by default. A
+//                   line is its value, and "NaN" and the like are missing
+//
+// Mistakes go to the table.
+LineFormat line_format(config::Table& table, const std::string& stream_default);
 
 // The `precision` key of line protocol: ns (default), us, ms or s.
 LineProtocolFormat line_protocol_format(config::Table& table);

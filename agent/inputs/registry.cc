@@ -3,14 +3,21 @@
 #include <mutex>
 
 #include "agent/inputs/csv.h"
+#include "agent/inputs/exec.h"
+#include "agent/inputs/gpio.h"
 #include "agent/inputs/host.h"
+#include "agent/inputs/hwmon.h"
+#include "agent/inputs/iio.h"
 #include "agent/inputs/input.h"
 #include "agent/inputs/line_socket.h"
 #include "agent/inputs/line_udp.h"
+#include "agent/inputs/modbus.h"
 #include "agent/inputs/model.h"
 #include "agent/inputs/mqtt.h"
+#include "agent/inputs/serial.h"
 #include "agent/inputs/stdin.h"
 #include "agent/inputs/thermal.h"
+#include "agent/inputs/w1.h"
 
 namespace dunlin::agent {
 
@@ -27,12 +34,19 @@ struct Registry {
   std::mutex mutex;
   std::map<std::string, InputFactory> factories = {
       {"csv", make_csv_input},
+      {"exec", make_exec_input},
+      {"gpio", [](config::Table& table) { return make_gpio_input(table); }},
       {"host", make_host_input},
+      {"hwmon", make_hwmon_input},
+      {"iio", make_iio_input},
       {"line_protocol", make_line_protocol_input},
+      {"modbus", make_modbus_input},
       {"model", make_model_input},
       {"mqtt", make_mqtt_input},
+      {"serial", make_serial_input},
       {"stdin", make_stdin_input},
       {"thermal", make_thermal_input},
+      {"w1", make_w1_input},
   };
 };
 

@@ -1,6 +1,5 @@
 #include "agent/inputs/schedule.h"
 
-#include "agent/inputs/input.h"
 #include "agent/inputs/text.h"
 
 namespace dunlin::agent {

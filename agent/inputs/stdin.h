@@ -10,10 +10,8 @@ namespace dunlin::agent {
 // type = "stdin": lines from standard input, or from whatever the agent was started with; ends at
 // the end of the input. One [[input]] of this type per agent.
 //
-//   format     "json" (default) or "line_protocol"
-//   json:           stream ("stdin") and the keys of json_reader.h, `time` being "time" by
-//                   default. A line is a flat object, or {"stream":"x","time":...,"fields":{...}}
-//   line_protocol:  precision, see line_intake.h
+//   stream  "stdin"
+//   format  and its keys: see line_format()
 //
 // Lines are bounded to 64 KiB; the rest of a longer one is discarded and reported.
 Result<std::unique_ptr<Input>> make_stdin_input(config::Table& table);

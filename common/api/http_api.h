@@ -15,6 +15,7 @@ namespace dunlin::api {
 // What only the program knows, by name.
 struct InputCounts {
   std::map<std::string, std::uint64_t> errors;  // malformed lines and files, by input type
+  std::map<std::string, std::uint64_t> down;    // inputs that hang or wait after a failure, by type
   std::map<std::string, std::uint64_t> readings_refused;  // by reason
 };
 

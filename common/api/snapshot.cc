@@ -172,6 +172,7 @@ Snapshot make_snapshot(const NodeReport& report, const Guard& guard,
   s.http_refused = totals(guard.refused());
   const InputCounts inputs = options.input_counts ? options.input_counts() : InputCounts{};
   s.input_errors = totals(inputs.errors);
+  s.inputs_down = totals(inputs.down);
   s.readings_refused = totals(inputs.readings_refused);
   s.broker_connected = report.connected;
   s.broker_exposed = report.broker_exposed;

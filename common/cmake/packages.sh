@@ -5,7 +5,7 @@
 library_packages=(
   libpaho-mqttpp-dev libpaho-mqtt-dev libssl-dev libsqlite3-dev libmbedtls-dev libcbor-dev
   libzstd-dev prometheus-cpp-dev libcurl4-openssl-dev zlib1g-dev nlohmann-json3-dev
-  libtomlplusplus-dev libcli11-dev libcpp-httplib-dev libgtest-dev libgmock-dev
+  libtomlplusplus-dev libcli11-dev libcpp-httplib-dev libmodbus-dev libgtest-dev libgmock-dev
   librapidcheck-dev libbenchmark-dev
 )
 build_packages=(

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <thread>
 
@@ -68,6 +69,7 @@ sigset_t block_signals() {
   sigaddset(&set, SIGUSR2);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGCHLD, SIG_DFL);  // inherited as ignored, it would hide how children end
   return set;
 }
 
@@ -154,7 +156,9 @@ Result<storage::Table> query(const std::string& database, const std::string& sql
 
 }  // namespace
 
-void wait_until(const std::stop_token& stop, const std::string& data_dir, NodeView& node) {
+void wait_until(const std::stop_token& stop, const std::string& data_dir, NodeView& node,
+                const std::function<void()>& beat) {
+  constexpr int kBeatMs = 5000;
   const ServiceManager manager = ServiceManager::from_environment();
   const std::optional<Duration> interval = ServiceManager::watchdog_interval();
   const Result<HealthSocket> health = HealthSocket::listen(data_dir);
@@ -162,8 +166,10 @@ void wait_until(const std::stop_token& stop, const std::string& data_dir, NodeVi
   const StopEvent event(stop);
   while (!stop.stop_requested()) {
     pollfd polled[] = {{event.fd(), POLLIN, 0}, {health.ok() ? health->fd() : -1, POLLIN, 0}};
-    const int beat_ms = interval ? static_cast<int>(interval->count() / 2000) : event.timeout_ms();
-    if (::poll(polled, 2, beat_ms) > 0 && polled[1].revents != 0) health->answer(node);
+    int wait_ms = interval ? static_cast<int>(interval->count() / 2000) : event.timeout_ms();
+    if (beat) wait_ms = wait_ms < 0 ? kBeatMs : std::min(wait_ms, kBeatMs);
+    if (::poll(polled, 2, wait_ms) > 0 && polled[1].revents != 0) health->answer(node);
+    if (beat) beat();
     if (!interval) continue;
     (void)node.revoked({});  // only a loop that runs answers
     (void)manager.watchdog();

@@ -22,8 +22,10 @@ struct Program {
 };
 
 // Waits for a stop request. Meanwhile, while the node's loop answers, it pets the service manager's
-// watchdog and answers `healthcheck` (see HealthSocket).
-void wait_until(const std::stop_token& stop, const std::string& data_dir, NodeView& node);
+// watchdog and answers `healthcheck` (see HealthSocket), and calls `beat` every five seconds at
+// least, if it is given.
+void wait_until(const std::stop_token& stop, const std::string& data_dir, NodeView& node,
+                const std::function<void()>& beat = {});
 
 // Logs why the program cannot start; returns its exit code.
 int fail_to_start(const Error& error);

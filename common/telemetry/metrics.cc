@@ -312,6 +312,9 @@ void add_trouble(Page& page, const Snapshot& s) {
       .add_all("reason", s.readings_refused);
   page.family(kCounter, "dunlin_input_errors_total", "Errors while reading inputs, by input.")
       .add_all("input", s.input_errors);
+  page.family(kGauge, "dunlin_inputs_down",
+              "Inputs that hang, or wait to be started again after a failure, by input.")
+      .add_all("input", s.inputs_down);
 }
 
 }  // namespace

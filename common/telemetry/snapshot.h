@@ -87,6 +87,7 @@ struct Snapshot {
   std::vector<Total> unknown;           // by kind: "message", "field", "operation"
   std::vector<Total> readings_refused;  // by reason
   std::vector<Total> input_errors;      // by input
+  std::vector<Total> inputs_down;       // by input
 
   UtcMicros certified_until = 0;  // 0 = without a certificate
   Process process;

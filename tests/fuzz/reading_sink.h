@@ -23,6 +23,7 @@ class ReadingSink final : public agent::InputSink {
   void report(const std::string& where, const Error& error, std::uint64_t) override {
     DUNLIN_CHECK(!where.empty() && !error.message().empty());
   }
+  void waiting(std::optional<std::chrono::microseconds>) override {}
 
  private:
   static void check(const Entry& entry) {

@@ -121,7 +121,8 @@ void write_seeds() {
   write_columns();
   write_operations();
   write_fleet();
-  for (const char* target : {"csv", "exposition", "json", "line_protocol", "time", "topic"}) {
+  for (const char* target :
+       {"csv", "exposition", "json", "line_protocol", "sensor", "time", "topic"}) {
     write_text(target, source / "tests/fuzz/seeds" / (std::string(target) + ".txt"));
   }
   write_text("config", source / "agent/packaging/agent.example.toml");

@@ -47,6 +47,7 @@ class FakeSink final : public agent::InputSink {
     const std::lock_guard lock(mutex_);
     reports_.push_back({where, error, times});
   }
+  void waiting(std::optional<std::chrono::microseconds>) override {}
 
   void set_now(agent::Stamp stamp) {
     const std::lock_guard lock(mutex_);

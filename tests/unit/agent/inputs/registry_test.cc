@@ -13,7 +13,8 @@ using ::testing::IsSupersetOf;
 
 TEST(InputRegistry, KnowsTheBuiltInDrivers) {
   EXPECT_THAT(input_types(),
-              IsSupersetOf({"csv", "host", "line_protocol", "model", "mqtt", "stdin", "thermal"}));
+              IsSupersetOf({"csv", "exec", "gpio", "host", "hwmon", "iio", "line_protocol",
+                            "modbus", "model", "mqtt", "serial", "stdin", "thermal", "w1"}));
 }
 
 TEST(InputRegistry, UnknownTypesNameTheNearest) {

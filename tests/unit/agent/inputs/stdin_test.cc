@@ -56,6 +56,20 @@ TEST_F(LinesInputTest, LineProtocol) {
   EXPECT_THAT(sink_.reports(), IsEmpty());
 }
 
+TEST_F(LinesInputTest, NumbersOfOneField) {
+  const NumberLinesFormat format{{"level", FieldType::decimal, "m", 2}, "well"};
+  test::InputRun run(sink_, make_lines_input(format, out_.get(), "in"));
+  send("1.5\n\n \t-0.25 \r\nNaN\n1.5m\n2e1");
+  in_.reset();
+  ASSERT_TRUE(run.wait().ok());
+  EXPECT_THAT(sink_.lines(),
+              ElementsAre("well 1700000000000000 level=150", "well 1700000000000000 level=-25",
+                          "well 1700000000000000",  // missing
+                          "well 1700000000000000 level=2000"));
+  ASSERT_EQ(sink_.reports().size(), 1u);
+  EXPECT_EQ(sink_.reports()[0].where, "in:5");
+}
+
 TEST_F(LinesInputTest, StopsWhileNothingComes) {
   test::InputRun run(sink_, make_lines_input(json_format(), out_.get(), "stdin"));
   EXPECT_TRUE(run.stop().ok());
@@ -74,6 +88,9 @@ TEST(StdinInput, KeysAreChecked) {
   EXPECT_THAT(test::make_input("type = \"stdin\"\nformat = \"line_protocol\"\nprecision = \"s\"\n")
                   .mistakes,
               IsEmpty());
+  EXPECT_THAT(
+      test::make_input("type = \"stdin\"\nformat = \"number\"\nfield = \"t:int64:Cel\"\n").mistakes,
+      IsEmpty());
   EXPECT_THAT(
       test::make_input("type = \"stdin\"\nformat = \"xml\"\nstream = \"a b\"\n").mistakes.size(),
       2u);

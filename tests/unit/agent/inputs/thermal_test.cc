@@ -3,11 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include "tests/support/eventually.h"
 #include "tests/support/fake_sink.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/sys_tree.h"
 
 namespace dunlin::agent {
 namespace {
@@ -16,16 +14,13 @@ using ::testing::SizeIs;
 
 class ThermalInputTest : public ::testing::Test {
  protected:
-  void write(const std::string& name, std::string_view text) {
-    std::filesystem::create_directories(std::filesystem::path(sys_.file(name)).parent_path());
-    sys_.write(name, text);
-  }
+  void write(const std::string& name, std::string_view text) { sys_.write(name, text); }
   std::unique_ptr<Input> input() {
-    return test::make_input("type = \"thermal\"\ninterval = \"10ms\"\nsys = \"" +
-                            sys_.path().string() + "\"\n")
+    return test::make_input("type = \"thermal\"\ninterval = \"10ms\"\nsys = \"" + sys_.root() +
+                            "\"\n")
         .input;
   }
-  test::TempDir sys_;
+  test::SysTree sys_;
   test::FakeSink sink_;
 };
 

@@ -69,6 +69,7 @@ Snapshot full_snapshot() {
   s.unknown = {{"field", 8}};
   s.readings_refused = {{"type_changed", 5}};
   s.input_errors = {{"csv \"x\"\n", 6}};
+  s.inputs_down = {{"w1", 1}};
   s.broker_connected = true;
   s.broker_exposed = true;
   s.http_exposed = true;
@@ -128,6 +129,7 @@ TEST(Metrics, RendersTotalsAsTheyAre) {
                   R"(dunlin_unknown_total{kind="field"} 8)",
                   R"(dunlin_readings_refused_total{reason="type_changed"} 5)",
                   R"(dunlin_input_errors_total{input="csv \"x\"\n"} 6)",
+                  R"(dunlin_inputs_down{input="w1"} 1)",
                   "dunlin_broker_connected 1",
                   "dunlin_broker_exposed 1",
                   "dunlin_http_exposed 1",
