@@ -64,7 +64,7 @@ Result<void> list_contents(const std::string& root, const std::string& contents)
 }
 
 Result<void> fetch(const Packages::Wanted& wanted, const std::string& root,
-                   const std::vector<std::string>& sources) {
+                   const std::vector<std::string>& options) {
   std::error_code ignored;
   fs::remove_all(root, ignored);
   std::vector<std::string> argv = {"mmdebstrap",
@@ -77,7 +77,7 @@ Result<void> fetch(const Packages::Wanted& wanted, const std::string& root,
                                    "--include=" + joined(wanted.names, ","),
                                    "bookworm",
                                    root};
-  argv.insert(argv.end(), sources.begin(), sources.end());
+  argv.insert(argv.begin() + 1, options.begin(), options.end());
   DUNLIN_TRY(run({argv}));
   return {};
 }
@@ -98,8 +98,7 @@ Result<Packages> Packages::unpack(const Wanted& wanted) {
     // The archive of security updates may be behind for an architecture that others need less.
     if (!fetched.ok())
       fetched =
-          fetch(wanted, root,
-                {"deb http://deb.debian.org/debian bookworm " + joined(wanted.components, " ")});
+          fetch(wanted, root, {"--setup-hook=sed -i /security/d \"$1/etc/apt/sources.list\""});
     if (!fetched.ok()) return fetched.error();
     DUNLIN_TRY(list_contents(root, contents));
   }
