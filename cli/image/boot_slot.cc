@@ -99,8 +99,8 @@ Result<void> make_fat(const std::string& file, const std::string& folder, const 
   fs::resize_file(file, fat.size);
   std::string serial = fat.serial;
   replace(serial, "-", "");
-  DUNLIN_TRY(run({{"mformat", "-i", file, "-T", std::to_string(fat.size / 512), "-h", "64", "-s",
-                   "32", "-v", "DUNLIN", "-N", serial, "::"},
+  DUNLIN_TRY(run({{"mformat", "-i", file, "-F", "-c", "1", "-T", std::to_string(fat.size / 512),
+                   "-h", "64", "-s", "32", "-v", "DUNLIN", "-N", serial, "::"},
                   env}));
   std::vector<std::string> names;
   for (const auto& each : fs::directory_iterator(folder)) names.push_back(each.path().string());

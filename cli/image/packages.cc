@@ -146,7 +146,8 @@ std::vector<std::string> licences(const std::string& copyright_text) {
   std::set<std::string> names;
   std::istringstream lines(copyright_text);
   for (std::string line; std::getline(lines, line);)
-    if (line.starts_with("License: ")) names.insert(line.substr(line.find_first_not_of(' ', 8)));
+    if (line.starts_with("License: "))
+      names.insert(line.substr(std::min(line.find_first_not_of(' ', 8), line.size())));
   return {names.begin(), names.end()};
 }
 

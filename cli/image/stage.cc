@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <sstream>
 
@@ -142,7 +143,8 @@ Result<void> Stage::add_tree(const std::string& host_folder) {
 }
 
 Result<void> Stage::set_times(std::int64_t time) const {
-  const timespec both[2] = {{time, 0}, {time, 0}};
+  const auto seconds = static_cast<std::time_t>(time);  // has 32 bits on some processors
+  const timespec both[2] = {{seconds, 0}, {seconds, 0}};
   for (const auto& each : fs::recursive_directory_iterator(folder_))
     if (::utimensat(AT_FDCWD, each.path().c_str(), both, AT_SYMLINK_NOFOLLOW) != 0)
       return {Errc::io, each.path().string() + ": " + std::strerror(errno)};
