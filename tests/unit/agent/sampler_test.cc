@@ -184,7 +184,7 @@ class Talker final : public Input {
   int readings_;
 };
 
-TEST(SamplerTest, TheFirstReadingOfAnInputIsFlushedAtOnce) {
+TEST(SamplerFlushTest, TheFirstReadingOfAnInputIsFlushedAtOnce) {
   const test::TempDir folder;
   DatabaseOptions options;
   options.name = "sampled";
