@@ -89,6 +89,19 @@ TEST_F(Supervisor, OneThatHangsIsKilledAndStartedAgain) {
   EXPECT_NE(child(), 0);
 }
 
+// The one that is started in its place could not open the log otherwise.
+TEST_F(Supervisor, TheProgramDoesNotOutliveIt) {
+  supervise({"/bin/sh", "-c", "echo alive; exec sleep 99"});
+  ASSERT_TRUE(eventually([&] { return said("alive") == 1; })) << log();
+  const pid_t program = child();
+  ASSERT_GT(program, 0);
+  process_.kill(SIGKILL);
+  EXPECT_TRUE(eventually([&] {
+    std::ifstream status("/proc/" + std::to_string(program) + "/cmdline");
+    return status.get() == EOF;  // gone, or waits to be reaped
+  }));
+}
+
 TEST_F(Supervisor, StopsTheProgramWhenItIsStopped) {
   supervise(agent());
   ASSERT_TRUE(eventually([&] { return said("event=started") == 1; })) << log();
