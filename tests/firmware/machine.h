@@ -55,8 +55,9 @@ class Firmware : public ::testing::Test {
   nlohmann::json device() const;
   std::int64_t readings() const { return gateway_->readings(device().value("node", "none")); }
   bool has_readings(std::int64_t count) const { return !device().is_null() && readings() >= count; }
-  // How many epochs of the device the gateway has; it fails the test when something is missing in
-  // one, or two branches are.
+  std::vector<nlohmann::json> logs() const;  // of its samples, as the gateway knows them
+  // How many epochs of the device the gateway has; it fails the test when something stays missing
+  // in one, or two branches are.
   std::int64_t epochs() const;
   std::string explain() const;
 

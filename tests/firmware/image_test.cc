@@ -1,0 +1,59 @@
+// Images as files: the same inputs give the same bytes, and what is in them is what they say.
+#include <fstream>
+#include <set>
+
+#include "cli/image/disk.h"
+#include "cli/image/files.h"
+#include "cli/image/inspect.h"
+#include "tests/firmware/machine.h"
+
+namespace dunlin::test {
+namespace {
+
+class ImageFile : public Firmware {
+ protected:
+  void SetUp() override {
+    begin("qemu-arm64");
+    if (IsSkipped() || HasFatalFailure()) return;
+    ASSERT_TRUE(build_image({"--bundle", bundle("device")}));
+  }
+};
+
+TEST_F(ImageFile, TheSameInputsGiveTheSameBytes) {
+  const std::string first = image::hash_of(image()).value();
+  std::filesystem::remove(image());
+  // FAT counts in steps of two seconds.
+  const auto began = std::chrono::system_clock::now();
+  ASSERT_TRUE(eventually(
+      [&] { return std::chrono::system_clock::now() > began + std::chrono::seconds(3); }));
+  ASSERT_TRUE(build_image({"--bundle", bundle("device")}));
+  EXPECT_EQ(image::hash_of(image()).value(), first);
+}
+
+TEST_F(ImageFile, SaysWhatIsInIt) {
+  const image::Inspected inspected = image::inspect(image()).value();
+  ASSERT_EQ(inspected.slots.size(), 1U);
+  EXPECT_EQ(inspected.slots[0].name, "a");
+  EXPECT_TRUE(inspected.slots[0].differs.empty());
+  EXPECT_EQ(inspected.slots[0].manifest.profile, "qemu-arm64");
+  EXPECT_EQ(inspected.owner->name, "device");
+  EXPECT_FALSE(inspected.token);
+  std::set<std::string> packages;
+  for (const auto& each : inspected.slots[0].manifest.contents) packages.insert(each.package);
+  for (const char* each : {"busybox-static", "libc6", "libssl3", "openntpd"})
+    EXPECT_TRUE(packages.contains(each)) << each;
+
+  // A bit of the root that somebody turned.
+  const image::Extent root = inspected.layout.partitions[image::Layout::root_a];
+  std::fstream file(image(), std::ios::binary | std::ios::in | std::ios::out);
+  const auto at = static_cast<std::streamoff>(root.offset + 5000);
+  file.seekg(at);
+  const int before = file.get();
+  file.seekp(at);
+  file.put(static_cast<char>(before ^ 1));
+  file.close();
+  EXPECT_EQ(image::inspect(image()).value().slots[0].differs, std::vector<std::string>{"root"});
+}
+
+}  // namespace
+}  // namespace dunlin::test
