@@ -60,7 +60,7 @@ std::string damaged(std::string bytes, Damage damage) {
     case Damage::pages:
       // Not the first ones, which hold the schema, as the case of the header, and the first segment
       // of track 0: an epoch whose definitions are gone is kept, but nobody can read it.
-      for (std::size_t page = 16; page < bytes.size() / kPage; page += 40) {
+      for (std::size_t page = 17; page < bytes.size() / kPage; page += 40) {
         for (std::size_t i = 0; i < kPage; ++i)
           bytes[page * kPage + i] = static_cast<char>(random());
       }
