@@ -13,6 +13,16 @@ using nlohmann::json;
 using test::Member;
 using test::ThreeGateways;
 
+// Every gateway has all that was said, once, and nothing began anew.
+void expect_whole(test::Fleet& fleet, ThreeGateways& three) {
+  EXPECT_EQ(three.each_once(), "");
+  for (const auto& gateway : fleet.gateways()) {
+    EXPECT_EQ(gateway->get_json("/v1/gaps")["gaps"].size(), 0u) << gateway->name();
+    EXPECT_TRUE(gateway->events("fork_detected").empty()) << gateway->name();
+    EXPECT_TRUE(gateway->events("epoch_begun").empty()) << gateway->name();
+  }
+}
+
 TEST(Gateways, EachKeepsWhatAllCellsSay) {
   DUNLIN_FLEET(fleet);
   ThreeGateways three(fleet);
@@ -24,11 +34,7 @@ TEST(Gateways, EachKeepsWhatAllCellsSay) {
     ASSERT_TRUE(three.says_more(200));
   }
   three.hush();
-  EXPECT_EQ(three.each_once(), "");
-  for (const auto& gateway : fleet.gateways()) {
-    EXPECT_EQ(gateway->get_json("/v1/gaps")["gaps"].size(), 0u) << gateway->name();
-    EXPECT_TRUE(gateway->events("fork_detected").empty());
-  }
+  expect_whole(fleet, three);
 }
 
 // As the program before this one left it.
@@ -50,12 +56,7 @@ TEST(Gateways, ARollingUpgradeLosesAndDoublesNothing) {
     ASSERT_TRUE(three.says_more(200));
   }
   three.hush();
-  EXPECT_EQ(three.each_once(), "");
-  for (const auto& gateway : fleet.gateways()) {
-    EXPECT_EQ(gateway->get_json("/v1/gaps")["gaps"].size(), 0u) << gateway->name();
-    EXPECT_TRUE(gateway->events("fork_detected").empty());
-    EXPECT_TRUE(gateway->events("epoch_begun").empty()) << gateway->name();
-  }
+  expect_whole(fleet, three);
 }
 
 TEST(Gateways, OneThatComesLateGetsWhatWasSaidBefore) {
