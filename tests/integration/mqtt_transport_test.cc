@@ -197,10 +197,12 @@ TEST_P(MqttTransport, ListensToOtherTopicsFromNowOn) {
   for (int i = 0; i < 1000; ++i) named.push_back({"x/" + std::to_string(i), 1});
   a.transport().listen(named);
   EXPECT_TRUE(a.hears("x/7=kept retained"));
-  for (int i = 0; i < 1000; ++i)
-    ASSERT_TRUE(eventually([&] { return a.say("x/" + std::to_string(i), "2", {.qos = 1}).ok(); }));
-  ASSERT_TRUE(a.say("x/none", "2").ok());
-  ASSERT_TRUE(a.say("end", "2").ok());
+  const auto says = [&](const std::string& topic) {  // once there is room
+    return eventually([&] { return a.say(topic, "2", {.qos = 1}).ok(); });
+  };
+  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(says("x/" + std::to_string(i)));
+  ASSERT_TRUE(says("x/none"));
+  ASSERT_TRUE(says("end"));
   ASSERT_TRUE(a.hears("end=2"));
   const std::vector<std::string> heard = a.messages();
   for (int i = 0; i < 1000; ++i)
