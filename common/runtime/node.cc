@@ -135,16 +135,28 @@ Result<void> Node::append(StreamSchema schema, Rows rows, bool since_boot, std::
   std::future<Result<void>> done = result->get_future();
   // Drivers hand over whole batches and wait here, so the mailbox holds at most one per caller.
   auto append = std::make_shared<Append>(Append{std::move(schema), std::move(rows), since_boot, 0});
+  const Task take = [this, append, result](const Moment& now) {
+    parked_.push_back({std::move(*append), result});
+    retry_parked(now);
+  };
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock turn(turn_, std::try_to_lock);
+    std::unique_lock lock(mutex_);
     if (closing_) return {Errc::closed, "the node is stopping"};
     append->ticket = ++last_ticket_;
-    tasks_.push_back([this, append, result](const Moment& now) {
-      parked_.push_back({std::move(*append), result});
-      retry_parked(now);
-    });
+    const Moment moment = now();
+    if (turn.owns_lock() && !work_waits() && moment.mono < wakes_at_) {
+      lock.unlock();
+      take(moment);
+      lock.lock();
+      const Instant wakes_at = next_wake(moment.mono);
+      if (wakes_at < wakes_at_) wake_.notify_one();
+      wakes_at_ = std::min(wakes_at_, wakes_at);
+    } else {
+      tasks_.push_back(take);
+      wake_.notify_one();
+    }
   }
-  wake_.notify_one();
   while (done.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready) {
     if (!stop.stop_requested()) continue;
     // Too late to take it back if the loop has it; give it a moment, then leave it to its fate.
@@ -346,31 +358,51 @@ void Node::read_message(const Moment& now, Received message) {
 
 // ---- the loop ----
 
+// When there is something to do that nobody has to bring.
+Instant Node::next_wake(Instant current) const {
+  Instant at = current + kIdleWait;
+  if (const auto deadline = replica_.next_deadline()) at = std::min(at, *deadline);
+  if (!bulk_reads_.empty() && !bulk_reading_) at = std::min(at, current + kUnsentLook);
+  if (const auto end = muted_.deadline()) at = std::min(at, *end);
+  return at;
+}
+
+bool Node::work_waits() const {
+  return stopping_ || !tasks_.empty() || !mailbox_.empty();
+}
+
+// Until work waits or is due.
+void Node::wait_for_work(std::unique_lock<std::mutex>& lock) {
+  while (!work_waits()) {
+    const bool bulk = !bulk_.empty() || ahead_.size(Lane::bulk) > 0;
+    const Instant until = bulk ? std::min(wakes_at_, bulk_at_) : wakes_at_;
+    if (now().mono >= until) break;
+    wake_.wait_until(lock, std::chrono::steady_clock::time_point(until.time_since_epoch()));
+  }
+}
+
 void Node::run() {
+  std::unique_lock turn(turn_);
   while (true) {
     std::deque<Task> tasks;
     std::deque<Task> bulk;
     bool live_comes = false;
     {
       std::unique_lock lock(mutex_);
-      const std::optional<Instant> deadline = replica_.next_deadline();
-      const Instant current = now().mono;
-      Duration wait = deadline ? std::max(Duration{}, *deadline - current) : Duration(kIdleWait);
-      if (!bulk_reads_.empty() && !bulk_reading_) wait = std::min(wait, kUnsentLook);
-      const bool rests = current < bulk_at_;
-      const auto bulk_waits = [&] { return !bulk_.empty() || ahead_.size(Lane::bulk) > 0; };
-      if (rests && bulk_waits()) wait = std::min(wait, bulk_at_ - current);
-      if (muted_.lift(current)) tasks_.push_back([this](const Moment&) { listens_anew_ = true; });
-      if (const auto end = muted_.deadline()) wait = std::min(wait, *end - current);
-      wake_.wait_for(lock, std::min(wait, Duration(kIdleWait)), [&] {
-        return stopping_ || !tasks_.empty() || !mailbox_.empty() || (!rests && bulk_waits());
-      });
+      wakes_at_ = next_wake(now().mono);
+      turn.unlock();
+      wait_for_work(lock);
+      lock.unlock();
+      turn.lock();
+      lock.lock();
       if (stopping_ && tasks_.empty()) {
         ended_ = true;
         break;
       }
+      const Instant current = now().mono;
+      if (muted_.lift(current)) listens_anew_ = true;
       tasks = std::exchange(tasks_, {});
-      live_comes = now().mono < live_at_ + kLiveComes;
+      live_comes = current < live_at_ + kLiveComes;
       const std::size_t room = ahead_.has_thread() && !live_comes ? kBulkAhead : 1;
       while (!bulk_.empty() && ahead_.size(Lane::bulk) + bulk.size() < room)
         bulk.push_back(bulk_.take());

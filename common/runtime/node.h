@@ -34,9 +34,9 @@ struct NodeOptions {
 };
 
 // Drives one replica with a real clock, a store and a transport: one loop thread that owns the
-// replica, one disk thread for each file of the database, perhaps one that reads ahead, and the
-// transport's own. Nothing is shared but the mailbox, where the bulk lane comes behind all else.
-// All public functions may be called from any thread.
+// replica and lends it to who appends, one disk thread for each file of the database, perhaps one
+// that reads ahead, and the transport's own. Nothing is shared but the mailbox, where the bulk lane
+// comes behind all else. All public functions may be called from any thread.
 class Node final : public NodeView, private TransportEvents {
  public:
   // The keys must outlive the node. `transport` may be null: a node that only keeps its own log.
@@ -88,6 +88,9 @@ class Node final : public NodeView, private TransportEvents {
   void post(Task task);
   // What the loop says of the replica; `ended` when there is none any more.
   bool ask(std::function<bool(const replication::Replica&)> question, bool ended);
+  bool work_waits() const;                   // under mutex_
+  Instant next_wake(Instant current) const;  // in turn, under mutex_
+  void wait_for_work(std::unique_lock<std::mutex>& lock);
   void run();
   void tell_of_connection();
   void step(const Moment& now, replication::Input input);
@@ -110,8 +113,12 @@ class Node final : public NodeView, private TransportEvents {
   std::unique_ptr<Disks> disks_;
 
   std::mutex stop_mutex_;
+  // Who has it may do the loop's work: the loop while it is awake, or who appends while it sleeps
+  // and has nothing to do, which spares two changes of threads. Taken before mutex_.
+  std::mutex turn_;
   std::mutex mutex_;
   std::condition_variable wake_;
+  Instant wakes_at_{};      // the loop, of itself
   std::deque<Task> tasks_;  // of this machine
   Mailbox mailbox_;         // messages
   Mailbox bulk_;            // what answers a Fetch: one at a time, after all that waits
@@ -130,7 +137,7 @@ class Node final : public NodeView, private TransportEvents {
   std::atomic<bool> connected_{false};
   std::atomic<std::uint64_t> messages_dropped_{0};
 
-  // The loop thread's own.
+  // The loop's own.
   std::deque<Parked> parked_;  // appends that wait for room, in their order
   bool flush_wanted_ = false;
   ReadAhead ahead_;    // whose turn has come

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <thread>
 
 #include "common/storage/query.h"
 #include "common/transport/topic_filter.h"
@@ -121,15 +122,15 @@ class NodeTest : public testing::Test {
     if (wire_ != nullptr) wire_->release();
   }
 
-  void start(std::unique_ptr<Verifier> ahead = {}) {
+  void start(std::unique_ptr<Verifier> ahead = {}, Signer* signer = nullptr) {
     std::vector<storage::LogStore::Salvage> salvages;
     auto shards = storage::Shards::open({.path = path_, .fresh_epoch = Epoch{7}}, key_->node(), 1,
                                         *verifier_, salvages);
     ASSERT_TRUE(shards.ok()) << shards.error().message();
     auto wire = std::make_unique<Wire>();
     wire_ = wire.get();
-    auto node = Node::start(options_, *std::move(shards), std::move(wire), *key_, *verifier_,
-                            std::move(ahead));
+    auto node = Node::start(options_, *std::move(shards), std::move(wire),
+                            signer != nullptr ? *signer : *key_, *verifier_, std::move(ahead));
     ASSERT_TRUE(node.ok()) << node.error().message();
     node_ = *std::move(node);
     ASSERT_TRUE(eventually([&] { return integer("SELECT count(*) FROM nodes") > 0; }));
@@ -194,6 +195,40 @@ TEST_F(NodeTest, WhatIsFlushedIsOnTheDisk) {
   ASSERT_TRUE(node_->flush(20s).ok());
   EXPECT_EQ(stored(), one_to(20));
   EXPECT_EQ(node_->report().stats.readings_appended, 20u);
+}
+
+// On which thread its entries were signed.
+class WatchedSigner final : public Signer {
+ public:
+  explicit WatchedSigner(Signer& key) : key_(key) {}
+  const NodeId& node() const override { return key_.node(); }
+  const Bytes& public_key() const override { return key_.public_key(); }
+  Result<Signature> sign(ByteView message) override {
+    by = std::this_thread::get_id();
+    return key_.sign(message);
+  }
+  std::atomic<std::thread::id> by;
+
+ private:
+  Signer& key_;
+};
+
+// A device that sleeps is woken once for a reading, not by two threads in turn.
+TEST_F(NodeTest, WhoAppendsDoesTheWorkWhileTheLoopSleeps) {
+  options_.replica.origin.tracks[0].flush_readings = 1;
+  WatchedSigner signer(*key_);
+  start({}, &signer);
+  ASSERT_TRUE(node_->flush(20s).ok());
+  const std::thread::id here = std::this_thread::get_id();
+  signer.by = std::thread::id();
+  std::int64_t last = 0;
+  EXPECT_TRUE(eventually([&] {
+    EXPECT_TRUE(append(last + 1, last + 1).ok());
+    last += 1;
+    EXPECT_TRUE(node_->flush(20s).ok());
+    return signer.by.load() == here;
+  }));
+  EXPECT_EQ(stored(), one_to(last));
 }
 
 TEST_F(NodeTest, StopFlushesAndThenNothingIsTaken) {
