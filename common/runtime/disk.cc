@@ -21,7 +21,8 @@ using std::chrono::steady_clock;
 
 constexpr auto kStopCheckpoint = std::chrono::milliseconds(250);  // waits for readers
 constexpr auto kLookEvery = std::chrono::seconds(1);
-constexpr std::uint64_t kRetireShare = 32;  // of a bound goes at a time
+constexpr auto kLookIdle = std::chrono::seconds(10);  // while nothing is written
+constexpr std::uint64_t kRetireShare = 32;           // of a bound goes at a time
 constexpr int kRestsPerStep = 40;
 constexpr Duration kRestMax = std::chrono::seconds(1);
 constexpr std::size_t kLogsDueMax = 64;                   // of a disk that has no time for them
@@ -122,7 +123,7 @@ void Disk::run() {
     std::deque<DiskQueue::Request> round;
     {
       std::unique_lock lock(mutex_);
-      auto until = steady_clock::now() + kLookEvery;
+      auto until = steady_clock::now() + (written_since_look_ > 0 ? kLookEvery : kLookIdle);
       if (store_ && store_->compactions_due() > 0) until = std::min(until, compact_at_);
       wake_.wait_until(lock, until, [this] { return stopping_ || !requests_.empty(); });
       if (requests_.empty() && stopping_) break;
