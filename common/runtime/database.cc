@@ -29,6 +29,9 @@ using replication::TrackPolicy;
 
 // The WAL comes on top of the database, so both together stay below the bound.
 constexpr std::uint64_t kWalBytesMax = 4 * 1024 * 1024;
+// An agent's flash is spared: a commit writes some three pages, however little it says.
+constexpr std::uint64_t kAgentPageBytes = 1024;
+constexpr std::uint64_t kAgentWalBytesMax = 256 * 1024;
 constexpr std::uint64_t kWalShare = 8;
 // What may be written before the next look at the space.
 constexpr std::uint64_t kUnseenBytes = 512 * 1024;
@@ -174,7 +177,12 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options) {
   file.fresh_epoch = Epoch{security::random_u64()};
   file.cache_bytes = gateway ? 8 * 1024 * 1024 : 128 * 1024;
   const std::uint64_t share = options.bytes_max / (kWalShare * options.shards);
-  file.wal_bytes_max = options.bytes_max == 0 ? kWalBytesMax : std::min(kWalBytesMax, share);
+  const std::uint64_t wal = gateway ? kWalBytesMax : kAgentWalBytesMax;
+  file.wal_bytes_max = options.bytes_max == 0 ? wal : std::min(wal, share);
+  if (!gateway) {
+    file.page_bytes = kAgentPageBytes;
+    file.wal_in_place = true;
+  }
   const std::uint64_t reserve =
       options.shards * (file.wal_bytes_max + std::min(kUnseenBytes, share));
   const std::uint64_t bound = options.bytes_max - (options.bytes_max == 0 ? 0 : reserve);

@@ -24,8 +24,9 @@ class LogStore {
     std::string path;
     std::size_t shard = 0;  // the number of this file (shard_files.h)
     Epoch fresh_epoch;      // random; taken when the file is new
-    std::uint64_t cache_bytes = 512 * 1024;
+    std::uint64_t page_bytes = 4096, cache_bytes = 512 * 1024;  // pages: of a new file
     std::uint64_t wal_bytes_max = 4 * 1024 * 1024;
+    bool wal_in_place = false;  // has its full size from the start: commits cost less metadata
     CompactionPolicy compaction = {};
     std::optional<NodeId> authority = {};  // whose Revokes count
   };
@@ -34,8 +35,7 @@ class LogStore {
   struct Salvage {
     std::string set_aside;  // where the damaged file lies now
     std::string reason;
-    std::uint64_t segments = 0;
-    std::uint64_t entries = 0;
+    std::uint64_t segments = 0, entries = 0;
     std::uint64_t refused = 0;  // segments that did not verify any more
   };
 

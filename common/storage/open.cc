@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "common/base/stop_event.h"
 #include "common/base/wall_clock.h"
 #include "common/storage/log_store.h"
 #include "common/storage/salvage.h"
@@ -26,9 +27,14 @@ constexpr const char* kSuspect = ".suspect";
 
 Result<void> configure(Connection& db, const LogStore::Options& options) {
   DUNLIN_TRY(db.execute("PRAGMA locking_mode = NORMAL"));
+  // Does nothing to a file that has its size.
+  const std::string of_new_file = "PRAGMA page_size = " + std::to_string(options.page_bytes);
+  DUNLIN_TRY(db.execute(of_new_file.c_str()));
   DUNLIN_ASSIGN(const std::string mode, db.query_text("PRAGMA journal_mode = WAL"));
   if (mode != "wal") return {Errc::io, "the file system does not support SQLite's WAL mode"};
-  const std::uint64_t wal_pages = std::max<std::uint64_t>(options.wal_bytes_max / 4096, 16);
+  DUNLIN_ASSIGN(const std::int64_t page, db.query_integer("PRAGMA page_size"));
+  const std::uint64_t wal_pages =
+      std::max<std::uint64_t>(options.wal_bytes_max / static_cast<std::uint64_t>(page), 16);
   const std::string settings =
       "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;"
       "PRAGMA cache_size = -" +
@@ -59,6 +65,22 @@ Result<void> migrate(Connection& db, const std::string& path) {
                             "; PRAGMA user_version = " + std::to_string(steps.size());
   DUNLIN_TRY(db.execute(stamp.c_str()));
   return transaction.commit();
+}
+
+// A file that grows makes the file system note that at each commit, in several blocks of its
+// journal. Zeros are no frames to SQLite. Without room for them it grows as it always does.
+void write_ahead(const std::string& wal, std::uint64_t bytes) {
+  const FileDescriptor file(::open(wal.c_str(), O_WRONLY | O_CLOEXEC));
+  const off_t end = file.get() < 0 ? -1 : ::lseek(file.get(), 0, SEEK_END);
+  if (end < 0) return;
+  const std::string zeros(16 * 1024, '\0');
+  for (auto at = static_cast<std::uint64_t>(end); at < bytes;) {
+    const std::size_t size = std::min<std::uint64_t>(zeros.size(), bytes - at);
+    const ssize_t written = ::pwrite(file.get(), zeros.data(), size, static_cast<off_t>(at));
+    if (written <= 0) return;
+    at += static_cast<std::uint64_t>(written);
+  }
+  ::fdatasync(file.get());
 }
 
 // Reads that fail for once look like damage, too: only what is found again is believed.
@@ -166,6 +188,7 @@ Result<LogStore> LogStore::open_file(const Options& options, const NodeId& node)
   DUNLIN_TRY(store.load_rows());
   DUNLIN_TRY(store.load());
   DUNLIN_TRY(store.checkpoint());
+  if (options.wal_in_place) write_ahead(options.path + "-wal", options.wal_bytes_max);
   sqlite3_db_config(store.db_.raw(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
   return store;
 }
