@@ -55,5 +55,11 @@ TEST_F(ImageFile, SaysWhatIsInIt) {
   EXPECT_EQ(image::inspect(image()).value().slots[0].differs, std::vector<std::string>{"root"});
 }
 
+TEST_F(ImageFile, RunsWithMoreOptionsOfQemu) {
+  DUNLIN_ASSERT_OK(machine_->start({"--", "-version"}));
+  EXPECT_TRUE(eventually([&] { return !machine_->running(); }));
+  EXPECT_NE(machine_->console().find("QEMU emulator version"), std::string::npos) << explain();
+}
+
 }  // namespace
 }  // namespace dunlin::test
