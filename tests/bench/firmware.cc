@@ -98,6 +98,11 @@ class Bench {
            .higher_is_better = true,
            .profile = options_.profile});
   }
+  void add_written(const Window& window, const std::string& mode,
+                   std::optional<double> bound) const {
+    add("written_bytes_per_reading", (window.last.written - window.first.written) / window.readings,
+        "B", mode, bound);
+  }
 
   // ---- sizes ----
 
@@ -255,6 +260,7 @@ class Bench {
     add("wakeups_per_second", window.per_second(&Usage::wakeups), "1/s", mode,
         sampling ? std::optional(6.0) : std::nullopt);
     add("cpu_seconds_per_hour", window.per_second(&Usage::cpu) * kHour, "s", mode);
+    if (sampling) add_written(window, mode, {});
     const Usage& usage = window.last;
     add("rss_bytes", usage.resident, "B", mode, 12e6);
     add("private_dirty_bytes", usage.private_dirty, "B", mode, 4e6);
@@ -278,9 +284,7 @@ class Bench {
     DUNLIN_ASSIGN(const Window window, measure(*device, mode, kAhead));
     const double written = window.per_second(&Usage::written);
     add_rate(window, mode);
-    if (sampling)
-      add("written_bytes_per_reading", written * window.seconds() / window.readings, "B", mode,
-          bound);
+    if (sampling) add_written(window, mode, bound);
     add("written_bytes_per_day", written * kDay, "B", mode);
     if (written > 0)
       print({.figure = "card_years",
