@@ -128,8 +128,8 @@ class Bench {
 
   // ---- boot ----
 
-  // Seconds from now on until a text stands on the console, or each of kSteps and the first
-  // reading.
+  // Seconds from its start until each of kSteps and its first reading at the gateway, or until a
+  // bare one has its answer.
   Result<std::map<std::string, double>> boot(Device& device, const std::string& name) {
     std::map<std::string, double> seen;
     const auto began = Clock::now();
