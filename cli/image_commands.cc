@@ -107,6 +107,7 @@ void add_image_commands(CLI::App& app, Command& chosen) {
                       "the machine's, kept from run to run (beside the image, NAME.disk)");
   command->add_option("--profiles", asked->run.profiles, "the folder of all classes");
   command->add_flag("--no-clock", asked->no_clock, "it wakes in 1970");
+  command->add_option("qemu", asked->run.qemu, "after --: more options of QEMU");
   command->callback([&chosen, asked] {
     image::RunOptions& run = asked->run;
     if (run.disk.empty()) run.disk = run.image + ".disk";

@@ -78,6 +78,7 @@ Result<Command> machine(const RunOptions& options) {
     add("-drive", "if=pflash,unit=1,format=raw,file=" + flash);
   }
   if (!options.clock) add("-rtc", "base=1970-01-01");
+  command.argv.insert(command.argv.end(), options.qemu.begin(), options.qemu.end());
   return command;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "dunlin/result.h"
 
@@ -11,6 +12,7 @@ struct RunOptions {
   std::string disk;      // of the machine: made from the image when it is not there, and kept
   std::string profiles;  // the folder of all classes
   bool clock = true;     // else it wakes in 1970
+  std::vector<std::string> qemu;  // more of its options, after ours
 };
 
 // Becomes QEMU with the machine of the image's profile; the console is our standard input and

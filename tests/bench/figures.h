@@ -18,6 +18,8 @@ struct Figure {
   std::string side = {};  // "agent", "gateway", where both have one
   std::optional<double> bound = {};
   bool higher_is_better = false;
+  std::string profile = {};  // of a device
+  std::string note = {};     // what the value assumes
 };
 void print(const Figure& figure);
 

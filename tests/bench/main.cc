@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 
+#include "tests/bench/firmware.h"
 #include "tests/bench/fleet_run.h"
 #include "tests/bench/flood.h"
 #include "tests/bench/flush.h"
@@ -136,6 +137,19 @@ int main(int argc, char** argv) {
   run_shards_command->add_option("--segments", shards.segments, "of each origin")
       ->check(CLI::PositiveNumber);
 
+  FirmwareOptions firmware;
+  std::uint64_t live = 120, window = 3600;
+  CLI::App* run_images = app.add_subcommand("firmware", "images of a device class, in QEMU");
+  run_images->add_option("profile", firmware.profile, "the class, which is built")->required();
+  run_images->add_option("--parts", firmware.parts, "by commas; all by default")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"sizes", "boot", "live", "writes"}));
+  run_images->add_option("--boots", firmware.boots, "of each kind")->check(CLI::PositiveNumber);
+  run_images->add_option("--live", live, "seconds in which CPU time and wake-ups are counted")
+      ->check(CLI::PositiveNumber);
+  run_images->add_option("--window", window, "seconds of the device in which writes are counted")
+      ->check(CLI::PositiveNumber);
+
   FloodOptions flood;
   int flood_seconds = 10;
   CLI::App* run_flood = app.add_subcommand("flood", "a hostile member, for replicate");
@@ -172,6 +186,12 @@ int main(int argc, char** argv) {
   }
   if (run_shards_command->parsed()) return print_all(run_shards(shards));
   if (run_real_fleet->parsed()) return print_all(run_fleet(fleet));
+  if (run_images->parsed()) {
+    firmware.live = std::chrono::seconds(live);
+    firmware.window = std::chrono::seconds(window);
+    const Result<void> done = run_firmware(firmware);
+    return done.ok() ? 0 : fail(done.error());
+  }
   if (security->parsed()) return print_all(run_security());
   if (pipe_sink->parsed()) return pipe_sink_main(sink);
   if (run_flushes->parsed()) {

@@ -1,7 +1,7 @@
 // Images boot, enrol, sample and replicate; a power cut loses nothing that was on the disk.
 #include <nlohmann/json.hpp>
 
-#include "tests/firmware/machine.h"
+#include "tests/firmware/firmware.h"
 
 namespace dunlin::test {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "cli/image/disk.h"
 #include "common/base/random.h"
-#include "tests/firmware/machine.h"
+#include "tests/firmware/firmware.h"
 
 namespace dunlin::test {
 namespace {

@@ -5,7 +5,7 @@
 #include "cli/image/disk.h"
 #include "cli/image/files.h"
 #include "cli/image/inspect.h"
-#include "tests/firmware/machine.h"
+#include "tests/firmware/firmware.h"
 
 namespace dunlin::test {
 namespace {
@@ -53,6 +53,12 @@ TEST_F(ImageFile, SaysWhatIsInIt) {
   file.put(static_cast<char>(before ^ 1));
   file.close();
   EXPECT_EQ(image::inspect(image()).value().slots[0].differs, std::vector<std::string>{"root"});
+}
+
+TEST_F(ImageFile, RunsWithMoreOptionsOfQemu) {
+  DUNLIN_ASSERT_OK(machine_->start({"--", "-version"}));
+  EXPECT_TRUE(eventually([&] { return !machine_->running(); }));
+  EXPECT_NE(machine_->console().find("QEMU emulator version"), std::string::npos) << explain();
 }
 
 }  // namespace

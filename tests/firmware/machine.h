@@ -1,10 +1,7 @@
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <chrono>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +12,9 @@ namespace dunlin::test {
 
 // An emulated machine boots in seconds, and in many when others need the processor.
 inline constexpr std::chrono::minutes kBoot{3};
+
+// What a file holds; nothing when there is none.
+std::string text_of(const std::string& path);
 
 // A device in QEMU, with a disk of its own that it keeps.
 class Machine {
@@ -36,37 +36,6 @@ class Machine {
  private:
   std::string image_, log_, disk_;
   ChildProcess process_;
-};
-
-// A broker and a gateway on this machine, for the devices of one profile.
-class Firmware : public ::testing::Test {
- protected:
-  void begin(const std::string& profile);
-  // `dunlin`, in the folder of the repository; true when it succeeds.
-  bool dunlin(std::vector<std::string> args);
-  bool fleet(std::vector<std::string> args);
-  std::string bundle(const std::string& name) const { return folder_.file(name + ".bundle"); }
-  // Makes an image that samples ten times a second, with these options of `image build`.
-  bool build_image(const std::vector<std::string>& options);
-  std::string image() const { return folder_.file("device.img"); }
-  Result<void> start_broker();
-
-  // What the gateway knows of the device: null before it was heard of.
-  nlohmann::json device() const;
-  std::int64_t readings() const { return gateway_->readings(device().value("node", "none")); }
-  bool has_readings(std::int64_t count) const { return !device().is_null() && readings() >= count; }
-  std::vector<nlohmann::json> logs() const;  // of its samples, as the gateway knows them
-  // How many epochs of the device the gateway has; it fails the test when something stays missing
-  // in one, or two branches are.
-  std::int64_t epochs() const;
-  std::string explain() const;
-
-  TempDir folder_;
-  std::string profile_;
-  std::uint16_t port_ = free_port();
-  ChildProcess broker_;
-  std::unique_ptr<Member> gateway_;
-  std::unique_ptr<Machine> machine_;
 };
 
 }  // namespace dunlin::test

@@ -3,7 +3,7 @@
 
 #include "cli/image/command.h"
 #include "cli/image/disk.h"
-#include "tests/firmware/machine.h"
+#include "tests/firmware/firmware.h"
 
 namespace dunlin::test {
 namespace {

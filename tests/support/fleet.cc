@@ -252,13 +252,16 @@ Member::Printed Member::command(std::vector<std::string> args) const {
 
 // ---- the fleet ----
 
-Result<Fleet::Secured> Fleet::secure() {
+Result<Fleet::Secured> Fleet::secure(const std::vector<std::string>& hosts) {
   if (!find_program("mosquitto")) return {Errc::not_found, "mosquitto"};
   Secured made;
   made.folder = std::make_unique<TempDir>();
   const std::uint16_t port = free_port();
   const std::string fleet = made.folder->file("fleet");
-  DUNLIN_TRY(dunlin(*made.folder, {"fleet", "init", "default", "--port", std::to_string(port)}));
+  std::vector<std::string> init{"fleet", "init", "default", "--port", std::to_string(port)};
+  if (!hosts.empty()) init.push_back("--broker");
+  init.insert(init.end(), hosts.begin(), hosts.end());
+  DUNLIN_TRY(dunlin(*made.folder, std::move(init)));
   DUNLIN_ASSIGN(made.broker,
                 Mosquitto::start({.file = fleet + "/broker/mosquitto.conf", .port = port}));
   return made;

@@ -116,7 +116,8 @@ class Fleet {
     std::unique_ptr<TempDir> folder;  // by `dunlin fleet init`
     std::unique_ptr<Mosquitto> broker;
   };
-  static Result<Secured> secure();
+  // Members of one with hosts reach the broker by these names and addresses.
+  static Result<Secured> secure(const std::vector<std::string>& hosts = {});
 
   explicit Fleet(Secured secured)
       : authority_(std::move(secured.folder)), broker_(std::move(secured.broker)) {}
