@@ -86,7 +86,8 @@ class Build {
   }
 
   Result<void> stage_root() {
-    DUNLIN_TRY(root_.make_folders({"dev", "proc", "sys", "run", "tmp", "data", "boot", "etc"}));
+    DUNLIN_TRY(
+        root_.make_folders({"dev", "proc", "sys", "run", "tmp", "data", "boot", "etc", "var/lib"}));
     for (const std::string& each : recipe_.programs) DUNLIN_TRY(root_.add_program(each));
     for (const std::string& each : recipe_.files) DUNLIN_TRY(root_.add_files(each));
     for (const char* each : kPrograms) {
@@ -103,6 +104,7 @@ class Build {
     DUNLIN_TRY(root_.add_tree(base("root")));
     DUNLIN_TRY(write_file(root_.path("etc/dunlin/agent.toml"), agent_settings(profile_)));
     fs::create_symlink("/run/resolv.conf", root_.path("etc/resolv.conf"));
+    fs::create_symlink("/run/openntpd", root_.path("var/lib/openntpd"));
     return {};
   }
 
