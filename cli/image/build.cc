@@ -218,7 +218,21 @@ class Build {
     return boot_.set_times(manifest_.time);
   }
 
+  // An update puts its own kernel beside the one that is in use.
+  Result<void> check_room_for_b() const {
+    std::uint64_t taken = 0;
+    for (const auto& each : fs::recursive_directory_iterator(boot_.folder())) {
+      const bool of_slot = each.path().parent_path() == boot_.path("a");
+      if (each.is_regular_file()) taken += each.file_size() * (of_slot ? 2 : 1);
+    }
+    const std::uint64_t room = profile_.partitions.boot / 32 * 31;  // the rest is FAT's own
+    if (taken <= room) return {};
+    return {Errc::too_large, "with slot b the boot partition takes " + std::to_string(taken) +
+                                 " bytes, and has room for " + std::to_string(room)};
+  }
+
   Result<void> make_image() {
+    DUNLIN_TRY(check_room_for_b());
     const Profile::Partitions& sizes = profile_.partitions;
     const Layout layout = layout_of({sizes.boot, sizes.root, sizes.data});
     const std::string parts[] = {work_.file("boot.fat"), work_.file("root.squashfs"),
