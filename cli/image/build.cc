@@ -86,7 +86,8 @@ class Build {
   }
 
   Result<void> stage_root() {
-    DUNLIN_TRY(root_.make_folders({"dev", "proc", "sys", "run", "tmp", "data", "boot", "etc"}));
+    DUNLIN_TRY(
+        root_.make_folders({"dev", "proc", "sys", "run", "tmp", "data", "boot", "etc", "var/lib"}));
     for (const std::string& each : recipe_.programs) DUNLIN_TRY(root_.add_program(each));
     for (const std::string& each : recipe_.files) DUNLIN_TRY(root_.add_files(each));
     for (const char* each : kPrograms) {
@@ -103,6 +104,7 @@ class Build {
     DUNLIN_TRY(root_.add_tree(base("root")));
     DUNLIN_TRY(write_file(root_.path("etc/dunlin/agent.toml"), agent_settings(profile_)));
     fs::create_symlink("/run/resolv.conf", root_.path("etc/resolv.conf"));
+    fs::create_symlink("/run/openntpd", root_.path("var/lib/openntpd"));
     return {};
   }
 
@@ -216,7 +218,21 @@ class Build {
     return boot_.set_times(manifest_.time);
   }
 
+  // An update puts its own kernel beside the one that is in use.
+  Result<void> check_room_for_b() const {
+    std::uint64_t taken = 0;
+    for (const auto& each : fs::recursive_directory_iterator(boot_.folder())) {
+      const bool of_slot = each.path().parent_path() == boot_.path("a");
+      if (each.is_regular_file()) taken += each.file_size() * (of_slot ? 2 : 1);
+    }
+    const std::uint64_t room = profile_.partitions.boot / 32 * 31;  // the rest is FAT's own
+    if (taken <= room) return {};
+    return {Errc::too_large, "with slot b the boot partition takes " + std::to_string(taken) +
+                                 " bytes, and has room for " + std::to_string(room)};
+  }
+
   Result<void> make_image() {
+    DUNLIN_TRY(check_room_for_b());
     const Profile::Partitions& sizes = profile_.partitions;
     const Layout layout = layout_of({sizes.boot, sizes.root, sizes.data});
     const std::string parts[] = {work_.file("boot.fat"), work_.file("root.squashfs"),

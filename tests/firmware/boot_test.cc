@@ -1,4 +1,7 @@
 // Images boot, enrol, sample and replicate; a power cut loses nothing that was on the disk.
+#include <sys/stat.h>
+
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "tests/firmware/firmware.h"
@@ -30,6 +33,34 @@ TEST_P(Boot, EnrolsWithItsBundleAndReplicates) {
   DUNLIN_ASSERT_OK(machine_->start());
   EXPECT_TRUE(eventually([&] { return readings() > on_disk; }, kBoot)) << explain();
   EXPECT_EQ(epochs(), 1) << explain();
+}
+
+// A line that QEMU's power button pulls. With ACPI, the 64-bit machine has no GPIO.
+TEST_P(Boot, CountsTheEdgesOfALine) {
+  if (GetParam() == "x86_64-pc") GTEST_SKIP() << "QEMU's PC has no GPIO";
+  const std::string monitor = folder_.file("monitor");
+  for (const char* end : {".in", ".out"}) ASSERT_EQ(::mkfifo((monitor + end).c_str(), 0600), 0);
+  settings_ =
+      "[[input]]\ntype = \"gpio\"\nchip = \"/dev/gpiochip0\"\ninterval = \"1s\"\n"
+      "[input.lines]\nbutton = \"3\"\n";
+  ASSERT_TRUE(build_image({"--bundle", bundle("device")}));
+  DUNLIN_ASSERT_OK(machine_->start({"--", "-machine", "acpi=off", "-chardev",
+                                    "pipe,id=monitor,path=" + monitor, "-mon", "monitor"}));
+  const auto counted = [&](int times) {
+    return eventually(
+        [&] {
+          return gateway_->sql_integer("SELECT max(button) FROM stream_gpio WHERE button >= 0") ==
+                     times &&
+                 gateway_->sql_integer("SELECT count(button) FROM stream_gpio") > 0;
+        },
+        kBoot);
+  };
+  ASSERT_TRUE(counted(0)) << explain();
+  std::ofstream press(monitor + ".in");
+  for (int times = 1; times <= 3; ++times) {
+    press << "system_powerdown" << std::endl;
+    ASSERT_TRUE(counted(times)) << times << explain();
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Profiles, Boot, ::testing::Values("qemu-arm64", "qemu-armhf", "x86_64-pc"),

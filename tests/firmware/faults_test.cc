@@ -96,6 +96,12 @@ TEST_F(Faults, WithoutAClockReadingsGetTheirTimes) {
   })) << gateway_->sql_integer("SELECT min(time)" + of_device);
 }
 
+TEST_F(Faults, AClockBehindTheImageIsNotBelieved) {
+  DUNLIN_ASSERT_OK(machine_->start({"--", "-rtc", "base=2026-01-01"}));
+  ASSERT_TRUE(goes_on(60));
+  EXPECT_NE(machine_->console().find("time=1970-01-02T"), std::string::npos) << explain();
+}
+
 // Readings of the time in which nobody listens arrive later, also when the power fails meanwhile.
 TEST_F(Faults, ABrokerThatIsAwayCostsNothing) {
   DUNLIN_ASSERT_OK(machine_->start());

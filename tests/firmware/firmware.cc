@@ -8,13 +8,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kSettings = R"(
-[[input]]
-type = "model"
-seed = 1
-period = "100ms"
-)";
-
 // The end of it, for people.
 std::string tail(const std::string& text) {
   constexpr std::size_t kMax = 6000;
@@ -85,7 +78,7 @@ bool Firmware::build_image(const std::vector<std::string>& options) {
                                    "--cache",
                                    root + "/build/packages",
                                    "--settings",
-                                   folder_.write("sampling.toml", kSettings)};
+                                   folder_.write("sampling.toml", settings_)};
   args.insert(args.end(), options.begin(), options.end());
   if (!dunlin(std::move(args))) return false;
   machine_ = std::make_unique<Machine>(folder_, image());

@@ -14,7 +14,7 @@ class Firmware : public ::testing::Test {
   bool dunlin(std::vector<std::string> args);
   bool fleet(std::vector<std::string> args);
   std::string bundle(const std::string& name) const { return folder_.file(name + ".bundle"); }
-  // Makes an image that samples ten times a second, with these options of `image build`.
+  // Makes an image that samples by `settings_`, with these options of `image build`.
   bool build_image(const std::vector<std::string>& options);
   std::string image() const { return folder_.file("device.img"); }
   Result<void> start_broker();
@@ -31,6 +31,7 @@ class Firmware : public ::testing::Test {
 
   TempDir folder_;
   std::string profile_;
+  std::string settings_ = "[[input]]\ntype = \"model\"\nseed = 1\nperiod = \"100ms\"\n";
   std::uint16_t port_ = free_port();
   ChildProcess broker_;
   std::unique_ptr<Member> gateway_;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/image/disk.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"
 
@@ -28,12 +29,21 @@ class Machine {
   void cut_power();  // QEMU is gone, as a whole
   bool running() { return process_.running(); }
   std::string console() const;  // of all boots
-  // Readings in its database, as its disk has them now; it must be off.
+  // A number that a query of its database gives, as its disk has it now: what the device would find
+  // if the power failed.
+  Result<std::int64_t> on_disk(const TempDir& folder, const std::string& query) const;
   Result<std::int64_t> readings_on_disk(const TempDir& folder) const;
+  // While it is off: what its data partition has free; and a file there that takes it but for so
+  // many bytes. The file is there until the next call; with everything left there is none.
+  Result<std::uint64_t> free_data() const;
+  Result<void> leave_free(const TempDir& folder, std::uint64_t left);
   const std::string& disk() const { return disk_; }
   void new_disk() { std::filesystem::remove(disk_); }  // made from the image at the next start
 
  private:
+  Result<image::Extent> data_partition() const;
+  Result<std::string> data_file_system() const;  // repaired, as e2fsprogs take it
+
   std::string image_, log_, disk_;
   ChildProcess process_;
 };
