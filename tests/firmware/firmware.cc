@@ -72,7 +72,7 @@ bool Firmware::build_image(const std::vector<std::string>& options) {
                                    "--out",
                                    image(),
                                    "--profiles",
-                                   root + "/firmware-profiles",
+                                   profiles_,
                                    "--programs",
                                    root + "/build/firmware/" + profile_ + "/tree",
                                    "--cache",

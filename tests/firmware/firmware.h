@@ -31,6 +31,7 @@ class Firmware : public ::testing::Test {
 
   TempDir folder_;
   std::string profile_;
+  std::string profiles_ = std::string(DUNLIN_SOURCE_DIR) + "/firmware-profiles";
   std::string settings_ = "[[input]]\ntype = \"model\"\nseed = 1\nperiod = \"100ms\"\n";
   std::uint16_t port_ = free_port();
   ChildProcess broker_;
