@@ -139,6 +139,7 @@ Result<void> Node::append(StreamSchema schema, Rows rows, bool since_boot, std::
     parked_.push_back({std::move(*append), result});
     retry_parked(now);
   };
+  bool wake = true;
   {
     std::unique_lock turn(turn_, std::try_to_lock);
     std::unique_lock lock(mutex_);
@@ -150,13 +151,13 @@ Result<void> Node::append(StreamSchema schema, Rows rows, bool since_boot, std::
       take(moment);
       lock.lock();
       const Instant wakes_at = next_wake(moment.mono);
-      if (wakes_at < wakes_at_) wake_.notify_one();
+      wake = wakes_at < wakes_at_;
       wakes_at_ = std::min(wakes_at_, wakes_at);
     } else {
       tasks_.push_back(take);
-      wake_.notify_one();
     }
   }
+  if (wake) wake_.notify_one();
   while (done.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready) {
     if (!stop.stop_requested()) continue;
     // Too late to take it back if the loop has it; give it a moment, then leave it to its fate.

@@ -20,6 +20,8 @@ namespace dunlin::runtime {
 
 namespace {
 
+constexpr auto kBeat = std::chrono::seconds(10);
+
 constexpr int kOk = 0;
 constexpr int kFailure = 1;
 constexpr int kUsage = 2;
@@ -158,21 +160,37 @@ Result<storage::Table> query(const std::string& database, const std::string& sql
 
 void wait_until(const std::stop_token& stop, const std::string& data_dir, NodeView& node,
                 const std::function<void()>& beat) {
-  constexpr int kBeatMs = 5000;
+  using Clock = std::chrono::steady_clock;
+  struct Chore {
+    Duration every;
+    std::function<void()> run;
+    Clock::time_point at = Clock::now();
+  };
+  std::vector<Chore> chores;
+  if (beat) chores.push_back({kBeat, beat});
   const ServiceManager manager = ServiceManager::from_environment();
-  const std::optional<Duration> interval = ServiceManager::watchdog_interval();
+  if (const std::optional<Duration> interval = ServiceManager::watchdog_interval()) {
+    chores.push_back({*interval / 2, [&] {
+                        (void)node.revoked({});  // only a loop that runs answers
+                        (void)manager.watchdog();
+                      }});
+  }
   const Result<HealthSocket> health = HealthSocket::listen(data_dir);
   if (!health.ok()) log::warn("no_healthcheck", {{"error", health.error().message()}});
   const StopEvent event(stop);
   while (!stop.stop_requested()) {
+    int wait_ms = event.timeout_ms();
+    for (Chore& chore : chores) {
+      if (Clock::now() >= chore.at) {
+        chore.run();
+        chore.at = Clock::now() + chore.every;
+      }
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(chore.at - Clock::now());
+      const int left_ms = std::max(static_cast<int>(left.count()), 0);
+      wait_ms = wait_ms < 0 ? left_ms : std::min(wait_ms, left_ms);
+    }
     pollfd polled[] = {{event.fd(), POLLIN, 0}, {health.ok() ? health->fd() : -1, POLLIN, 0}};
-    int wait_ms = interval ? static_cast<int>(interval->count() / 2000) : event.timeout_ms();
-    if (beat) wait_ms = wait_ms < 0 ? kBeatMs : std::min(wait_ms, kBeatMs);
     if (::poll(polled, 2, wait_ms) > 0 && polled[1].revents != 0) health->answer(node);
-    if (beat) beat();
-    if (!interval) continue;
-    (void)node.revoked({});  // only a loop that runs answers
-    (void)manager.watchdog();
   }
 }
 

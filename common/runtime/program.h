@@ -22,7 +22,7 @@ struct Program {
 };
 
 // Waits for a stop request. Meanwhile, while the node's loop answers, it pets the service manager's
-// watchdog and answers `healthcheck` (see HealthSocket), and calls `beat` every five seconds at
+// watchdog and answers `healthcheck` (see HealthSocket), and calls `beat` every ten seconds at
 // least, if it is given.
 void wait_until(const std::stop_token& stop, const std::string& data_dir, NodeView& node,
                 const std::function<void()>& beat = {});
