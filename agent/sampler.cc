@@ -191,7 +191,7 @@ void Sampler::Runner::run() {
   changed_.notify_all();
 }
 
-// The database answers an append at once when stop is requested: that is always waited for.
+// An append ends soon when stop is requested, and touches the database: it is always waited for.
 void Sampler::Runner::finish(Clock::time_point deadline) {
   std::unique_lock lock(mutex_);
   changed_.wait_until(lock, deadline, [&] { return ended_; });

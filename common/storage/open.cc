@@ -8,6 +8,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <tuple>
 
 #include "common/base/stop_event.h"
 #include "common/base/wall_clock.h"
@@ -24,6 +25,8 @@ namespace {
 constexpr std::int64_t kFullCheckBytesMax = 256 * 1024 * 1024;
 constexpr int kChecksMax = 3;
 constexpr const char* kSuspect = ".suspect";
+constexpr std::uint64_t kFrameHeader = 24;  // of a page in a WAL
+constexpr std::uint64_t kCommitPages = 16;  // which a WAL may take once it is to be moved
 
 Result<void> configure(Connection& db, const LogStore::Options& options) {
   DUNLIN_TRY(db.execute("PRAGMA locking_mode = NORMAL"));
@@ -33,8 +36,9 @@ Result<void> configure(Connection& db, const LogStore::Options& options) {
   DUNLIN_ASSIGN(const std::string mode, db.query_text("PRAGMA journal_mode = WAL"));
   if (mode != "wal") return {Errc::io, "the file system does not support SQLite's WAL mode"};
   DUNLIN_ASSIGN(const std::int64_t page, db.query_integer("PRAGMA page_size"));
+  const auto frame = static_cast<std::uint64_t>(page) + kFrameHeader;
   const std::uint64_t wal_pages =
-      std::max<std::uint64_t>(options.wal_bytes_max / static_cast<std::uint64_t>(page), 16);
+      std::max(options.wal_bytes_max / frame, 2 * kCommitPages) - kCommitPages;
   const std::string settings =
       "PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY;"
       "PRAGMA cache_size = -" +
@@ -77,7 +81,10 @@ void write_ahead(const std::string& wal, std::uint64_t bytes) {
   for (auto at = static_cast<std::uint64_t>(end); at < bytes;) {
     const std::size_t size = std::min<std::uint64_t>(zeros.size(), bytes - at);
     const ssize_t written = ::pwrite(file.get(), zeros.data(), size, static_cast<off_t>(at));
-    if (written <= 0) return;
+    if (written <= 0) {  // others need the room more
+      std::ignore = ::ftruncate(file.get(), end);
+      return;
+    }
     at += static_cast<std::uint64_t>(written);
   }
   ::fdatasync(file.get());

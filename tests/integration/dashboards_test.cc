@@ -76,10 +76,13 @@ class Dashboards : public testing::Test {
     auto secured = test::Fleet::secure();
     ASSERT_TRUE(secured.ok()) << secured.error().message();
     fleet_ = std::make_unique<test::Fleet>(*std::move(secured));
-    fleet_->add_gateway({.name = "gate-1"});
     for (const char* name : {"pump", "pond", "gone"})
       fleet_->add_agent(name, {.track_keys = "flush_interval = \"200ms\"\n"});
-    DUNLIN_ASSERT_OK(fleet_->start());
+    // A gateway learns how clocks differ from nodes that come after it.
+    test::Member& first = fleet_->add_gateway({.name = "gate-1"});
+    DUNLIN_ASSERT_OK(first.start());
+    ASSERT_TRUE(eventually([&] { return !first.events("broker_connected").empty(); }));
+    for (const auto& agent : fleet_->agents()) DUNLIN_ASSERT_OK(agent->start());
     // To a gateway that comes agents tell of their disks at once, and others hear it too.
     DUNLIN_ASSERT_OK(fleet_->add_gateway({.name = "gate-2"}).start());
     for (const auto& agent : fleet_->agents()) {

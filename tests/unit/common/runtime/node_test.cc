@@ -231,6 +231,37 @@ TEST_F(NodeTest, WhoAppendsDoesTheWorkWhileTheLoopSleeps) {
   EXPECT_EQ(stored(), one_to(last));
 }
 
+TEST_F(NodeTest, ManyAppendAtATimeBesideTheLoop) {
+  options_.replica.origin.tracks[0].flush_readings = 10;
+  start();
+  wire_->events().on_connected();
+  constexpr std::int64_t kEach = 300;
+  std::vector<std::thread> threads;
+  for (std::int64_t n = 0; n < 4; ++n) {
+    threads.emplace_back([&, n] {
+      for (std::int64_t i = 1; i <= kEach; ++i)
+        EXPECT_TRUE(append(n * kEach + i, n * kEach + i).ok());
+    });
+  }
+  const test::Peer peer;
+  for (int i = 0; i < 100; ++i) {
+    wire_->deliver("cell/gossip/" + peer.node().to_string(), Bytes(30, 0xff));
+    EXPECT_TRUE(node_->flush(20s).ok());
+    EXPECT_LE(node_->report().stats.readings_appended, 4u * kEach);
+  }
+  for (std::thread& each : threads) each.join();
+  node_->stop();
+  std::vector<std::int64_t> all = stored();
+  for (std::int64_t n = 0; n < 4; ++n) {  // each in its order, nothing doubled
+    std::vector<std::int64_t> of_one;
+    std::ranges::copy_if(all, std::back_inserter(of_one),
+                         [&](std::int64_t i) { return (i - 1) / kEach == n; });
+    EXPECT_TRUE(std::ranges::is_sorted(of_one)) << n;
+  }
+  std::ranges::sort(all);
+  EXPECT_EQ(all, one_to(4 * kEach));
+}
+
 TEST_F(NodeTest, StopFlushesAndThenNothingIsTaken) {
   start();
   ASSERT_TRUE(append(1, 30).ok());

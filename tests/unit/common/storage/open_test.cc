@@ -82,6 +82,39 @@ TEST_F(OpenTest, AFileOfAnOlderSchemaKeepsItsLogs) {
   for (const KnownNode& node : contents->nodes) EXPECT_TRUE(node.certificate.empty());
 }
 
+// For a flash: what is in place already costs no notes of the file system.
+TEST_F(OpenTest, AWalInPlaceKeepsItsSize) {
+  constexpr std::uintmax_t kWal = 64 * 1024;
+  const std::string path = folder_.file("in-place.db");
+  const auto open_it = [&](const std::string& at) {
+    return LogStore::open({.path = at,
+                           .fresh_epoch = Epoch{99},
+                           .page_bytes = 1024,
+                           .wal_bytes_max = kWal,
+                           .wal_in_place = true},
+                          own_key_->node(), *verifier_, nullptr);
+  };
+  auto store = open_it(path);
+  ASSERT_TRUE(store.ok()) << store.error().message();
+  EXPECT_EQ(fs::file_size(path + "-wal"), kWal);
+  test::Origin origin(*store, 1);
+  for (int n = 0; n < 100; ++n) {  // the WAL is moved into the file several times
+    origin.append({test::integers(1, {{kStart + n, {n}}})});
+    origin.flush();
+    ASSERT_EQ(fs::file_size(path + "-wal"), kWal) << n;
+  }
+  EXPECT_GT(fs::file_size(path), 10 * 1024u);
+  // As a power failure leaves it: the last commits are in the WAL alone, zeros behind them.
+  const std::string copy = folder_.file("copy.db");
+  for (const char* suffix : {"", "-wal"}) fs::copy_file(path + suffix, copy + suffix);
+  auto again = open_it(copy);
+  ASSERT_TRUE(again.ok()) << again.error().message();
+  EXPECT_EQ(held_in(*again), held_in(*store));
+  EXPECT_EQ(fs::file_size(copy + "-wal"), kWal);
+  store = Error{Errc::closed, ""};
+  EXPECT_FALSE(fs::exists(path + "-wal"));
+}
+
 TEST_F(OpenTest, AFileOfAnotherProgramStaysAsItIs) {
   tamper("PRAGMA application_id = 4711");
   close();
