@@ -146,7 +146,7 @@ TEST(Profile, MistakesHaveTheirLine) {
        "room for 90MiB"},
       {"\"64MiB\"", "\"64KiB\"", "profile.toml:16: [agent] max_bytes: at least 1MiB"},
       {"\"5s\"", "\"1s\"",
-       "profile.toml:18: [agent] flush_interval: writes up to 884736000 bytes a day, and "
+       "profile.toml:18: [agent] flush_interval: writes up to 973209600 bytes a day, and "
        "wear_per_day "
        "is 200MiB"},
       {"\"5s\"", "\"0\"", "profile.toml:18: [agent] flush_interval: should be more than 0"},
