@@ -10,6 +10,16 @@
 namespace dunlin::test {
 namespace {
 
+// Of the FAT32 on its boot slot.
+std::string serial_of(const std::string& image) {
+  const image::Layout layout = image::read_layout(image).value();
+  std::ifstream file(image, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(layout.partitions[image::Layout::boot].offset + 67));
+  std::string serial(4, '\0');
+  file.read(serial.data(), 4);
+  return serial;
+}
+
 class ImageFile : public Firmware {
  protected:
   void SetUp() override {
@@ -28,6 +38,15 @@ TEST_F(ImageFile, TheSameInputsGiveTheSameBytes) {
       [&] { return std::chrono::system_clock::now() > began + std::chrono::seconds(3); }));
   ASSERT_TRUE(build_image({"--bundle", bundle("device")}));
   EXPECT_EQ(image::hash_of(image()).value(), first);
+}
+
+// The initial memory disk finds its disk by the serial number of the boot slot.
+TEST_F(ImageFile, DisksOfTwoDevicesAreToldApart) {
+  const std::string first = serial_of(image());
+  EXPECT_EQ(first.size(), 4U);
+  ASSERT_TRUE(fleet({"device", "add", "other", "--out", bundle("other")}));
+  ASSERT_TRUE(build_image({"--bundle", bundle("other")}));
+  EXPECT_NE(serial_of(image()), first);
 }
 
 TEST_F(ImageFile, SaysWhatIsInIt) {
