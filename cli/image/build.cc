@@ -288,6 +288,9 @@ class Build {
 
 Result<BuiltImage> build(const BuildOptions& options) {
   DUNLIN_TRY(check_name(options.out));
+  DUNLIN_TRY(check_settings(options.settings));
+  if (!options.bundle.empty() && !options.token.empty())
+    return {Errc::invalid_argument, "a device has a bundle, or enrols with a token: not both"};
   DUNLIN_ASSIGN(Profile profile, load_profile(options.profiles, options.profile));
   DUNLIN_ASSIGN(Recipe recipe, load_recipe(options.profiles, options.profile));
   DUNLIN_ASSIGN(Packages packages, Packages::unpack({profile.architecture, recipe.components,
