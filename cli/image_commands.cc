@@ -23,6 +23,7 @@ void print(const image::Manifest& manifest) {
   std::printf("%s for %s: Dunlin %s (%s), kernel %s\n", manifest.profile.c_str(),
               manifest.architecture.c_str(), manifest.version.c_str(), manifest.revision.c_str(),
               manifest.kernel.c_str());
+  if (!manifest.security_updates) std::printf("  WITHOUT Debian's security updates\n");
   for (const image::Manifest::Part& each : manifest.parts)
     std::printf("  %-8s %10llu bytes  %s\n", each.name.c_str(), (unsigned long long)each.size,
                 each.sha256.c_str());
@@ -58,6 +59,12 @@ int build(const image::BuildOptions& options) {
   const auto built = image::build(options);
   if (!built.ok()) return fail(built.error());
   print(built->manifest);
+  if (!built->manifest.security_updates)
+    std::fprintf(
+        stderr,
+        "warning: Debian's archive of security updates did not answer when the packages in "
+        "%s were fetched; delete them to try again\n",
+        options.cache.c_str());
   std::printf("%s: %llu bytes\n", options.out.c_str(), (unsigned long long)built->size);
   return kOk;
 }

@@ -213,6 +213,7 @@ class Build {
     manifest_.version = kVersion;
     manifest_.revision = kRevision;
     manifest_.kernel = release_;
+    manifest_.security_updates = packages_.has_security_updates();
     DUNLIN_TRY(add_part("kernel", boot_.path("a/kernel")));
     DUNLIN_TRY(add_part("initrd", boot_.path("a/initrd")));
     DUNLIN_TRY(add_part("root", work_.file("root.squashfs")));

@@ -105,6 +105,8 @@ Result<Packages> Packages::unpack(const Wanted& wanted) {
   Packages packages;
   packages.triplet_ = triplet_of(wanted.architecture);
   packages.root_ = root;
+  DUNLIN_ASSIGN(const std::string sources, read_file(root + "/etc/apt/sources.list"));
+  packages.has_security_updates_ = sources.find("security") != std::string::npos;
   std::ifstream in(contents);
   for (std::string path, name, version;
        std::getline(in, path, '\t') && std::getline(in, name, '\t') && std::getline(in, version);)
