@@ -176,6 +176,7 @@ class Build {
   Result<void> add_licences() {
     std::map<std::string, std::string> taken = root_.taken();
     taken.insert(boot_.taken().begin(), boot_.taken().end());
+    manifest_.contents.push_back({"dunlin", kVersion, {"Apache-2.0"}});
     for (const auto& [name, version] : taken) {
       const std::string file = "usr/share/doc/" + name + "/copyright";
       DUNLIN_TRY(root_.add_file(file, file));

@@ -140,7 +140,11 @@ Result<std::string> Packages::find_library(const std::string& name) const {
 }
 
 const Package* Packages::owner(const std::string& file) const {
-  const auto found = owners_.find(fs::path(file).lexically_relative(root_).string());
+  // Folders on the way may be links to those of other packages.
+  std::error_code failed;
+  const fs::path path =
+      fs::canonical(file, failed).lexically_relative(fs::canonical(root_, failed));
+  const auto found = owners_.find(path.string());
   return found == owners_.end() ? nullptr : &found->second;
 }
 

@@ -59,7 +59,7 @@ TEST_F(ImageFile, SaysWhatIsInIt) {
   EXPECT_FALSE(inspected.token);
   std::set<std::string> packages;
   for (const auto& each : inspected.slots[0].manifest.contents) packages.insert(each.package);
-  for (const char* each : {"busybox-static", "libc6", "libssl3", "openntpd"})
+  for (const char* each : {"dunlin", "busybox-static", "libc6", "libssl3", "openntpd"})
     EXPECT_TRUE(packages.contains(each)) << each;
 
   // A bit of the root that somebody turned.
