@@ -13,6 +13,7 @@ namespace {
 
 struct Asked {
   image::BuildOptions build;
+  std::string image;
   image::RunOptions run;
   ImageWrite write;
   bool no_clock = false;
@@ -22,6 +23,7 @@ void print(const image::Manifest& manifest) {
   std::printf("%s for %s: Dunlin %s (%s), kernel %s\n", manifest.profile.c_str(),
               manifest.architecture.c_str(), manifest.version.c_str(), manifest.revision.c_str(),
               manifest.kernel.c_str());
+  if (!manifest.security_updates) std::printf("  WITHOUT Debian's security updates\n");
   for (const image::Manifest::Part& each : manifest.parts)
     std::printf("  %-8s %10llu bytes  %s\n", each.name.c_str(), (unsigned long long)each.size,
                 each.sha256.c_str());
@@ -57,8 +59,23 @@ int build(const image::BuildOptions& options) {
   const auto built = image::build(options);
   if (!built.ok()) return fail(built.error());
   print(built->manifest);
+  if (!built->manifest.security_updates)
+    std::fprintf(
+        stderr,
+        "warning: Debian's archive of security updates did not answer when the packages in "
+        "%s were fetched; delete them to try again\n",
+        options.cache.c_str());
   std::printf("%s: %llu bytes\n", options.out.c_str(), (unsigned long long)built->size);
   return kOk;
+}
+
+int run(const std::string& file, const image::RunOptions& options) {
+  const auto older = image::provide_disk(file, options.disk);
+  if (!older.ok()) return fail(older.error());
+  if (*older)
+    std::fprintf(stderr, "%s runs, which is older than %s; delete it for a new one\n",
+                 options.disk.c_str(), file.c_str());
+  return fail(image::become_machine(options));
 }
 
 }  // namespace
@@ -88,9 +105,8 @@ void add_image_commands(CLI::App& app, Command& chosen) {
   });
 
   command = image->add_subcommand("inspect", "what is in an image; 1: not what it says of itself");
-  command->add_option("image", asked->run.image, "a file of `image build`")->required();
-  command->callback(
-      [&chosen, asked] { chosen = [asked] { return cli::inspect(asked->run.image); }; });
+  command->add_option("image", asked->image, "a file of `image build`")->required();
+  command->callback([&chosen, asked] { chosen = [asked] { return cli::inspect(asked->image); }; });
 
   command = image->add_subcommand("write", "put an image onto a card or disk, and read it back");
   command->add_option("image", asked->write.image, "a file of `image build`")->required();
@@ -102,7 +118,7 @@ void add_image_commands(CLI::App& app, Command& chosen) {
 
   command = image->add_subcommand(
       "run", "boot an image in QEMU, where this machine is 10.0.2.2; its console is here");
-  command->add_option("image", asked->run.image, "a file of `image build`")->required();
+  command->add_option("image", asked->image, "a file of `image build`")->required();
   command->add_option("--disk", asked->run.disk,
                       "the machine's, kept from run to run (beside the image, NAME.disk)");
   command->add_option("--profiles", asked->run.profiles, "the folder of all classes");
@@ -110,9 +126,9 @@ void add_image_commands(CLI::App& app, Command& chosen) {
   command->add_option("qemu", asked->run.qemu, "after --: more options of QEMU");
   command->callback([&chosen, asked] {
     image::RunOptions& run = asked->run;
-    if (run.disk.empty()) run.disk = run.image + ".disk";
+    if (run.disk.empty()) run.disk = asked->image + ".disk";
     run.clock = !asked->no_clock;
-    chosen = [asked] { return fail(image::become_machine(asked->run)); };
+    chosen = [asked] { return cli::run(asked->image, asked->run); };
   });
 }
 

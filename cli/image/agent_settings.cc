@@ -2,6 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <filesystem>
+#include <set>
+
+#include "cli/image/files.h"
+#include "common/config/tree.h"
 
 namespace dunlin::image {
 
@@ -30,6 +36,21 @@ std::string agent_settings(const Profile& profile) {
     if (std::string_view(type) == "thermal" && has("hwmon")) text += "hwmon = false\n";
   }
   return text;
+}
+
+Result<void> check_settings(const std::vector<std::string>& files) {
+  std::set<std::string> names;
+  for (const std::string& file : files) {
+    std::string name = std::filesystem::path(file).filename().string();
+    if (name.starts_with('.') || !name.ends_with(".toml"))
+      return {Errc::invalid_argument, file + ": settings are NAME.toml, or nobody reads them"};
+    for (char& each : name) each = static_cast<char>(std::tolower(each));
+    if (!names.insert(name).second)
+      return {Errc::invalid_argument, file + ": there are other settings of this name"};
+    DUNLIN_ASSIGN(const std::string text, read_file(file));
+    DUNLIN_TRY(config::parse_toml(text, file));
+  }
+  return {};
 }
 
 }  // namespace dunlin::image

@@ -102,13 +102,17 @@ Result<void> make_fat(const std::string& file, const std::string& folder, const 
   DUNLIN_TRY(run({{"mformat", "-i", file, "-F", "-c", "1", "-T", std::to_string(fat.size / 512),
                    "-h", "64", "-s", "32", "-v", "DUNLIN", "-N", serial, "::"},
                   env}));
-  std::vector<std::string> names;
-  for (const auto& each : fs::directory_iterator(folder)) names.push_back(each.path().string());
-  std::sort(names.begin(), names.end());
-  std::vector<std::string> copy = {"mcopy", "-i", file, "-s", "-m"};
-  copy.insert(copy.end(), names.begin(), names.end());
-  copy.push_back("::");
-  DUNLIN_TRY(run({copy, env}));
+  // One by one and by name: a tool that is given a folder takes the order of its file system.
+  std::vector<fs::path> paths;
+  for (const auto& each : fs::recursive_directory_iterator(folder)) paths.push_back(each.path());
+  std::sort(paths.begin(), paths.end());  // a folder comes before what is in it
+  for (const fs::path& each : paths) {
+    const std::string to = "::" + each.lexically_relative(folder).string();
+    if (fs::is_directory(each))
+      DUNLIN_TRY(run({{"mmd", "-i", file, to}, env}));
+    else
+      DUNLIN_TRY(run({{"mcopy", "-i", file, "-m", each.string(), to}, env}));
+  }
   return {};
 }
 

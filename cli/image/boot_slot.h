@@ -28,7 +28,8 @@ struct BootSlot {
   Result<void> write_raspberrypi(Stage& stage) const;
 };
 
-// A FAT file system with all that is in a folder, of that size and serial.
+// A FAT file system with all that is in a folder, of that size and serial; its bytes do not depend
+// on where the folder lies.
 struct Fat {
   std::uint64_t size = 0;
   std::string serial;

@@ -54,6 +54,7 @@ class Build {
         boot_(work_.file("boot"), packages_) {}
 
   Result<BuiltImage> run_all() {
+    DUNLIN_TRY(read_own());
     DUNLIN_ASSIGN(release_, release_in(packages_));
     DUNLIN_TRY(load_modules());
     DUNLIN_TRY(stage_root());
@@ -71,6 +72,22 @@ class Build {
 
  private:
   std::string base(const std::string& name) const { return options_.profiles + "/base/" + name; }
+
+  // What is one device's alone.
+  Result<void> read_own() {
+    if (!options_.bundle.empty()) {
+      DUNLIN_ASSIGN(bundle_, security::read_private_file(options_.bundle));
+      DUNLIN_ASSIGN(const security::Bundle bundle, security::read_bundle(bundle_));
+      owner_ = bundle.membership.certificate.node().to_string();
+    }
+    if (!options_.token.empty()) {
+      DUNLIN_ASSIGN(token_, read_file(options_.token));
+      DUNLIN_ASSIGN(const security::Token token,
+                    security::read_token(token_.substr(0, token_.find('\n'))));
+      owner_ = token.id;
+    }
+    return {};
+  }
 
   Result<void> load_modules() {
     DUNLIN_TRY(run({{"depmod", "-b", packages_.root(), release_}}));
@@ -138,9 +155,10 @@ class Build {
     return slot.write(boot_);
   }
 
-  // What is unique in a disk depends on the programs that run from it.
+  // What is unique in a disk depends on the programs that run from it, and on whose it is: two
+  // disks in one machine are told apart by it.
   Result<void> choose_seed() {
-    seed_ = profile_.name + " " + release_ + " " + std::to_string(manifest_.time);
+    seed_ = profile_.name + " " + release_ + " " + std::to_string(manifest_.time) + " " + owner_;
     for (const char* each : kPrograms) {
       DUNLIN_ASSIGN(const std::string hash, hash_of(root_.path(std::string("usr/bin/") + each)));
       seed_ += " " + hash;
@@ -158,6 +176,7 @@ class Build {
   Result<void> add_licences() {
     std::map<std::string, std::string> taken = root_.taken();
     taken.insert(boot_.taken().begin(), boot_.taken().end());
+    manifest_.contents.push_back({"dunlin", kVersion, {"Apache-2.0"}});
     for (const auto& [name, version] : taken) {
       const std::string file = "usr/share/doc/" + name + "/copyright";
       DUNLIN_TRY(root_.add_file(file, file));
@@ -195,24 +214,16 @@ class Build {
     manifest_.version = kVersion;
     manifest_.revision = kRevision;
     manifest_.kernel = release_;
+    manifest_.security_updates = packages_.has_security_updates();
     DUNLIN_TRY(add_part("kernel", boot_.path("a/kernel")));
     DUNLIN_TRY(add_part("initrd", boot_.path("a/initrd")));
     DUNLIN_TRY(add_part("root", work_.file("root.squashfs")));
     return write_file(boot_.path(std::string("a/") + Manifest::kFile), write_manifest(manifest_));
   }
 
-  // What is this device's alone.
   Result<void> add_settings() {
-    if (!options_.bundle.empty()) {
-      DUNLIN_ASSIGN(const std::string text, security::read_private_file(options_.bundle));
-      DUNLIN_TRY(security::read_bundle(text));
-      DUNLIN_TRY(write_file(boot_.path(kBundleFile), text));
-    }
-    if (!options_.token.empty()) {
-      DUNLIN_ASSIGN(const std::string text, read_file(options_.token));
-      DUNLIN_TRY(security::read_token(text.substr(0, text.find('\n'))));
-      DUNLIN_TRY(write_file(boot_.path(kTokenFile), text));
-    }
+    if (!bundle_.empty()) DUNLIN_TRY(write_file(boot_.path(kBundleFile), bundle_));
+    if (!token_.empty()) DUNLIN_TRY(write_file(boot_.path(kTokenFile), token_));
     for (const std::string& each : options_.settings)
       DUNLIN_TRY(copy_file(each, boot_.path("conf.d/" + fs::path(each).filename().string())));
     return boot_.set_times(manifest_.time);
@@ -269,6 +280,8 @@ class Build {
   Stage root_, initrd_, boot_;
   std::optional<Modules> modules_;
   std::string release_;
+  std::string bundle_, token_;  // texts; "" = none
+  std::string owner_;           // the node's or the token's id
   std::string seed_;
   Manifest manifest_;
 };
@@ -277,6 +290,9 @@ class Build {
 
 Result<BuiltImage> build(const BuildOptions& options) {
   DUNLIN_TRY(check_name(options.out));
+  DUNLIN_TRY(check_settings(options.settings));
+  if (!options.bundle.empty() && !options.token.empty())
+    return {Errc::invalid_argument, "a device has a bundle, or enrols with a token: not both"};
   DUNLIN_ASSIGN(Profile profile, load_profile(options.profiles, options.profile));
   DUNLIN_ASSIGN(Recipe recipe, load_recipe(options.profiles, options.profile));
   DUNLIN_ASSIGN(Packages packages, Packages::unpack({profile.architecture, recipe.components,

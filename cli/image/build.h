@@ -31,8 +31,9 @@ struct BuiltImage {
 // Makes a disk image: the same inputs give the same bytes. What the agent is given on the boot slot
 // (bundle, token, settings) can be changed there later by anybody who has the card.
 //
-// Fails with `config` for mistakes in profile or recipe, `not_found` for what is not there, `io`
-// with what a tool said, `too_large` when something does not fit its partition.
+// Fails with `invalid_argument` for a bundle and a token at once and for names of settings that
+// would not be read, `config` for mistakes in profile, recipe or settings, `not_found` for what is
+// not there, `io` with what a tool said, `too_large` when something does not fit its partition.
 Result<BuiltImage> build(const BuildOptions& options);
 
 }  // namespace dunlin::image

@@ -28,6 +28,7 @@ const std::map<std::string, std::string> kPackages = {
     {"mksquashfs", "squashfs-tools"},
     {"mformat", "mtools"},
     {"mcopy", "mtools"},
+    {"mmd", "mtools"},
     {"sfdisk", "fdisk"},
     {"mkimage", "u-boot-tools"},
     {"mkenvimage", "u-boot-tools"},

@@ -1,6 +1,9 @@
 #include "cli/image/compress.h"
 
-#include <filesystem>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
 
 #include "cli/image/command.h"
 #include "cli/image/files.h"
@@ -18,6 +21,12 @@ Kind kind_of(const std::string& path) {
                                       : Kind::unknown;
 }
 
+// A disk may hold a device's key or token. The tools hand the mode of what they read on.
+Result<void> keep_private(const std::string& path) {
+  if (::chmod(path.c_str(), 0600) != 0) return {Errc::io, path + ": " + std::strerror(errno)};
+  return {};
+}
+
 }  // namespace
 
 Result<void> check_name(const std::string& path) {
@@ -28,8 +37,9 @@ Result<void> check_name(const std::string& path) {
 
 Result<void> compress(const std::string& disk, const std::string& out) {
   DUNLIN_TRY(check_name(out));
+  DUNLIN_TRY(keep_private(disk));
   if (kind_of(out) == Kind::plain) {
-    DUNLIN_TRY(run({{"cp", "--sparse=always", disk, out}}));
+    DUNLIN_TRY(run({{"cp", "--sparse=always", "--remove-destination", disk, out}}));
   } else if (kind_of(out) == Kind::zstd) {
     DUNLIN_TRY(run({{"zstd", "-q", "-f", "-12", "-T0", disk, "-o", out}}));
   } else {
@@ -37,7 +47,7 @@ Result<void> compress(const std::string& disk, const std::string& out) {
     DUNLIN_TRY(run({{"xz", "-q", "-f", "-k", "-6", "-T1", disk}}));
     DUNLIN_TRY(run({{"mv", "-f", disk + ".xz", out}}));
   }
-  return {};
+  return keep_private(out);
 }
 
 Result<void> decompress(const std::string& image, const std::string& disk) {
@@ -50,7 +60,7 @@ Result<void> decompress(const std::string& image, const std::string& disk) {
     DUNLIN_TRY(run({{"cp", image, disk + ".xz"}}));
     DUNLIN_TRY(run({{"xz", "-q", "-f", "-d", disk + ".xz"}}));
   }
-  return {};
+  return keep_private(disk);
 }
 
 }  // namespace dunlin::image

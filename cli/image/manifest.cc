@@ -16,6 +16,7 @@ std::string write_manifest(const Manifest& manifest) {
                          {"version", manifest.version},
                          {"revision", manifest.revision},
                          {"kernel", manifest.kernel},
+                         {"security_updates", manifest.security_updates},
                          {"time", manifest.time},
                          {"parts", nlohmann::json::array()},
                          {"contents", nlohmann::json::array()}};
@@ -39,6 +40,7 @@ Result<Manifest> read_manifest(const std::string& text) {
     json.at("version").get_to(manifest.version);
     json.at("revision").get_to(manifest.revision);
     json.at("kernel").get_to(manifest.kernel);
+    json.at("security_updates").get_to(manifest.security_updates);
     json.at("time").get_to(manifest.time);
     for (const nlohmann::json& each : json.at("parts"))
       manifest.parts.push_back({each.at("name"), each.at("size"), each.at("sha256")});

@@ -15,6 +15,7 @@ struct Manifest {
   std::string profile, architecture, boot;
   std::string version, revision;  // of Dunlin
   std::string kernel;             // release
+  bool security_updates = false;  // Debian's were there when its packages were fetched
   std::int64_t time = 0;          // of all its files, seconds since 1970
   struct Part {
     std::string name;  // "kernel", "initrd", "root"

@@ -105,6 +105,8 @@ Result<Packages> Packages::unpack(const Wanted& wanted) {
   Packages packages;
   packages.triplet_ = triplet_of(wanted.architecture);
   packages.root_ = root;
+  DUNLIN_ASSIGN(const std::string sources, read_file(root + "/etc/apt/sources.list"));
+  packages.has_security_updates_ = sources.find("security") != std::string::npos;
   std::ifstream in(contents);
   for (std::string path, name, version;
        std::getline(in, path, '\t') && std::getline(in, name, '\t') && std::getline(in, version);)
@@ -138,7 +140,11 @@ Result<std::string> Packages::find_library(const std::string& name) const {
 }
 
 const Package* Packages::owner(const std::string& file) const {
-  const auto found = owners_.find(fs::path(file).lexically_relative(root_).string());
+  // Folders on the way may be links to those of other packages.
+  std::error_code failed;
+  const fs::path path =
+      fs::canonical(file, failed).lexically_relative(fs::canonical(root_, failed));
+  const auto found = owners_.find(path.string());
   return found == owners_.end() ? nullptr : &found->second;
 }
 

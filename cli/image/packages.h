@@ -25,6 +25,8 @@ class Packages {
   };
   static Result<Packages> unpack(const Wanted& wanted);
 
+  // With what Debian's archive of security updates had then: it may be behind, or away.
+  bool has_security_updates() const { return has_security_updates_; }
   const std::string& root() const { return root_; }
   // A file of that path, with or without usr/ before it; following links within the root.
   Result<std::string> find(const std::string& path) const;
@@ -35,6 +37,7 @@ class Packages {
  private:
   std::string root_;
   std::string triplet_;
+  bool has_security_updates_ = false;
   std::map<std::string, Package> owners_;  // path below root -> its package
 };
 

@@ -37,7 +37,6 @@ std::string qemu_of(const std::string& architecture) {
 }
 
 Result<Command> machine(const RunOptions& options) {
-  if (!fs::exists(options.disk)) DUNLIN_TRY(decompress(options.image, options.disk));
   DUNLIN_ASSIGN(const std::string name, profile_of(options.disk));
   DUNLIN_ASSIGN(const Profile profile, load_profile(options.profiles, name));
   DUNLIN_ASSIGN(const Recipe recipe, load_recipe(options.profiles, name));
@@ -83,6 +82,19 @@ Result<Command> machine(const RunOptions& options) {
 }
 
 }  // namespace
+
+Result<bool> provide_disk(const std::string& image, const std::string& disk) {
+  std::error_code failed;
+  if (fs::exists(disk, failed)) {
+    const auto made = fs::last_write_time(image, failed);
+    return !failed && made > fs::last_write_time(disk, failed) && !failed;
+  }
+  const std::string part = disk + ".new";
+  DUNLIN_TRY(decompress(image, part));
+  fs::rename(part, disk, failed);
+  if (failed) return {Errc::io, disk + ": " + failed.message()};
+  return false;
+}
 
 Error become_machine(const RunOptions& options) {
   const Result<Command> command = machine(options);

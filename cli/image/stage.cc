@@ -48,7 +48,10 @@ Result<void> Stage::make_folders(const std::vector<std::string>& mount_points) {
 }
 
 Result<void> Stage::take(const std::string& file, const std::string& to, unsigned mode) {
-  if (const Package* owner = packages_.owner(file)) taken_[owner->name] = owner->version;
+  const Package* owner = packages_.owner(file);
+  if (owner == nullptr)
+    return {Errc::not_found, file + " is of no package, so that nobody can tell its licence"};
+  taken_[owner->name] = owner->version;
   struct stat status {};
   if (::stat(file.c_str(), &status) == 0)
     newest_ = std::max<std::int64_t>(newest_, status.st_mtime);

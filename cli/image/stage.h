@@ -10,7 +10,7 @@
 namespace dunlin::image {
 
 // A folder that becomes a file system of the image. Libraries lie flat in usr/lib, where the loader
-// looks for them in every architecture.
+// looks for them in every architecture. Each file is of a package, or else `not_found` names it.
 class Stage {
  public:
   Stage(std::string folder, const Packages& packages)

@@ -14,7 +14,7 @@ build_packages=(
 # To run a fleet on this machine.
 fleet_packages=(mosquitto mosquitto-clients curl jq xz-utils)
 # What ./check needs beyond these. promtool is part of Debian's prometheus.
-check_packages=(clang libclang-rt-14-dev clang-format-14 shellcheck systemd prometheus faketime openssl nats-server)
+check_packages=(clang libclang-rt-14-dev mtools zstd clang-format-14 shellcheck systemd prometheus faketime openssl nats-server)
 # What ./check docker needs beyond these.
 docker_packages=(docker.io docker-compose mmdebstrap iproute2 util-linux)
 # To build firmware for other processors, and to run its tests without one.

@@ -10,6 +10,16 @@
 namespace dunlin::test {
 namespace {
 
+// Of the FAT32 on its boot slot.
+std::string serial_of(const std::string& image) {
+  const image::Layout layout = image::read_layout(image).value();
+  std::ifstream file(image, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(layout.partitions[image::Layout::boot].offset + 67));
+  std::string serial(4, '\0');
+  file.read(serial.data(), 4);
+  return serial;
+}
+
 class ImageFile : public Firmware {
  protected:
   void SetUp() override {
@@ -30,6 +40,15 @@ TEST_F(ImageFile, TheSameInputsGiveTheSameBytes) {
   EXPECT_EQ(image::hash_of(image()).value(), first);
 }
 
+// The initial memory disk finds its disk by the serial number of the boot slot.
+TEST_F(ImageFile, DisksOfTwoDevicesAreToldApart) {
+  const std::string first = serial_of(image());
+  EXPECT_EQ(first.size(), 4U);
+  ASSERT_TRUE(fleet({"device", "add", "other", "--out", bundle("other")}));
+  ASSERT_TRUE(build_image({"--bundle", bundle("other")}));
+  EXPECT_NE(serial_of(image()), first);
+}
+
 TEST_F(ImageFile, SaysWhatIsInIt) {
   const image::Inspected inspected = image::inspect(image()).value();
   ASSERT_EQ(inspected.slots.size(), 1U);
@@ -40,7 +59,7 @@ TEST_F(ImageFile, SaysWhatIsInIt) {
   EXPECT_FALSE(inspected.token);
   std::set<std::string> packages;
   for (const auto& each : inspected.slots[0].manifest.contents) packages.insert(each.package);
-  for (const char* each : {"busybox-static", "libc6", "libssl3", "openntpd"})
+  for (const char* each : {"dunlin", "busybox-static", "libc6", "libssl3", "openntpd"})
     EXPECT_TRUE(packages.contains(each)) << each;
 
   // A bit of the root that somebody turned.

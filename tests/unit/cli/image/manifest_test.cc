@@ -11,6 +11,7 @@ const Manifest kManifest{"qemu-arm64",
                          "0.1.0",
                          "abcdef",
                          "6.1.0-1",
+                         true,
                          1'700'000'000,
                          {{"root", 4096, "00ff"}},
                          {{"libc6", "2.36", {"LGPL-2.1"}}, {"busybox-static", "1:1.35", {}}}};
