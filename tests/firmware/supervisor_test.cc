@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "firmware-profiles/base/patience.h"
+#include "tests/support/as_root.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"
 
@@ -42,7 +43,7 @@ namespace fs = std::filesystem;
 class Supervisor : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (::getuid() != 0) GTEST_SKIP() << "only root becomes another user";
+    DUNLIN_AS_ROOT("becomes another user");
     const passwd* nobody = ::getpwnam("nobody");
     ASSERT_NE(nobody, nullptr);
     ASSERT_EQ(::chown(folder_.path().c_str(), nobody->pw_uid, nobody->pw_gid), 0);
