@@ -153,7 +153,6 @@ class ModbusInput final : public Input {
       const Failure failure = failure_of(error);
       if (failure == Failure::broken) return to_error(error, where);
       sink.report(where, to_error(error, where));
-      modbus_flush(bus_.get());  // of a late answer
       if (failure == Failure::away) back_off(slave);
       return false;
     }
@@ -170,6 +169,7 @@ class ModbusInput final : public Input {
   // Into words_. Returns 0, or an errno of the system or of libmodbus.
   int read_words(const ModbusRequest& request) {
     if (modbus_set_slave(bus_.get(), request.slave) != 0) return errno;
+    modbus_flush(bus_.get());  // a late answer to another one
     std::array<std::uint8_t, MODBUS_MAX_READ_BITS> bits{};
     const auto read_bits = [&](auto* read) {
       const int n = read(bus_.get(), request.address, request.count, bits.data());
