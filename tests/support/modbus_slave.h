@@ -54,6 +54,10 @@ class ModbusSlaves {
     reply(slave, last_.at(slave));
   }
   void hang_up() { hang_up_ = true; }  // before the next request
+  void hang_up_on(int slave) {         // at each request to it
+    const std::lock_guard lock(mutex_);
+    hang_up_on_ = slave;
+  }
   std::size_t requests(int slave) const {
     const std::lock_guard lock(mutex_);
     const auto found = requests_.find(slave);
@@ -99,6 +103,7 @@ class ModbusSlaves {
     const int slave = request[modbus_get_header_length(bus_.get()) - 1];
     const std::lock_guard lock(mutex_);
     ++requests_[slave];
+    if (slave == hang_up_on_) return false;
     last_[slave].assign(request, request + length);
     return slaves_.count(slave) == 0 || silent_[slave] || reply(slave, last_[slave]);
   }
@@ -150,6 +155,7 @@ class ModbusSlaves {
   std::map<int, bool> silent_;
   std::map<int, std::size_t> requests_;
   std::map<int, std::vector<std::uint8_t>> last_;  // of each
+  int hang_up_on_ = -1;
   std::atomic<bool> stopping_ = false, hang_up_ = false;
   std::thread thread_;
 };

@@ -130,6 +130,21 @@ TEST_F(ModbusInputTest, AConnectionThatIsClosedIsOpenedAgainAtOnce) {
   EXPECT_THAT(sink_.reports(), IsEmpty());
 }
 
+TEST_F(ModbusInputTest, ASlaveThatHangsUpStopsNobodyElse) {
+  test::ModbusSlaves slaves({1, 2, 3});
+  slaves.hang_up_on(2);
+  test::InputRun run(
+      sink_, tcp(slaves, reg("a", 0) + reg("b", 1, "slave = 2\n") + reg("c", 2, "slave = 3\n")));
+  ASSERT_TRUE(reads("a=1000 c=1002")) << said();
+  ASSERT_TRUE(test::eventually([&] { return sink_.rows() >= 10; })) << said();
+  EXPECT_LT(slaves.requests(2), slaves.requests(3));
+  ASSERT_FALSE(sink_.reports().empty());
+  EXPECT_THAT(sink_.reports()[0].where, HasSubstr(" slave 2"));
+  slaves.hang_up_on(-1);
+  EXPECT_TRUE(reads("a=1000 b=1001 c=1002")) << said();
+  EXPECT_TRUE(run.stop().ok());
+}
+
 TEST_F(ModbusInputTest, WhereNobodyAnswersItEndsAndTheAgentTriesAgain) {
   std::string url;
   {
