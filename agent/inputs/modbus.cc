@@ -141,7 +141,8 @@ class ModbusInput final : public Input {
     return {};
   }
 
-  // Whether there was an answer with values; an error if nobody can be asked any more.
+  // Whether there was an answer with values; an error if nobody can be asked any more. One who
+  // breaks the connection each time is left alone, and the next one opens it.
   Result<bool> ask(const ModbusRequest& request, Slave& slave, Rows& rows, InputSink& sink) {
     int error = read_words(request);
     if (error != 0 && failure_of(error) == Failure::broken) {
@@ -150,11 +151,8 @@ class ModbusInput final : public Input {
     }
     const std::string where = place() + " slave " + std::to_string(request.slave);
     if (error != 0) {
-      const Failure failure = failure_of(error);
-      if (failure == Failure::broken) return to_error(error, where);
       sink.report(where, to_error(error, where));
-      modbus_flush(bus_.get());  // of a late answer
-      if (failure == Failure::away) back_off(slave);
+      if (failure_of(error) != Failure::refused) back_off(slave);
       return false;
     }
     slave.pause = {};
@@ -170,6 +168,7 @@ class ModbusInput final : public Input {
   // Into words_. Returns 0, or an errno of the system or of libmodbus.
   int read_words(const ModbusRequest& request) {
     if (modbus_set_slave(bus_.get(), request.slave) != 0) return errno;
+    modbus_flush(bus_.get());  // a late answer to another one
     std::array<std::uint8_t, MODBUS_MAX_READ_BITS> bits{};
     const auto read_bits = [&](auto* read) {
       const int n = read(bus_.get(), request.address, request.count, bits.data());

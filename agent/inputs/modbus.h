@@ -24,9 +24,9 @@ namespace dunlin::agent {
 //     word_order  "big" (default): the high word comes first; "little"
 //
 // Neighbours are asked for in one request. All registers are one reading; what a slave does not
-// tell is missing and reported. A slave that does not answer is left alone for a while, up to a
-// minute, and the others are asked on; when none answers, the agent opens the line again with
-// back-off.
+// tell is missing and reported. A slave that does not answer, or hangs up, is left alone for a
+// while, up to a minute, and the others are asked on; when none answers, the agent opens the line
+// again with back-off.
 Result<std::unique_ptr<Input>> make_modbus_input(config::Table& table);
 
 }  // namespace dunlin::agent

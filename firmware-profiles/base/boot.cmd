@@ -1,6 +1,6 @@
 # Run by U-Boot from the boot slot. slot.env says which root slot is in use, and which other one is to be
-# tried once: that is forgotten before it starts, so that a reset finds the former one. A slot that
-# cannot be loaded gives way to the other.
+# tried once: that is forgotten before it starts, so that a reset finds the former one; where it cannot
+# be forgotten it is not tried. A slot that cannot be loaded gives way to the other.
 setenv from ${devtype} ${devnum}:${distro_bootpart}
 setenv slot a
 setenv try none
@@ -8,11 +8,12 @@ if load ${from} ${kernel_addr_r} slot.env; then env import -t ${kernel_addr_r} $
 if test "${slot}" = a; then setenv other b; else setenv other a; fi
 setenv first ${slot}
 if test "${try}" = "${other}"; then
-  setenv first ${other}
-  setenv other ${slot}
   setenv try none
   env export -t ${kernel_addr_r} slot try
-  fatwrite ${from} ${kernel_addr_r} slot.env ${filesize}
+  if fatwrite ${from} ${kernel_addr_r} slot.env ${filesize}; then
+    setenv first ${other}
+    setenv other ${slot}
+  fi
 fi
 for each in ${first} ${other}; do
   if load ${from} ${kernel_addr_r} ${each}/arguments.env; then

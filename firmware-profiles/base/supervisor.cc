@@ -3,9 +3,9 @@
 // protocol that common/runtime/service_manager.h uses, so that the program is the same here and
 // under systemd.
 //
-// A program that hangs is killed and restarted; a system in which it does not get ready for kGiveUp
-// is no longer fed, so that the hardware resets it. A mistake in the configuration (exit code 2)
-// does not end by a reset: it is only tried again, slowly.
+// A program that hangs is killed and restarted; a system in which it neither gets ready nor on
+// (patience.h) is no longer fed, so that the hardware resets it. A mistake in the configuration
+// (exit code 2) does not end by a reset: it is only tried again, slowly.
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/watchdog.h>
@@ -31,6 +31,8 @@
 #include <string>
 #include <string_view>
 
+#include "firmware-profiles/base/patience.h"
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -45,7 +47,6 @@ constexpr const char* kUsage =
 constexpr seconds kResetAfter{60};  // by the hardware, if it can count that far
 constexpr seconds kBackOffMax{60};  // between two starts
 constexpr minutes kStartMax{10};    // a damaged log is salvaged first
-constexpr minutes kGiveUp{30};      // without ever being ready
 constexpr seconds kStopMax{30};
 constexpr int kConfigurationMistake = 2;
 
@@ -136,7 +137,7 @@ class Supervisor {
       const Clock::time_point now = Clock::now();
       if (!stopping_ && pid_ <= 0 && now >= start_at_) start(now);
       if (pid_ > 0 && now >= deadline_) kill_it();
-      if (watchdog_.there() && now >= watchdog_.due() && now < give_up_) watchdog_.feed(now);
+      if (watchdog_.there() && now >= watchdog_.due() && patience_.lasts(now)) watchdog_.feed(now);
       wait(now);
     }
     return 0;
@@ -169,15 +170,12 @@ class Supervisor {
     say("%s says nothing: it is killed", command_[0]);
     ::kill(pid_, SIGKILL);
     deadline_ = Clock::now() + kStopMax;
-    is_down(Clock::now());
+    patience_.is_down(Clock::now());
   }
-
-  // Until it is ready again the machine has so much time.
-  void is_down(Clock::time_point now) { give_up_ = std::min(give_up_, now + kGiveUp); }
 
   void wait(Clock::time_point now) {
     Clock::time_point next = pid_ > 0 ? deadline_ : start_at_;
-    if (watchdog_.there() && now < give_up_) next = std::min(next, watchdog_.due());
+    if (watchdog_.there() && patience_.lasts(now)) next = std::min(next, watchdog_.due());
     const auto pause = std::chrono::ceil<milliseconds>(next - now).count();
     pollfd polled[] = {{signals_, POLLIN, 0}, {socket_, POLLIN, 0}};
     ::poll(polled, 2, int(std::clamp<long long>(pause, 0, 600'000)));
@@ -200,7 +198,7 @@ class Supervisor {
       if (line == "READY=1") {
         ready_ = true;
         ready_at_ = now;
-        give_up_ = Clock::time_point::max();
+        patience_.is_ready();
         deadline_ = now + silence_max_;
       } else if (line == "RELOADING=1") {
         ready_ = false;
@@ -218,6 +216,7 @@ class Supervisor {
     std::from_chars(microseconds.data(), microseconds.data() + microseconds.size(), value);
     const auto longer = std::chrono::microseconds(std::clamp<long long>(value, 0, 600'000'000));
     deadline_ = std::max(deadline_, now + longer);
+    patience_.gets_on(now + longer);
   }
 
   void reap() {
@@ -235,9 +234,9 @@ class Supervisor {
     if (ready_ && now - ready_at_ > kBackOffMax) back_off_ = seconds(1);
     if (mistake) back_off_ = kBackOffMax;
     if (mistake)
-      give_up_ = Clock::time_point::max();
+      patience_.is_ready();  // for what can be done here
     else
-      is_down(now);
+      patience_.is_down(now);
     const bool well = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     start_at_ = well ? now : now + back_off_;
     if (!stopping_ && WIFSIGNALED(status))
@@ -269,7 +268,7 @@ class Supervisor {
   Clock::time_point start_at_{};
   Clock::time_point ready_at_{};
   Clock::time_point deadline_{};  // of what the program has to say next
-  Clock::time_point give_up_ = Clock::now() + kGiveUp;
+  dunlin::Patience patience_{Clock::now()};
 };
 
 const char* environment(const char* name, const char* otherwise) {

@@ -73,6 +73,21 @@ TEST_F(Faults, ADataPartitionBeyondRepairIsMadeAnew) {
   EXPECT_GE(readings(), before + 60);
 }
 
+TEST_F(Faults, ADataPartitionThatCanBeRepairedKeepsItsReadings) {
+  DUNLIN_ASSERT_OK(machine_->start());
+  ASSERT_TRUE(goes_on(60));
+  machine_->cut_power();
+  const std::int64_t before = machine_->readings_on_disk(folder_).value();
+  DUNLIN_ASSERT_OK(machine_->spoil_superblock());
+  DUNLIN_ASSERT_OK(machine_->start());
+  ASSERT_TRUE(goes_on(60));
+  EXPECT_NE(machine_->console().find("data partition was repaired"), std::string::npos)
+      << explain();
+  EXPECT_EQ(epochs(), 1);
+  machine_->cut_power();
+  EXPECT_GE(machine_->readings_on_disk(folder_).value(), before + 60);
+}
+
 TEST_F(Faults, FlashedOnceMoreItOpensANewEpoch) {
   DUNLIN_ASSERT_OK(machine_->start());
   ASSERT_TRUE(goes_on(60));

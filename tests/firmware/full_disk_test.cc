@@ -7,7 +7,7 @@ namespace dunlin::test {
 namespace {
 
 constexpr std::uint64_t kMinFree = 8 << 20;  // of the class
-constexpr std::uint64_t kWal = 4 << 20;      // how far the agent lets that of SQLite grow
+constexpr std::uint64_t kWal = 256 << 10;    // how far the agent lets that of SQLite grow
 constexpr std::int64_t kBurst = 400'000;
 
 class FullDisk : public Firmware {

@@ -106,4 +106,14 @@ Result<void> Machine::leave_free(const TempDir& folder, std::uint64_t left) {
   return {};
 }
 
+Result<void> Machine::spoil_superblock() {
+  // Its copies know of no journal to replay.
+  DUNLIN_TRY(data_file_system());
+  DUNLIN_ASSIGN(const image::Extent part, data_partition());
+  std::fstream disk(disk_, std::ios::binary | std::ios::in | std::ios::out);
+  disk.seekp(static_cast<std::streamoff>(part.offset));
+  disk << std::string(4096, 'x');
+  return {};
+}
+
 }  // namespace dunlin::test

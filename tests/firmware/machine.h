@@ -37,6 +37,8 @@ class Machine {
   // many bytes. The file is there until the next call; with everything left there is none.
   Result<std::uint64_t> free_data() const;
   Result<void> leave_free(const TempDir& folder, std::uint64_t left);
+  // The data partition's first 4 KiB, where its file system says what it is.
+  Result<void> spoil_superblock();
   const std::string& disk() const { return disk_; }
   void new_disk() { std::filesystem::remove(disk_); }  // made from the image at the next start
 

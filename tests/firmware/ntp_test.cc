@@ -16,6 +16,7 @@
 
 #include "common/base/wall_clock.h"
 #include "tests/firmware/firmware.h"
+#include "tests/support/as_root.h"
 
 namespace dunlin::test {
 namespace {
@@ -123,7 +124,7 @@ class Island {
 };
 
 TEST_F(Firmware, NtpSetsTheClock) {
-  if (::getuid() != 0) GTEST_SKIP() << "only root has a network to itself";
+  DUNLIN_AS_ROOT("has a network to itself");
   begin("qemu-arm64");
   if (IsSkipped() || HasFatalFailure()) return;
   ASSERT_TRUE(build_image({"--bundle", bundle("device")}));

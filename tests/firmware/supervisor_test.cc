@@ -6,18 +6,44 @@
 #include <filesystem>
 #include <fstream>
 
+#include "firmware-profiles/base/patience.h"
+#include "tests/support/as_root.h"
 #include "tests/support/eventually.h"
 #include "tests/support/fleet.h"
 
 namespace dunlin::test {
 namespace {
 
+TEST(Patience, WhoGetsOnIsLeftToItForHours) {
+  using namespace std::chrono_literals;
+  const Patience::Time start{};
+  Patience patience(start);
+  EXPECT_TRUE(patience.lasts(start + 30min - 1s));
+  EXPECT_FALSE(patience.lasts(start + 30min));
+  Patience::Time now = start;
+  // A log that is salvaged for hours, a minute at a time.
+  for (; now < start + 5h; now += 50s) {
+    ASSERT_TRUE(patience.lasts(now)) << (now - start) / 1min;
+    patience.gets_on(now + 1min);
+  }
+  patience.is_down(now);  // an end meanwhile gives no more time
+  EXPECT_FALSE(patience.lasts(now + 1min));
+  patience.gets_on(start + 9h);
+  EXPECT_TRUE(patience.lasts(start + 6h - 1s));
+  EXPECT_FALSE(patience.lasts(start + 6h));
+  patience.is_ready();
+  patience.gets_on(now + 1min);
+  EXPECT_TRUE(patience.lasts(start + 99h));
+  patience.is_down(start + 99h);
+  EXPECT_FALSE(patience.lasts(start + 99h + 30min));
+}
+
 namespace fs = std::filesystem;
 
 class Supervisor : public ::testing::Test {
  protected:
   void SetUp() override {
-    if (::getuid() != 0) GTEST_SKIP() << "only root becomes another user";
+    DUNLIN_AS_ROOT("becomes another user");
     const passwd* nobody = ::getpwnam("nobody");
     ASSERT_NE(nobody, nullptr);
     ASSERT_EQ(::chown(folder_.path().c_str(), nobody->pw_uid, nobody->pw_gid), 0);

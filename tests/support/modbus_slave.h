@@ -47,7 +47,17 @@ class ModbusSlaves {
     const std::lock_guard lock(mutex_);
     silent_[slave] = silent;
   }
+  // The last request to it, which it was silent to, is answered now, and others are again.
+  void answer_late(int slave) {
+    const std::lock_guard lock(mutex_);
+    silent_[slave] = false;
+    reply(slave, last_.at(slave));
+  }
   void hang_up() { hang_up_ = true; }  // before the next request
+  void hang_up_on(int slave) {         // at each request to it
+    const std::lock_guard lock(mutex_);
+    hang_up_on_ = slave;
+  }
   std::size_t requests(int slave) const {
     const std::lock_guard lock(mutex_);
     const auto found = requests_.find(slave);
@@ -83,15 +93,19 @@ class ModbusSlaves {
     }
   }
 
+  bool reply(int slave, const std::vector<std::uint8_t>& request) {
+    modbus_set_slave(bus_.get(), slave);
+    return modbus_reply(bus_.get(), request.data(), static_cast<int>(request.size()),
+                        slaves_.at(slave).get()) >= 0;
+  }
   // False when there was no answer to be had.
   bool answer(const std::uint8_t* request, int length) {
     const int slave = request[modbus_get_header_length(bus_.get()) - 1];
     const std::lock_guard lock(mutex_);
     ++requests_[slave];
-    const auto found = slaves_.find(slave);
-    if (found == slaves_.end() || silent_[slave]) return true;
-    modbus_set_slave(bus_.get(), slave);
-    return modbus_reply(bus_.get(), request, length, found->second.get()) >= 0;
+    if (slave == hang_up_on_) return false;
+    last_[slave].assign(request, request + length);
+    return slaves_.count(slave) == 0 || silent_[slave] || reply(slave, last_[slave]);
   }
 
   void serve_tcp() {
@@ -140,6 +154,8 @@ class ModbusSlaves {
   mutable std::mutex mutex_;
   std::map<int, bool> silent_;
   std::map<int, std::size_t> requests_;
+  std::map<int, std::vector<std::uint8_t>> last_;  // of each
+  int hang_up_on_ = -1;
   std::atomic<bool> stopping_ = false, hang_up_ = false;
   std::thread thread_;
 };

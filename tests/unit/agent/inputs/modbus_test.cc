@@ -21,9 +21,10 @@ std::string reg(const std::string& field, int address, const std::string& more =
 
 class ModbusInputTest : public ::testing::Test {
  protected:
-  static std::unique_ptr<Input> input(const std::string& bus, const std::string& registers) {
-    auto made = test::make_input("type = \"modbus\"\n" + bus +
-                                 "interval = \"10ms\"\ntimeout = \"200ms\"\n" + registers);
+  static std::unique_ptr<Input> input(const std::string& bus, const std::string& registers,
+                                      const std::string& interval = "10ms") {
+    auto made = test::make_input("type = \"modbus\"\n" + bus + "interval = \"" + interval +
+                                 "\"\ntimeout = \"200ms\"\n" + registers);
     EXPECT_THAT(made.mistakes, IsEmpty());
     return std::move(made.input);
   }
@@ -96,6 +97,19 @@ TEST_F(ModbusInputTest, ASlaveThatDoesNotAnswerStopsNobodyElseOnALine) {
   EXPECT_THAT(sink_.reports()[0].where, HasSubstr(" slave 1"));
 }
 
+TEST_F(ModbusInputTest, ALateAnswerIsThatOfNoOtherRequest) {
+  const auto slaves = test::ModbusSlaves::on_a_line({1, 2});
+  slaves->silence(1, true);
+  test::InputRun run(sink_, input("port = \"" + slaves->path() + "\"\n",
+                                  reg("a", 0) + reg("b", 50) + reg("c", 0, "slave = 2\n"), "1s"));
+  // It is asked for a first, and left alone in the second round.
+  ASSERT_TRUE(test::eventually([&] { return sink_.rows() == 2; })) << said();
+  slaves->answer_late(1);
+  ASSERT_TRUE(test::eventually([&] { return sink_.rows() == 3; })) << said();
+  EXPECT_EQ(sink_.lines()[2], "modbus 1700000000000000 a=1000 b=1050 c=1000");
+  EXPECT_TRUE(run.stop().ok());
+}
+
 TEST_F(ModbusInputTest, WhatASlaveRefusesIsMissing) {
   test::ModbusSlaves slaves({1});
   test::InputRun run(sink_, tcp(slaves, reg("a", 200) + reg("b", 1)));
@@ -114,6 +128,21 @@ TEST_F(ModbusInputTest, AConnectionThatIsClosedIsOpenedAgainAtOnce) {
   EXPECT_TRUE(reads("a=7"));
   EXPECT_TRUE(run.stop().ok());
   EXPECT_THAT(sink_.reports(), IsEmpty());
+}
+
+TEST_F(ModbusInputTest, ASlaveThatHangsUpStopsNobodyElse) {
+  test::ModbusSlaves slaves({1, 2, 3});
+  slaves.hang_up_on(2);
+  test::InputRun run(
+      sink_, tcp(slaves, reg("a", 0) + reg("b", 1, "slave = 2\n") + reg("c", 2, "slave = 3\n")));
+  ASSERT_TRUE(reads("a=1000 c=1002")) << said();
+  ASSERT_TRUE(test::eventually([&] { return sink_.rows() >= 10; })) << said();
+  EXPECT_LT(slaves.requests(2), slaves.requests(3));
+  ASSERT_FALSE(sink_.reports().empty());
+  EXPECT_THAT(sink_.reports()[0].where, HasSubstr(" slave 2"));
+  slaves.hang_up_on(-1);
+  EXPECT_TRUE(reads("a=1000 b=1001 c=1002")) << said();
+  EXPECT_TRUE(run.stop().ok());
 }
 
 TEST_F(ModbusInputTest, WhereNobodyAnswersItEndsAndTheAgentTriesAgain) {
