@@ -22,7 +22,7 @@ using std::chrono::steady_clock;
 constexpr auto kStopCheckpoint = std::chrono::milliseconds(250);  // waits for readers
 constexpr auto kLookEvery = std::chrono::seconds(1);
 constexpr auto kLookIdle = std::chrono::seconds(10);  // while nothing is written
-constexpr std::uint64_t kRetireShare = 32;           // of a bound goes at a time
+constexpr std::uint64_t kRetireShare = 32;            // of a bound goes at a time
 constexpr int kRestsPerStep = 40;
 constexpr Duration kRestMax = std::chrono::seconds(1);
 constexpr std::size_t kLogsDueMax = 64;                   // of a disk that has no time for them

@@ -79,7 +79,7 @@ void write_ahead(const std::string& wal, std::uint64_t bytes) {
   if (end < 0) return;
   const std::string zeros(16 * 1024, '\0');
   for (auto at = static_cast<std::uint64_t>(end); at < bytes;) {
-    const std::size_t size = std::min<std::uint64_t>(zeros.size(), bytes - at);
+    const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(zeros.size(), bytes - at));
     const ssize_t written = ::pwrite(file.get(), zeros.data(), size, static_cast<off_t>(at));
     if (written <= 0) {  // others need the room more
       std::ignore = ::ftruncate(file.get(), end);
