@@ -56,6 +56,10 @@ TEST_F(DataPartition, IsMendedWhereThatCanBe) {
 TEST_F(DataPartition, IsMadeAnewWhenItIsBeyondRepair) {
   EXPECT_EQ(outcome("4|4|", "0|"), "made new");
   EXPECT_EQ(outcome(kNoFileSystem + std::string("|") + kNoFileSystem + "|", "0|"), "made new");
+  const std::string corrupt =
+      "8:Superblock checksum does not match superblock while trying to open /dev/vda4. The "
+      "superblock could not be read or does not describe a valid ext2/ext3/ext4|";
+  EXPECT_EQ(outcome(corrupt + corrupt, "0|"), "made new");
 }
 
 TEST_F(DataPartition, IsLeftAloneWhenItCouldNotBeCheckedOrMounted) {
