@@ -1,9 +1,7 @@
 // What happens to devices outdoors: power that fails at any moment, cards that rot, clocks that are
 // not there, a second flashing.
-#include <fstream>
 #include <thread>
 
-#include "cli/image/disk.h"
 #include "cli/image/inspect.h"
 #include "common/base/random.h"
 #include "common/base/wall_clock.h"
@@ -64,12 +62,7 @@ TEST_F(Faults, ADataPartitionBeyondRepairIsMadeAnew) {
   ASSERT_TRUE(goes_on(60));
   machine_->cut_power();
   const std::int64_t before = readings();
-  const image::Extent data =
-      image::read_layout(machine_->disk()).value().partitions[image::Layout::data];
-  std::fstream disk(machine_->disk(), std::ios::binary | std::ios::in | std::ios::out);
-  disk.seekp(static_cast<std::streamoff>(data.offset));
-  disk << std::string(static_cast<std::size_t>(data.size), 'x');
-  disk.close();
+  DUNLIN_ASSERT_OK(machine_->spoil_data());
   DUNLIN_ASSERT_OK(machine_->start());
   ASSERT_TRUE(goes_on(60));
   EXPECT_NE(machine_->console().find("beyond repair"), std::string::npos) << explain();

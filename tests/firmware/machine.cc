@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -106,14 +107,22 @@ Result<void> Machine::leave_free(const TempDir& folder, std::uint64_t left) {
   return {};
 }
 
-Result<void> Machine::spoil_superblock() {
-  // Its copies know of no journal to replay.
-  DUNLIN_TRY(data_file_system());
+Result<void> Machine::overwrite_data(std::uint64_t size) {
   DUNLIN_ASSIGN(const image::Extent part, data_partition());
   std::fstream disk(disk_, std::ios::binary | std::ios::in | std::ios::out);
   disk.seekp(static_cast<std::streamoff>(part.offset));
-  disk << std::string(4096, 'x');
+  disk << std::string(static_cast<std::size_t>(std::min(size, part.size)), 'x');
   return {};
+}
+
+Result<void> Machine::spoil_superblock() {
+  // Its copies know of no journal to replay.
+  DUNLIN_TRY(data_file_system());
+  return overwrite_data(4096);
+}
+
+Result<void> Machine::spoil_data() {
+  return overwrite_data(UINT64_MAX);
 }
 
 }  // namespace dunlin::test

@@ -37,14 +37,16 @@ class Machine {
   // many bytes. The file is there until the next call; with everything left there is none.
   Result<std::uint64_t> free_data() const;
   Result<void> leave_free(const TempDir& folder, std::uint64_t left);
-  // The data partition's first 4 KiB, where its file system says what it is.
+  // The data partition's first 4 KiB, where its file system says what it is; or all of it.
   Result<void> spoil_superblock();
+  Result<void> spoil_data();
   const std::string& disk() const { return disk_; }
   void new_disk() { std::filesystem::remove(disk_); }  // made from the image at the next start
 
  private:
   Result<image::Extent> data_partition() const;
   Result<std::string> data_file_system() const;  // repaired, as e2fsprogs take it
+  Result<void> overwrite_data(std::uint64_t size);
 
   std::string image_, log_, disk_;
   ChildProcess process_;

@@ -1,8 +1,10 @@
-// An image without a bundle enrols by a token on its boot slot, and forgets it.
+// An image without a bundle enrols by a token on its boot slot, forgets it, and stays who it is
+// when its data partition is lost.
 #include <nlohmann/json.hpp>
 
 #include "cli/image/command.h"
 #include "cli/image/disk.h"
+#include "cli/image/inspect.h"
 #include "tests/firmware/firmware.h"
 
 namespace dunlin::test {
@@ -41,14 +43,26 @@ TEST_F(Firmware, WithoutABundleATokenWillDo) {
   EXPECT_EQ(device()["name"], "shore");
   EXPECT_EQ(machine_->console().find("PRIVATE KEY"), std::string::npos);
 
-  // Its boot slot has the token no more, once that is on the disk.
+  // Its boot slot has the token no more, but who it is, once that is on the disk.
   const image::Layout layout = image::read_layout(machine_->disk()).value();
   const std::string slot =
       machine_->disk() + "@@" + std::to_string(layout.partitions[image::Layout::boot].offset);
-  EXPECT_TRUE(eventually([&] {
-    return image::run({{"mdir", "-b", "-i", slot, "::"}}).value().find("token") ==
-           std::string::npos;
-  }));
+  const auto on_slot = [&](const std::string& name) {
+    return image::run({{"mdir", "-b", "-i", slot, "::"}}).value().find(name) != std::string::npos;
+  };
+  EXPECT_TRUE(eventually([&] { return !on_slot("token") && on_slot("device.bundle"); }));
+  machine_->cut_power();
+  const std::string written = folder_.file("written.img");
+  std::filesystem::copy_file(machine_->disk(), written);
+  EXPECT_EQ(image::inspect(written).value().owner->name, "shore");
+
+  const std::string node = device()["node"];
+  const std::int64_t before = readings();
+  DUNLIN_ASSERT_OK(machine_->spoil_data());
+  DUNLIN_ASSERT_OK(machine_->start());
+  EXPECT_TRUE(eventually([&] { return has_readings(before + 60); }, kBoot)) << explain();
+  EXPECT_EQ(device()["node"], node);
+  EXPECT_EQ(epochs(), 2);
 }
 
 }  // namespace
