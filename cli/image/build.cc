@@ -1,5 +1,6 @@
 #include "cli/image/build.h"
 
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <filesystem>
@@ -176,13 +177,39 @@ class Build {
   Result<void> add_licences() {
     std::map<std::string, std::string> taken = root_.taken();
     taken.insert(boot_.taken().begin(), boot_.taken().end());
-    manifest_.contents.push_back({"dunlin", kVersion, {"Apache-2.0"}});
     for (const auto& [name, version] : taken) {
-      const std::string file = "usr/share/doc/" + name + "/copyright";
+      const std::string file = copyright_of(name);
       DUNLIN_TRY(root_.add_file(file, file));
       DUNLIN_ASSIGN(const std::string text, read_file(root_.path(file)));
       manifest_.contents.push_back({name, version, licences(text)});
     }
+    return add_built_in();
+  }
+  static std::string copyright_of(const std::string& package) {
+    return "usr/share/doc/" + package + "/copyright";
+  }
+
+  // Our own, and what our programs have in them of others: it comes with them.
+  Result<void> add_built_in() {
+    std::error_code missing;
+    for (const auto& each : fs::directory_iterator(options_.programs + "/usr/share/doc", missing)) {
+      const std::string name = each.path().filename().string();
+      const std::string from = options_.programs + "/" + copyright_of(name);
+      DUNLIN_TRY(copy_file(from, root_.path(copyright_of(name))));
+      Manifest::Content content{name, kVersion, {"Apache-2.0"}};
+      if (name != "dunlin") {
+        const std::string changes = each.path().string() + "/changelog.Debian.gz";
+        DUNLIN_ASSIGN(const std::string changelog, run({{"gzip", "-dc", changes}}));
+        DUNLIN_ASSIGN(const std::string text, read_file(from));
+        content = {name, changelog_version(changelog), licences(text)};
+      }
+      manifest_.contents.push_back(std::move(content));
+    }
+    if (missing)
+      return {Errc::not_found, options_.programs + "/usr/share/doc has no licences: " +
+                                   "firmware-profiles/build " + profile_.name};
+    std::sort(manifest_.contents.begin(), manifest_.contents.end(),
+              [](const auto& a, const auto& b) { return a.package < b.package; });
     return {};
   }
 

@@ -157,4 +157,10 @@ std::vector<std::string> licences(const std::string& copyright_text) {
   return {names.begin(), names.end()};
 }
 
+std::string changelog_version(const std::string& changelog) {
+  const std::string first = changelog.substr(0, changelog.find('\n'));
+  const std::size_t open = first.find('('), close = first.find(')');
+  return open < close && close < first.size() ? first.substr(open + 1, close - open - 1) : "";
+}
+
 }  // namespace dunlin::image

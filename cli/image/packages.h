@@ -43,5 +43,7 @@ class Packages {
 
 // Short names of the licences in a Debian copyright file, as far as it has them in fields.
 std::vector<std::string> licences(const std::string& copyright_text);
+// The newest version that a Debian changelog tells of: "1.2-3" of "name (1.2-3) bookworm; ...".
+std::string changelog_version(const std::string& changelog);
 
 }  // namespace dunlin::image

@@ -1,6 +1,8 @@
 // Images as files: the same inputs give the same bytes, and what is in them is what they say.
+#include <gmock/gmock.h>
+
 #include <fstream>
-#include <set>
+#include <map>
 
 #include "cli/image/disk.h"
 #include "cli/image/files.h"
@@ -57,10 +59,13 @@ TEST_F(ImageFile, SaysWhatIsInIt) {
   EXPECT_EQ(inspected.slots[0].manifest.profile, "qemu-arm64");
   EXPECT_EQ(inspected.owner->name, "device");
   EXPECT_FALSE(inspected.token);
-  std::set<std::string> packages;
-  for (const auto& each : inspected.slots[0].manifest.contents) packages.insert(each.package);
-  for (const char* each : {"dunlin", "busybox-static", "libc6", "libssl3", "openntpd"})
-    EXPECT_TRUE(packages.contains(each)) << each;
+  std::map<std::string, image::Manifest::Content> contents;
+  for (const auto& each : inspected.slots[0].manifest.contents) contents[each.package] = each;
+  for (const char* each : {"dunlin", "busybox-static", "libc6", "libssl3", "openntpd",
+                           "libmbedtls-dev", "libzstd-dev", "nlohmann-json3-dev"})
+    EXPECT_FALSE(contents[each].version.empty()) << each;
+  EXPECT_EQ(contents["dunlin"].licences, std::vector<std::string>{"Apache-2.0"});
+  EXPECT_THAT(contents["libmbedtls-dev"].licences, testing::Contains("Apache-2.0"));
 
   // A bit of the root that somebody turned.
   const image::Extent root = inspected.layout.partitions[image::Layout::root_a];

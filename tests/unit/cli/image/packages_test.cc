@@ -13,12 +13,19 @@ TEST(Licences, AreThoseOfACopyrightFileOnce) {
   EXPECT_THAT(licences("This is GPL.\n"), ::testing::IsEmpty());
 }
 
+TEST(Changelog, SaysTheNewestVersion) {
+  EXPECT_EQ(changelog_version("mbedtls (2.28.3-1) bookworm; urgency=medium\n\n  * (x)\n"),
+            "2.28.3-1");
+  EXPECT_EQ(changelog_version("mbedtls 2.28.3-1\nmbedtls (2.28.0-1) sid\n"), "");
+  EXPECT_EQ(changelog_version(") ("), "");
+}
+
 // In place of mmdebstrap: makes the folder with what its options say of the archives.
 const std::string kUnpack =
     "for root; do :; done\n"
     "case $* in *security*) ;; *) $REACHABLE || exit 1; more=security ;; esac\n"
     "mkdir -p \"$root/etc/apt\" \"$root/var/cache/apt/archives\"\n"
-    "echo \"deb http://deb.debian.org bookworm$more\" >\"$root/etc/apt/sources.list\"\n";
+    "echo \"bookworm$more\" >\"$root/etc/apt/sources.list\"\n";
 
 TEST(Packages, SayWhetherTheyHaveDebiansSecurityUpdates) {
   for (const bool reachable : {true, false}) {
