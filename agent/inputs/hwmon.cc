@@ -37,7 +37,7 @@ void read_hwmon(const std::string& sys,
                 Sensors& sensors) {
   for (const std::string& folder : numbered(sys + "/class/hwmon", "hwmon")) {
     const std::string chip = read_label(folder + "/name");
-    const std::string chip_name = sensors.name(chip);
+    const std::string chip_name = sensors.device_name(device_at(folder + "/device"), chip);
     const std::vector<std::string> names = names_in(folder);
     for (const Kind& kind : kKinds) {
       if (!wanted(chip, kind.name)) continue;
@@ -73,7 +73,7 @@ Result<std::unique_ptr<Input>> make_hwmon_input(config::Table& table) {
     return kinds.empty() || std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
   };
   return make_sensor_input({stream_key(table, "hwmon"), sys + "/class/hwmon",
-                            interval_key(table, std::chrono::seconds(10))},
+                            interval_key(table, std::chrono::seconds(10)), names_key(table)},
                            [sys, wanted](Sensors& sensors) { read_hwmon(sys, wanted, sensors); });
 }
 

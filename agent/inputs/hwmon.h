@@ -15,9 +15,12 @@ namespace dunlin::agent {
 //   interval  "10s"
 //   sys       "/sys"; another root reads a recorded tree
 //   kinds     ["temp", "in", "curr", "power", "energy", "humidity", "fan"]: all of them
+//   [input.names]  "1-0040" = "pump": what to call the chip that the kernel's device 1-0040 is, the
+//             end of `readlink -f /sys/class/hwmon/hwmon0/device`; reported when it is not there
 //
 // A field is named by chip and channel, "ina219.curr1", or by the channel's label,
-// "coretemp.Core_0"; a second chip of a name is "ina219_2". Values are those of the kernel: temp
+// "coretemp.Core_0". A second chip of a name is "ina219_2", and "ina219" from when the first one is
+// gone: where there are twins, give them names. Values are those of the kernel: temp
 // decimal(3) Cel, in decimal(3) V, curr decimal(3) A, power decimal(6) W (an average where there is
 // no other), energy decimal(6) J, humidity decimal(3) %, fan int64 /min. A channel that is faulty
 // or off is missing.

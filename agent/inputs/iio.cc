@@ -94,7 +94,7 @@ class Device {
       : folder_(std::move(folder)), sensors_(sensors), names_(names_in(folder_)) {
     std::string name = read_label(folder_ + "/label");
     if (name.empty()) name = read_label(folder_ + "/name");
-    name_ = sensors.name(name);
+    name_ = sensors.device_name(device_at(folder_ + "/.."), name);
   }
 
   void read() {
@@ -189,13 +189,13 @@ std::optional<std::int64_t> to_mantissa(const IioValue& value, std::uint8_t deci
 
 Result<std::unique_ptr<Input>> make_iio_input(config::Table& table) {
   const std::string devices = table.text("sys", "/sys") + "/bus/iio/devices";
-  return make_sensor_input(
-      {stream_key(table, "iio"), devices, interval_key(table, std::chrono::seconds(10))},
-      [devices](Sensors& sensors) {
-        for (const std::string& folder : numbered(devices, "iio:device")) {
-          Device(folder, sensors).read();
-        }
-      });
+  return make_sensor_input({stream_key(table, "iio"), devices,
+                            interval_key(table, std::chrono::seconds(10)), names_key(table)},
+                           [devices](Sensors& sensors) {
+                             for (const std::string& folder : numbered(devices, "iio:device")) {
+                               Device(folder, sensors).read();
+                             }
+                           });
 }
 
 }  // namespace dunlin::agent

@@ -15,9 +15,12 @@ namespace dunlin::agent {
 //   stream    "iio"
 //   interval  "10s"
 //   sys       "/sys"; another root reads a recorded tree
+//   [input.names]  "1-0048" = "tank": what to call what the kernel's device 1-0048 is, the end but
+//             one of `readlink -f /sys/bus/iio/devices/iio:device0`; reported when it is not there
 //
 // A field is named by device and channel, "bme280.temp", "mcp3008.voltage0", by labels where there
-// are any; a second device of a name is "bme280_2". A value is in_*_input, or (in_*_raw + offset) *
+// are any. A second device of a name is "bme280_2", and "bme280" from when the first one is gone:
+// where there are twins, give them names. A value is in_*_input, or (in_*_raw + offset) *
 // scale, computed in integers and rounded to a resolution that belongs to the quantity, so that a
 // field never changes its type:
 //

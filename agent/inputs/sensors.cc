@@ -44,12 +44,14 @@ class SensorInput final : public Input {
  private:
   // Whether there was any sensor that reads.
   Result<bool> sample(InputSink& sink, const std::stop_token& stop) {
-    Sensors sensors(sink, stop);
+    Sensors sensors(sink, stop, options_.names);
     {
       const SensorWait wait(sink, options_.interval);
       look_(sensors);
     }
     if (stop.stop_requested()) return true;
+    for (const auto& [id, name] : sensors.missing())
+      sensors.report(options_.place + "/" + id, {Errc::not_found, excerpt(name) + " is not there"});
     Reading& reading = sensors.reading();
     if (reading.values.empty()) return false;
     reading.stream = options_.stream;
@@ -75,6 +77,12 @@ std::string Sensors::name(std::string_view wanted) {
   return unique;
 }
 
+std::string Sensors::device_name(const std::string& id, std::string_view wanted) {
+  missing_.erase(id);
+  const auto given = given_.find(id);
+  return name(given == given_.end() ? wanted : given->second);
+}
+
 void Sensors::add(const std::string& name, std::int64_t mantissa, const Quantity& quantity) {
   reading_.add_decimal(name, mantissa, quantity.decimals, quantity.unit);
   if (quantity.decimals == 0) reading_.values.back().field.type = FieldType::int64;
@@ -93,6 +101,12 @@ void Sensors::add_attribute(const std::string& name, const std::string& path,
   const auto integer = parse_integer(**text);
   if (!integer) return report(path, {Errc::malformed, excerpt(**text) + " is no integer"});
   add(name, *integer, quantity);
+}
+
+SensorNames names_key(config::Table& table) {
+  SensorNames names;
+  for (const auto& [id, name] : table.table("names").text_pairs()) names.emplace(id, name);
+  return names;
 }
 
 std::unique_ptr<Input> make_sensor_input(SensorOptions options,

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <stop_token>
@@ -11,6 +12,7 @@
 
 #include "agent/inputs/input.h"
 #include "agent/inputs/reading.h"
+#include "common/config/table.h"
 
 namespace dunlin::agent {
 
@@ -20,11 +22,17 @@ struct Quantity {
   std::uint8_t decimals = 0;
 };
 
+// What to call devices, by an id that they keep: the table `names` of an [[input]].
+using SensorNames = std::map<std::string, std::string>;
+
 // One reading of sensors that name themselves.
 class Sensors {
  public:
-  Sensors(InputSink& sink, std::stop_token stop) : sink_(sink), stop_(std::move(stop)) {}
+  Sensors(InputSink& sink, std::stop_token stop, const SensorNames& names)
+      : sink_(sink), stop_(std::move(stop)), given_(names), missing_(names) {}
 
+  // What to call a device: as `names` says of its id, or else as name() does.
+  std::string device_name(const std::string& id, std::string_view wanted);
   // What to call who calls itself `wanted`: bytes that a stream's name cannot have become '_', the
   // second of a name gets "_2". Asked for whether it reads or not, or its twin would be taken for
   // it.
@@ -36,12 +44,16 @@ class Sensors {
   void add_attribute(const std::string& name, const std::string& path, const Quantity& quantity);
   void report(const std::string& where, const Error& error) { sink_.report(where, error); }
 
+  // Devices in `names` that device_name() was not asked for.
+  const SensorNames& missing() const { return missing_; }
   bool stopped() const { return stop_.stop_requested(); }
   Reading& reading() { return reading_; }
 
  private:
   InputSink& sink_;
   std::stop_token stop_;
+  const SensorNames& given_;
+  SensorNames missing_;
   std::set<std::string> names_;
   Reading reading_;
 };
@@ -50,7 +62,11 @@ struct SensorOptions {
   std::string stream;
   std::string place;  // where sensors are looked for
   std::chrono::microseconds interval;
+  SensorNames names = {};  // one that is not there is reported
 };
+
+// The table `names` of an [[input]].
+SensorNames names_key(config::Table& table);
 
 // An input that looks for sensors every interval. A machine without any is reported once, then
 // looked at every minute.

@@ -39,6 +39,12 @@ std::string read_label(const std::string& path) {
   return text.ok() ? std::move(text).value().value_or("") : "";
 }
 
+std::string device_at(const std::string& path) {
+  std::error_code missing;
+  const std::filesystem::path real = std::filesystem::canonical(path, missing);
+  return missing ? "" : real.filename().string();
+}
+
 std::vector<std::string> names_in(const std::string& folder) {
   std::vector<std::string> out;
   std::error_code error;

@@ -19,6 +19,10 @@ Result<std::optional<std::string>> read_attribute(const std::string& path);
 // The same of what only describes: "" for whatever does not read.
 std::string read_label(const std::string& path);
 
+// What the kernel calls the device that is at that path, or behind that link: "1-0048" for a chip
+// on I2C; "" when there is none.
+std::string device_at(const std::string& path);
+
 // Names in a folder in alphabetical order; none when it does not read.
 std::vector<std::string> names_in(const std::string& folder);
 

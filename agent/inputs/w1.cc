@@ -1,7 +1,6 @@
 #include "agent/inputs/w1.h"
 
 #include <algorithm>
-#include <map>
 
 #include "agent/inputs/number.h"
 #include "agent/inputs/schedule.h"
@@ -42,16 +41,11 @@ Result<std::optional<std::int64_t>> read_sensor(const std::string& folder) {
   return value;
 }
 
-using Names = std::map<std::string, std::string>;
-
-void read_bus(const std::string& devices, const Names& names, Sensors& sensors) {
-  Names missing = names;
+void read_bus(const std::string& devices, Sensors& sensors) {
   for (const std::string& id : names_in(devices)) {
     if (!is_thermometer(id)) continue;
     if (sensors.stopped()) return;
-    missing.erase(id);
-    const auto named = names.find(id);
-    const std::string name = sensors.name(named == names.end() ? id : named->second);
+    const std::string name = sensors.device_name(id, id);
     const std::string folder = devices + "/" + id;
     const Result<std::optional<std::int64_t>> value = read_sensor(folder);
     if (!value.ok()) {
@@ -59,9 +53,6 @@ void read_bus(const std::string& devices, const Names& names, Sensors& sensors) 
     } else if (*value) {
       sensors.add(name, **value, {"Cel", 3});
     }
-  }
-  for (const auto& [id, name] : missing) {
-    sensors.report(devices + "/" + id, {Errc::not_found, excerpt(name) + " is not on the bus"});
   }
 }
 
@@ -87,15 +78,13 @@ Result<std::int64_t> parse_w1_slave(std::string_view text) {
 
 Result<std::unique_ptr<Input>> make_w1_input(config::Table& table) {
   const std::string devices = table.text("sys", "/sys") + "/bus/w1/devices";
-  Names names;
-  config::Table given = table.table("names");
-  for (const auto& [id, name] : given.text_pairs()) {
-    if (!is_thermometer(id)) given.mistake(id, "no thermometer; an id is as 28-0000075c0a1f");
-    names.emplace(id, name);
-  }
-  return make_sensor_input(
-      {stream_key(table, "w1"), devices, interval_key(table, std::chrono::seconds(30))},
-      [devices, names](Sensors& sensors) { read_bus(devices, names, sensors); });
+  SensorNames names = names_key(table);
+  for (const auto& [id, name] : names)
+    if (!is_thermometer(id))
+      table.table("names").mistake(id, "no thermometer; an id is as 28-0000075c0a1f");
+  return make_sensor_input({stream_key(table, "w1"), devices,
+                            interval_key(table, std::chrono::seconds(30)), std::move(names)},
+                           [devices](Sensors& sensors) { read_bus(devices, sensors); });
 }
 
 }  // namespace dunlin::agent

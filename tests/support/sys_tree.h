@@ -25,6 +25,12 @@ class SysTree {
   void write(const std::string& folder, const std::map<std::string, std::string>& files) const {
     for (const auto& [name, text] : files) write(folder + "/" + name, text + "\n");
   }
+  // A link to another place in the tree.
+  void link(const std::string& name, const std::string& to) const {
+    std::filesystem::create_directories(path(to));
+    std::filesystem::create_directories(std::filesystem::path(path(name)).parent_path());
+    std::filesystem::create_symlink(path(to), path(name));
+  }
   // Whoever reads it waits until somebody opens it for writing.
   void make_pipe(const std::string& name) const {
     std::filesystem::create_directories(std::filesystem::path(path(name)).parent_path());

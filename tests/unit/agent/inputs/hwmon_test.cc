@@ -67,6 +67,17 @@ TEST_F(HwmonInputTest, TwinsAreToldApartAndFaultyOnesAreMissing) {
   EXPECT_TRUE(sink_.reports().empty());
 }
 
+// The one that is there keeps its name without its twin, wherever it is counted.
+TEST_F(HwmonInputTest, NamesFollowTheDevice) {
+  sys_.write("class/hwmon/hwmon0", {{"name", "lm75"}, {"temp1_input", "2"}});
+  sys_.link("class/hwmon/hwmon0/device", "devices/i2c-1/1-0049");
+  EXPECT_EQ(first_line("[input.names]\n\"1-0048\" = \"inlet\"\n\"1-0049\" = \"outlet\"\n"),
+            "hwmon 1700000000000000 outlet.temp1=2");
+  ASSERT_FALSE(sink_.reports().empty());
+  EXPECT_THAT(sink_.reports()[0].where, HasSubstr("class/hwmon/1-0048"));
+  EXPECT_THAT(sink_.reports()[0].error.context, HasSubstr("\"inlet\" is not there"));
+}
+
 TEST_F(HwmonInputTest, WhatFailsIsReportedAndTheOthersStay) {
   sys_.write("class/hwmon/hwmon0", {{"name", "a"}, {"in1_input", "oops"}, {"in2_input", "2"}});
   std::filesystem::create_directories(sys_.path("class/hwmon/hwmon0/in3_input"));  // EISDIR

@@ -12,9 +12,9 @@ namespace {
 
 class IioInputTest : public ::testing::Test {
  protected:
-  std::string first_line() {
+  std::string first_line(const std::string& keys = "") {
     test::InputRun run(sink_, test::make_input("type = \"iio\"\ninterval = \"10ms\"\nsys = \"" +
-                                               sys_.root() + "\"\n")
+                                               sys_.root() + "\"\n" + keys)
                                   .input);
     EXPECT_TRUE(test::eventually([&] { return sink_.rows() >= 1; }));
     EXPECT_TRUE(run.stop().ok());
@@ -46,6 +46,16 @@ TEST_F(IioInputTest, ProcessedValuesComeInTheirUnits) {
             (Field{"bme280.humidityrelative", FieldType::decimal, "%", 3}));
   EXPECT_EQ(field("bme280.pressure"), (Field{"bme280.pressure", FieldType::decimal, "Pa", 3}));
   EXPECT_EQ(field("bme280.temp"), (Field{"bme280.temp", FieldType::decimal, "Cel", 3}));
+}
+
+TEST_F(IioInputTest, NamesFollowTheDevice) {
+  const std::string device = "devices/i2c-1/1-0049/iio:device0";
+  sys_.write(device, {{"name", "ads1015"}, {"in_temp_input", "21530"}});
+  sys_.link("bus/iio/devices/iio:device0", device);
+  EXPECT_EQ(first_line("[input.names]\n\"1-0048\" = \"inlet\"\n\"1-0049\" = \"outlet\"\n"),
+            "iio 1700000000000000 outlet.temp=21530");
+  ASSERT_FALSE(sink_.reports().empty());
+  EXPECT_THAT(sink_.reports()[0].error.context, testing::HasSubstr("\"inlet\" is not there"));
 }
 
 TEST_F(IioInputTest, RawValuesAreScaledByWhatHoldsForThem) {

@@ -16,15 +16,21 @@ namespace dunlin::agent {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 TEST(Sensors, NamesAreToldApart) {
   test::FakeSink sink;
-  Sensors sensors(sink, {});
+  const SensorNames names = {{"1-0048", "Core 0"}, {"1-0049", "Core 9"}};
+  Sensors sensors(sink, {}, names);
   EXPECT_EQ(sensors.name("Core 0"), "Core_0");
   EXPECT_EQ(sensors.name("Core 0"), "Core_0_2");
   EXPECT_EQ(sensors.name("Core_0"), "Core_0_3");
   EXPECT_EQ(sensors.name(""), "unnamed");
+  EXPECT_EQ(sensors.device_name("1-0048", "tmp75"), "Core_0_4");
+  EXPECT_EQ(sensors.device_name("", "tmp75"), "tmp75");
+  EXPECT_THAT(sensors.missing(), ElementsAre(Pair("1-0049", "Core 9")));
 }
 
 TEST(SensorInput, WithoutSensorsItReportsOnceAndLooksOn) {
