@@ -1,6 +1,5 @@
 #include "tests/bench/device.h"
 
-#include <map>
 #include <regex>
 #include <sstream>
 #include <utility>
@@ -56,10 +55,11 @@ std::vector<Usage> read_usages(const std::string& console) {
   std::istringstream lines(console);
   for (std::string line; std::getline(lines, line);) {
     std::istringstream words(line);
-    std::string mark, name;
+    std::string mark, name, file;
     double value = 0;
     if (!(words >> mark >> name) || mark != "measured:") continue;
     if (name == "end") all.push_back(std::exchange(usage, {}));
+    if (name == "clean" && words >> value >> file) usage.clean_of[file] = value * kKilobyte;
     const auto field = known.find(name);
     if (field == known.end() || !(words >> value)) continue;
     usage.*field->second.first += value * field->second.second;

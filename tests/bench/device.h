@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,8 +19,9 @@ struct Usage {
   double pid = 0;
   double resident = 0;
   double private_clean = 0, private_dirty = 0;
-  double cpu = 0;      // seconds
-  double wakeups = 0;  // of all its threads: how often one waited
+  std::map<std::string, double> clean_of;  // by name: files that have 100 KiB or more of the former
+  double cpu = 0;                          // seconds
+  double wakeups = 0;                      // of all its threads: how often one waited
   double written = 0;  // to the disk as a whole, as the device's kernel issued it
 };
 // Every complete report on a console (tests/bench/image/measure).

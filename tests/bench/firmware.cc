@@ -266,6 +266,8 @@ class Bench {
     add("private_dirty_bytes", usage.private_dirty, "B", mode, 4e6);
     add("private_clean_bytes", usage.private_clean, "B", mode);
     add("private_bytes", usage.private_dirty + usage.private_clean, "B", mode);
+    for (const auto& [file, bytes] : usage.clean_of)
+      add("private_clean_bytes of " + file, bytes, "B", mode);
     return {};
   }
 
