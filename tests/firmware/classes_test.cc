@@ -95,6 +95,23 @@ TEST_P(EveryClass, HasAnImageThatHoldsWhatItStartsFrom) {
   EXPECT_TRUE(has(arguments, " dunlin.boot=" + serial() + " dunlin.slot=a")) << serial();
 }
 
+TEST_P(EveryClass, LetsNobodyIn) {
+  const std::uint64_t at = inspected_.layout.partitions[image::Layout::root_a].offset;
+  const std::string root = folder_.file("root");
+  DUNLIN_ASSERT_OK(image::run(
+      {{"unsquashfs", "-quiet", "-no-progress", "-o", std::to_string(at), "-d", root, image()}}));
+  std::ifstream users(root + "/etc/passwd");
+  int count = 0;
+  for (std::string line; std::getline(users, line); ++count) {
+    EXPECT_NE(line.find(":*:"), std::string::npos) << line;
+    EXPECT_TRUE(line.ends_with(":/bin/false")) << line;
+  }
+  EXPECT_GT(count, 0);
+  EXPECT_FALSE(fs::exists(root + "/etc/shadow"));
+  for (const char* each : {"login", "getty", "sshd", "telnetd", "su", "passwd"})
+    EXPECT_FALSE(fs::exists(root + "/usr/bin/" + each)) << each;
+}
+
 INSTANTIATE_TEST_SUITE_P(Profiles, EveryClass,
                          ::testing::ValuesIn(image::profile_names(std::string(DUNLIN_SOURCE_DIR) +
                                                                   "/firmware-profiles")),

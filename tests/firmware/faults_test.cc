@@ -2,10 +2,13 @@
 // not there, a second flashing.
 #include <thread>
 
+#include "cli/image/disk.h"
 #include "cli/image/inspect.h"
 #include "common/base/random.h"
 #include "common/base/wall_clock.h"
 #include "tests/firmware/firmware.h"
+#include "tests/support/as_root.h"
+#include "tests/support/loop_device.h"
 
 namespace dunlin::test {
 namespace {
@@ -84,6 +87,20 @@ TEST_F(Faults, ADataPartitionThatCanBeRepairedKeepsItsReadings) {
   EXPECT_EQ(epochs(), 1);
   machine_->cut_power();
   EXPECT_GE(machine_->readings_on_disk(folder_).value(), before + 60);
+}
+
+TEST_F(Faults, ACardIsUsedToItsEnd) {
+  DUNLIN_AS_ROOT("makes loop devices");
+  {
+    const LoopDevice card(machine_->disk(), std::uint64_t{1} << 30);
+    ASSERT_TRUE(card.there());
+    ASSERT_TRUE(dunlin({"image", "write", image(), card.path(), "--yes", "--expand"}));
+  }
+  DUNLIN_ASSERT_OK(machine_->start());
+  ASSERT_TRUE(goes_on(60));
+  machine_->cut_power();
+  const image::Layout layout = image::read_layout(image()).value();
+  EXPECT_GT(machine_->free_data().value(), 2 * layout.size);
 }
 
 TEST_F(Faults, FlashedOnceMoreItOpensANewEpoch) {

@@ -11,6 +11,7 @@
 #include "cli/image/disk.h"
 #include "cli/image/write.h"
 #include "common/base/random.h"
+#include "tests/support/loop_device.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 
@@ -18,32 +19,6 @@ namespace dunlin::image {
 namespace {
 
 constexpr std::uint64_t kMiB = 1 << 20;
-
-class LoopDevice {
- public:
-  LoopDevice(std::string file, std::uint64_t size, const std::vector<std::string>& options = {})
-      : file_(std::move(file)) {
-    std::ofstream(file_).close();
-    std::filesystem::resize_file(file_, size);
-    Command command{{"losetup", "--find", "--show"}};
-    command.argv.insert(command.argv.end(), options.begin(), options.end());
-    command.argv.push_back(file_);
-    Result<std::string> said = run(command);
-    if (said.ok()) path_ = said->substr(0, said->find('\n'));
-  }
-  ~LoopDevice() {
-    if (there()) (void)run({{"losetup", "--detach", path_}});
-  }
-  LoopDevice(const LoopDevice&) = delete;
-  LoopDevice& operator=(const LoopDevice&) = delete;
-
-  bool there() const { return !path_.empty(); }
-  const std::string& path() const { return path_; }
-  const std::string& file() const { return file_; }
-
- private:
-  std::string file_, path_;
-};
 
 class ImageWrite : public testing::Test {
  protected:
@@ -87,7 +62,7 @@ class ImageWrite : public testing::Test {
 };
 
 TEST_F(ImageWrite, EveryByteIsOnTheDisk) {
-  const LoopDevice card(folder_.file("card"), 3 * size_);
+  const test::LoopDevice card(folder_.file("card"), 3 * size_);
   ASSERT_TRUE(card.there());
   ASSERT_EQ(write({image_, card.path(), "--yes"}), 0) << said();
   EXPECT_NE(said().find(card.path() + ":"), std::string::npos) << said();
@@ -95,7 +70,7 @@ TEST_F(ImageWrite, EveryByteIsOnTheDisk) {
 }
 
 TEST_F(ImageWrite, ExpandedItReachesToTheEnd) {
-  const LoopDevice card(folder_.file("card"), 100 * kMiB);
+  const test::LoopDevice card(folder_.file("card"), 100 * kMiB);
   ASSERT_TRUE(card.there());
   ASSERT_EQ(write({image_, card.path(), "--yes", "--expand"}), 0) << said();
   const auto before = read_layout(plain_), after = read_layout(card.path());
@@ -112,7 +87,7 @@ TEST_F(ImageWrite, ExpandedItReachesToTheEnd) {
 }
 
 TEST_F(ImageWrite, NothingIsOverwrittenWithoutAYes) {
-  const LoopDevice card(folder_.file("card"), 2 * size_);
+  const test::LoopDevice card(folder_.file("card"), 2 * size_);
   ASSERT_TRUE(card.there());
   EXPECT_EQ(write({image_, card.path()}), 2);
   EXPECT_NE(said().find("--yes"), std::string::npos) << said();
@@ -136,9 +111,9 @@ TEST_F(ImageWrite, DisksThatItMustNotTouchStayAsTheyAre) {
     const auto writing = Writing::prepare(image_, device);
     return writing.ok() ? std::string("taken") : writing.error().message();
   };
-  const LoopDevice small(folder_.file("small"), size_ - 4096);
-  const LoopDevice fixed(folder_.file("fixed"), 2 * size_, {"--read-only"});
-  const LoopDevice used(folder_.file("used"), 2 * size_);
+  const test::LoopDevice small(folder_.file("small"), size_ - 4096);
+  const test::LoopDevice fixed(folder_.file("fixed"), 2 * size_, {"--read-only"});
+  const test::LoopDevice used(folder_.file("used"), 2 * size_);
   ASSERT_TRUE(small.there() && fixed.there() && used.there());
   EXPECT_NE(refused(small.path()).find("too_large"), std::string::npos) << refused(small.path());
   EXPECT_NE(refused(fixed.path()).find("read-only"), std::string::npos) << refused(fixed.path());
@@ -160,7 +135,7 @@ TEST_F(ImageWrite, DisksThatItMustNotTouchStayAsTheyAre) {
 
 // As a worn-out or counterfeit card does.
 TEST_F(ImageWrite, ADiskThatForgetsIsFoundOut) {
-  const LoopDevice card(folder_.file("card"), 2 * size_);
+  const test::LoopDevice card(folder_.file("card"), 2 * size_);
   ASSERT_TRUE(card.there());
   const auto writing = Writing::prepare(image_, card.path());
   ASSERT_TRUE(writing.ok()) << writing.error().message();
