@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <ctime>
+#include <nlohmann/json.hpp>
 
 #include "tests/support/eventually.h"
 #include "tests/support/faketime.h"
@@ -48,6 +49,23 @@ TEST(Clock, Of1970IsAcceptedMarkedAndCorrected) {
 
   EXPECT_EQ(gateway.get_json("/v1/gaps")["gaps"].size(), 0u);
   ASSERT_EQ(dazed.stop(), 0);
+}
+
+// A Hello that the broker kept says nothing about the clock of now.
+TEST(ClockSkew, IsKnownToAGatewayThatStartsAnew) {
+  DUNLIN_FLEET(fleet);
+  Member& gateway = fleet.add_gateway();
+  Member& agent = fleet.add_agent("agent");
+  DUNLIN_ASSERT_OK(fleet.start());
+  const auto knows = [&] {
+    for (const auto& node : gateway.get_json("/v1/nodes").value("nodes", nlohmann::json::array()))
+      if (node.value("node", "") == agent.node()) return node["clock_skew_seconds"].is_number();
+    return false;
+  };
+  EXPECT_TRUE(test::eventually(knows));
+  ASSERT_EQ(gateway.stop(), 0);
+  DUNLIN_ASSERT_OK(gateway.start());
+  EXPECT_TRUE(test::eventually(knows)) << gateway.get_json("/v1/nodes");
 }
 
 }  // namespace
