@@ -142,7 +142,7 @@ TEST_F(Dashboards, EveryQueryGivesValues) {
   }
   EXPECT_GT(queries, 60U);
   const json rules = (*prometheus)->get("/api/v1/rules");
-  EXPECT_EQ(rules["groups"].size(), 5U);
+  EXPECT_FALSE(rules["groups"].empty());
   for (const json& group : rules["groups"]) {
     for (const json& rule : group["rules"]) EXPECT_EQ(rule["health"], "ok") << rule;
   }
