@@ -1,5 +1,7 @@
 #include "cli/image/packages.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -16,6 +18,8 @@ namespace dunlin::image {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr const char* kContents = "/contents";  // of a folder of packages that is complete
 
 std::string joined(const std::vector<std::string>& texts, const std::string& between) {
   std::string all;
@@ -82,6 +86,30 @@ Result<void> fetch(const Packages::Wanted& wanted, const std::string& root,
   return {};
 }
 
+// In a folder of our own until it is complete: others may be at the same.
+Result<void> provide(const Packages::Wanted& wanted, const std::string& root) {
+  std::error_code failed;
+  fs::create_directories(wanted.cache, failed);
+  if (failed) return {Errc::io, wanted.cache + ": " + failed.message()};
+  const std::string fresh = root + "." + std::to_string(::getpid());
+  Result<void> fetched = fetch(wanted, fresh, {});
+  // The archive of security updates may be behind for an architecture that others need less.
+  if (!fetched.ok())
+    fetched = fetch(wanted, fresh, {"--setup-hook=sed -i /security/d \"$1/etc/apt/sources.list\""});
+  if (fetched.ok()) fetched = list_contents(fresh, fresh + kContents);
+  if (!fetched.ok()) {
+    fs::remove_all(fresh, failed);
+    return fetched;
+  }
+  if (!fs::exists(root + kContents)) fs::remove_all(root, failed);  // of a start that was cut off
+  fs::rename(fresh, root, failed);
+  if (!failed) return {};
+  const std::string why = failed.message();
+  fs::remove_all(fresh, failed);
+  if (!fs::exists(root + kContents)) return {Errc::io, root + ": " + why};
+  return {};
+}
+
 }  // namespace
 
 Result<Packages> Packages::unpack(const Wanted& wanted) {
@@ -89,25 +117,13 @@ Result<Packages> Packages::unpack(const Wanted& wanted) {
       wanted.architecture + " " + joined(wanted.components, ",") + " " + joined(wanted.names, ",");
   const std::string root =
       wanted.cache + "/" + wanted.architecture + "-" + to_hex(sha256(as_bytes(key))).substr(0, 12);
-  const std::string contents = root + "/contents";
-  if (!fs::exists(contents)) {
-    std::error_code failed;
-    fs::create_directories(wanted.cache, failed);
-    if (failed) return {Errc::io, wanted.cache + ": " + failed.message()};
-    Result<void> fetched = fetch(wanted, root, {});
-    // The archive of security updates may be behind for an architecture that others need less.
-    if (!fetched.ok())
-      fetched =
-          fetch(wanted, root, {"--setup-hook=sed -i /security/d \"$1/etc/apt/sources.list\""});
-    if (!fetched.ok()) return fetched.error();
-    DUNLIN_TRY(list_contents(root, contents));
-  }
+  if (!fs::exists(root + kContents)) DUNLIN_TRY(provide(wanted, root));
   Packages packages;
   packages.triplet_ = triplet_of(wanted.architecture);
   packages.root_ = root;
   DUNLIN_ASSIGN(const std::string sources, read_file(root + "/etc/apt/sources.list"));
   packages.has_security_updates_ = sources.find("security") != std::string::npos;
-  std::ifstream in(contents);
+  std::ifstream in(root + kContents);
   for (std::string path, name, version;
        std::getline(in, path, '\t') && std::getline(in, name, '\t') && std::getline(in, version);)
     packages.owners_[path] = {name, version};

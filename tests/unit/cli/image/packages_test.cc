@@ -38,5 +38,21 @@ TEST(Packages, SayWhetherTheyHaveDebiansSecurityUpdates) {
   }
 }
 
+TEST(Packages, MayBeUnpackedByTwoAtOnce) {
+  const test::TempDir cache;
+  // Before this one is done another has put the folder in place.
+  const test::StandIn unpack("mmdebstrap", "REACHABLE=true\n" + kUnpack +
+                                               "first=${root%.*}\ncp -r \"$root\" \"$first\"\n"
+                                               "echo >\"$first/contents\"\n");
+  const Packages::Wanted wanted{"arm64", {"main"}, {"busybox"}, cache.path().string()};
+  const Result<Packages> packages = Packages::unpack(wanted);
+  ASSERT_TRUE(packages.ok()) << packages.error().message();
+  EXPECT_TRUE(packages->has_security_updates());
+  std::size_t folders = 0;
+  for ([[maybe_unused]] const auto& each : std::filesystem::directory_iterator(cache.path()))
+    ++folders;
+  EXPECT_EQ(folders, 1U);
+}
+
 }  // namespace
 }  // namespace dunlin::image
