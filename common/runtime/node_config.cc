@@ -26,6 +26,7 @@ std::string host_name() {
 }
 
 // Whose member this machine is: by its data directory, or else by the bundle that is to go there.
+// Of two certificates of one node the one counts that is valid for longer.
 std::optional<security::Membership> read_membership(config::Table& node, Role role,
                                                     NodeConfig& out) {
   const std::string bundle_file = node.text("bundle");
@@ -49,8 +50,13 @@ std::optional<security::Membership> read_membership(config::Table& node, Role ro
     if (!bundle.ok()) return wrong("bundle", bundle.error().message());
     if (installed && bundle->membership.certificate.node() != membership->certificate.node())
       return wrong("bundle", "is of another node than " + out.database.data_dir + " belongs to");
-    if (!installed) membership = bundle->membership;
-    if (!installed) out.bundle = *std::move(bundle);
+    const auto until = [](const security::Membership& each) {
+      return each.certificate.validity().until;
+    };
+    if (!installed || until(bundle->membership) > until(*membership)) {
+      membership = bundle->membership;
+      out.bundle = *std::move(bundle);
+    }
   }
   if (!membership) return membership;
   const std::string wanted = role == Role::gateway ? "gateway" : "agent";

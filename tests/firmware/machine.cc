@@ -51,6 +51,11 @@ Result<image::Extent> Machine::data_partition() const {
   return layout.partitions[image::Layout::data];
 }
 
+std::string Machine::boot_slot() const {
+  const image::Layout layout = image::read_layout(disk_).value();
+  return disk_ + "@@" + std::to_string(layout.partitions[image::Layout::boot].offset);
+}
+
 Result<std::int64_t> Machine::on_disk(const TempDir& folder, const std::string& query) const {
   const std::string data = folder.file("data.ext4"), files = folder.file("data");
   fs::remove_all(files);

@@ -41,6 +41,8 @@ class Machine {
   Result<void> spoil_superblock();
   Result<void> spoil_data();
   const std::string& disk() const { return disk_; }
+  // While it is off: its boot slot, as mtools take it.
+  std::string boot_slot() const;
   void new_disk() { std::filesystem::remove(disk_); }  // made from the image at the next start
 
  private:

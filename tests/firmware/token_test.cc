@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/image/command.h"
-#include "cli/image/disk.h"
 #include "cli/image/inspect.h"
 #include "tests/firmware/firmware.h"
 
@@ -44,11 +43,10 @@ TEST_F(Firmware, WithoutABundleATokenWillDo) {
   EXPECT_EQ(machine_->console().find("PRIVATE KEY"), std::string::npos);
 
   // Its boot slot has the token no more, but who it is, once that is on the disk.
-  const image::Layout layout = image::read_layout(machine_->disk()).value();
-  const std::string slot =
-      machine_->disk() + "@@" + std::to_string(layout.partitions[image::Layout::boot].offset);
   const auto on_slot = [&](const std::string& name) {
-    return image::run({{"mdir", "-b", "-i", slot, "::"}}).value().find(name) != std::string::npos;
+    const std::string names =
+        image::run({{"mdir", "-b", "-i", machine_->boot_slot(), "::"}}).value();
+    return names.find(name) != std::string::npos;
   };
   EXPECT_TRUE(eventually([&] { return !on_slot("token") && on_slot("device.bundle"); }));
   machine_->cut_power();

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "common/security/private_file.h"
 #include "tests/support/temp_dir.h"
 
@@ -33,15 +35,25 @@ struct Read {
   std::vector<std::string> mistakes;
 };
 
-// Of a fleet of its own.
-security::Bundle make_member(const security::Member& member) {
-  constexpr security::Validity kAlways{0, 4'000'000'000'000'000};
+constexpr UtcMicros kLate = 4'000'000'000'000'000;
+
+// Bundles of one node, in a fleet of its own, that are valid until then.
+std::vector<security::Bundle> make_bundles(const security::Member& member,
+                                           const std::vector<UtcMicros>& untils) {
   auto authority =
-      security::Authority::create(security::NodeKey::generate().value(), member.fleet, kAlways);
+      security::Authority::create(security::NodeKey::generate().value(), member.fleet, {0, kLate});
   const auto key = security::NodeKey::generate().value();
-  auto certificate = authority->issue(key->public_key(), member, kAlways).value();
-  return {{std::move(certificate), authority->certificate(), {"mqtts://broker:8883", ""}},
-          key->to_pem().value()};
+  std::vector<security::Bundle> bundles;
+  for (const UtcMicros until : untils) {
+    auto certificate = authority->issue(key->public_key(), member, {0, until}).value();
+    bundles.push_back(
+        {{std::move(certificate), authority->certificate(), {"mqtts://broker:8883", ""}},
+         key->to_pem().value()});
+  }
+  return bundles;
+}
+security::Bundle make_member(const security::Member& member) {
+  return make_bundles(member, {kLate}).front();
 }
 
 TEST(NodeConfig, AGatewayMaySpreadItsStorage) {
@@ -168,6 +180,22 @@ TEST(NodeConfig, ABundleIsOfTheNodeThatIsThere) {
   EXPECT_THAT(mistakes(), IsEmpty());
   ASSERT_TRUE(security::write_private_file(file, write_bundle(make_member(pond))).ok());
   EXPECT_THAT(mistakes(), ElementsAre(HasSubstr("of another node")));
+}
+
+TEST(NodeConfig, ABundleThatLastsLongerIsTaken) {
+  const test::TempDir folder;
+  const std::string data_dir = folder.file("data"), file = folder.file("pond.bundle");
+  constexpr UtcMicros kDay = 86'400'000'000;
+  const auto bundles =
+      make_bundles({"mountain", "north", "agent", "pond"}, {kLate - 2 * kDay, kLate - kDay, kLate});
+  ASSERT_TRUE(security::install(bundles[1], data_dir).ok());
+  const auto takes = [&](const security::Bundle& bundle) {
+    EXPECT_TRUE(security::write_private_file(file, write_bundle(bundle)).ok());
+    return Read("bundle = \"" + file + "\"\n", Role::agent, data_dir).config.bundle.has_value();
+  };
+  EXPECT_FALSE(takes(bundles[0]));
+  EXPECT_FALSE(takes(bundles[1]));
+  EXPECT_TRUE(takes(bundles[2]));
 }
 
 TEST(NodeConfig, AnAgentMayKeepLogsOfOthers) {
