@@ -8,7 +8,8 @@ namespace dunlin::test {
 // Asks until `predicate` holds or `deadline` has passed; returns its last answer. The deadline is
 // for a test that fails: choose it generously.
 template <typename Predicate>
-bool eventually(Predicate predicate, std::chrono::milliseconds deadline = std::chrono::minutes(1)) {
+bool eventually(Predicate predicate,
+                std::chrono::milliseconds deadline = std::chrono::seconds(20)) {
   const auto end = std::chrono::steady_clock::now() + deadline;
   while (!predicate()) {
     if (std::chrono::steady_clock::now() >= end) return false;
